@@ -1,0 +1,22 @@
+# Helpers for l0's own programs (tests, examples, benchmarks). Nothing here reaches a user of the library.
+if(MSVC)
+  set(L0_WARNING_FLAGS /W4 /permissive-)
+else()
+  set(L0_WARNING_FLAGS -Wall -Wextra -Wpedantic -Wconversion -Wshadow)
+endif()
+
+# l0_target_warnings(<target>): the warnings that l0's own code is held to.
+function(l0_target_warnings target)
+  target_compile_options(${target} PRIVATE ${L0_WARNING_FLAGS})
+  if(L0_WARNINGS_AS_ERRORS)
+    target_compile_options(${target} PRIVATE $<IF:$<BOOL:${MSVC}>,/WX,-Werror>)
+  endif()
+endfunction()
+
+# l0_add_program(<target> <source>...): an executable that uses the library, in strict C++20, with those warnings.
+function(l0_add_program target)
+  add_executable(${target} ${ARGN})
+  target_link_libraries(${target} PRIVATE l0::l0)
+  set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
+  l0_target_warnings(${target})
+endfunction()

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+// What the examples share and what is not their subject: reading a table, splitting it, drawing with gnuplot.
+#pragma once
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <numeric>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <l0/l0.hpp>
+
+namespace example {
+
+using Eigen::Index;
+
+/// A CSV file: features, and the last column as target.
+struct Table {
+  std::vector<std::string> names;
+  Eigen::MatrixXd x;
+  Eigen::VectorXd y;
+};
+
+inline Table read_table(const std::string& name) {
+  const std::string path = std::string(L0_EXAMPLE_DATA_DIR) + "/" + name;
+  std::ifstream file(path);
+  if (!file) throw std::runtime_error(path + ": cannot be read");
+  Table table;
+  std::string line, cell;
+  std::getline(file, line);
+  for (std::stringstream head(line); std::getline(head, cell, ',');) table.names.push_back(cell);
+  std::vector<double> values;
+  while (std::getline(file, line)) {
+    for (std::stringstream row(line); std::getline(row, cell, ',');) values.push_back(std::stod(cell));
+  }
+  const auto columns = static_cast<Index>(table.names.size());
+  const auto rows = static_cast<Index>(values.size()) / columns;
+  using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  const Eigen::Map<const RowMajor> all(values.data(), rows, columns);
+  table.x = all.leftCols(columns - 1);
+  table.y = all.col(columns - 1);
+  table.names.pop_back();
+  return table;
+}
+
+/// A random split of the rows, the same for the same seed.
+struct Split {
+  std::vector<Index> train, test;
+};
+
+inline Split split_rows(Index rows, double test_share, unsigned seed) {
+  std::vector<Index> order(static_cast<std::size_t>(rows));
+  std::iota(order.begin(), order.end(), Index{0});
+  l0::Rng rng(seed);
+  std::shuffle(order.begin(), order.end(), rng);
+  const auto tests = static_cast<std::ptrdiff_t>(test_share * static_cast<double>(rows));
+  return {{order.begin() + tests, order.end()}, {order.begin(), order.begin() + tests}};
+}
+
+inline bool quick(int argc, char** argv) { return std::find(argv, argv + argc, std::string("--quick")) != argv + argc; }
+
+/// Runs a gnuplot script where gnuplot is installed; says what was written.
+inline void draw(const std::string& picture, const std::string& script) {
+#ifdef _WIN32
+  const bool found = false;
+#else
+  const bool found = std::system("command -v gnuplot >/dev/null 2>&1") == 0;
+#endif
+  if (!found) {
+    std::cout << "(gnuplot is not installed: no picture)\n";
+    return;
+  }
+  const std::string file = picture + ".gnuplot";
+  std::ofstream(file) << "set terminal svg size 800,480 font 'Helvetica,14' background 'white'\nset output '" << picture
+                      << "'\nset datafile separator ','\nset border 3\nset tics nomirror\n"
+                      << script;
+  if (std::system(("gnuplot '" + file + "'").c_str()) == 0) std::cout << "picture: " << picture << '\n';
+  std::remove(file.c_str());
+}
+
+}  // namespace example

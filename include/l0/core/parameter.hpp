@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <memory>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <l0/core/error.hpp>
+#include <l0/core/types.hpp>
+
+namespace l0 {
+
+/// What a parameter is: optimizers give gates a rate of their own, keep them inside their bounds and never decay them.
+enum class ParameterKind { weight, bias, gate };
+
+/// A handle on one parameter of a model, for optimizers and for code that stores parameters.
+///
+/// It shares ownership of the storage: it stays valid when the model is moved, when another model is assigned to it
+/// (values are written through into the same storage), and even after the model is gone.
+template <class Scalar>
+class ParameterRef {
+ public:
+  ParameterRef(ParameterKind kind, std::string_view name, std::shared_ptr<void> owner, Scalar* value, Scalar* gradient,
+               Index rows, Index columns)
+      : owner_(std::move(owner)), value_(value), gradient_(gradient), rows_(rows), columns_(columns), kind_(kind),
+        name_(name) {}
+
+  ParameterKind kind() const { return kind_; }
+  /// "weight", "bias" or "log_alpha".
+  std::string_view name() const { return name_; }
+  Index rows() const { return rows_; }
+  Index columns() const { return columns_; }
+  Index size() const { return rows_ * columns_; }
+
+  /// All values, column by column.
+  Eigen::Map<Vector<Scalar>> values() const { return {value_, size()}; }
+  /// The gradient of the objective with respect to `values()`.
+  Eigen::Map<Vector<Scalar>> gradients() const { return {gradient_, size()}; }
+
+ private:
+  std::shared_ptr<void> owner_;
+  Scalar* value_;
+  Scalar* gradient_;
+  Index rows_;
+  Index columns_;
+  ParameterKind kind_;
+  std::string_view name_;
+};
+
+template <class Scalar>
+using Parameters = std::vector<ParameterRef<Scalar>>;
+
+/// A matrix in foreign storage whose shape is fixed: assigning another shape throws `Error`.
+template <class PlainMatrix>
+class FixedShapeMap : public Eigen::Map<PlainMatrix> {
+  using Base = Eigen::Map<PlainMatrix>;
+
+ public:
+  explicit FixedShapeMap(PlainMatrix& storage) : Base(storage.data(), storage.rows(), storage.cols()) {}
+
+  FixedShapeMap(const FixedShapeMap&) = default;
+  FixedShapeMap& operator=(const FixedShapeMap& other) { return assign(other); }
+
+  template <class Derived>
+  FixedShapeMap& operator=(const Eigen::DenseBase<Derived>& other) {
+    return assign(other.derived());
+  }
+
+ private:
+  template <class Other>
+  FixedShapeMap& assign(const Other& other) {
+    detail::require_shape("the assigned matrix", other.rows(), other.cols(), this->rows(), this->cols());
+    Base::operator=(other);
+    return *this;
+  }
+};
+
+/// The shape of a model, as its first member: makes the defaulted assignment of the model throw `Error`, before
+/// anything is written, unless the shapes agree. A model that has been moved from accepts any.
+class ShapeGuard {
+ public:
+  ShapeGuard(Index rows, Index columns) : rows_(rows), columns_(columns) {}
+  ShapeGuard(const ShapeGuard&) = default;
+  ShapeGuard(ShapeGuard&& other) noexcept : rows_(other.rows_), columns_(std::exchange(other.columns_, moved_from)) {}
+  ~ShapeGuard() = default;
+
+  ShapeGuard& operator=(const ShapeGuard& other) {
+    if (columns_ != moved_from && other.columns_ != moved_from) {
+      detail::require_shape("the assigned model", other.rows_, other.columns_, rows_, columns_);
+    }
+    rows_ = other.rows_;
+    columns_ = other.columns_;
+    return *this;
+  }
+
+  Index rows() const { return rows_; }
+  Index columns() const { return columns_; }
+
+ private:
+  static constexpr Index moved_from = -1;
+
+  Index rows_;
+  Index columns_;
+};
+
+/// One trainable array of a model together with its gradient.
+///
+/// Copies are deep. A move takes the storage along, so that handles follow the moved model; assignment writes through
+/// into the storage that is there, so that handles to the assigned model stay right, and throws `Error` when the shapes
+/// differ.
+template <class PlainMatrix>
+class Parameter {
+ public:
+  using Scalar = typename PlainMatrix::Scalar;
+
+  Parameter(ParameterKind kind, std::string_view name, Index rows, Index columns)
+      : storage_(std::make_shared<Storage>(PlainMatrix::Zero(rows, columns))), kind_(kind), name_(name) {}
+
+  Parameter(const Parameter& other)
+      : storage_(other.storage_ ? std::make_shared<Storage>(*other.storage_) : nullptr), kind_(other.kind_),
+        name_(other.name_) {}
+  Parameter(Parameter&&) noexcept = default;
+  ~Parameter() = default;
+
+  Parameter& operator=(const Parameter& other) {
+    if (this == &other) return *this;
+    if (!storage_ || !other.storage_) {
+      storage_ = other.storage_ ? std::make_shared<Storage>(*other.storage_) : nullptr;
+    } else {
+      storage_->value = other.storage_->value;
+      storage_->gradient = other.storage_->gradient;
+    }
+    return *this;
+  }
+
+  Parameter& operator=(Parameter&& other) {
+    if (storage_) return *this = other;
+    storage_ = std::move(other.storage_);
+    return *this;
+  }
+
+  FixedShapeMap<PlainMatrix>& value() { return storage_->value; }
+  const FixedShapeMap<PlainMatrix>& value() const { return storage_->value; }
+  FixedShapeMap<PlainMatrix>& gradient() { return storage_->gradient; }
+  const FixedShapeMap<PlainMatrix>& gradient() const { return storage_->gradient; }
+
+  Index size() const { return storage_ ? storage_->value.size() : 0; }
+
+  ParameterRef<Scalar> ref() {
+    return {kind_,
+            name_,
+            storage_,
+            storage_->value.data(),
+            storage_->gradient.data(),
+            storage_->value.rows(),
+            storage_->value.cols()};
+  }
+
+ private:
+  struct Storage {
+    explicit Storage(const PlainMatrix& initial)
+        : values(initial), gradients(PlainMatrix::Zero(initial.rows(), initial.cols())), value(values),
+          gradient(gradients) {}
+    Storage(const Storage& other)
+        : values(other.values), gradients(other.gradients), value(values), gradient(gradients) {}
+    Storage& operator=(const Storage&) = delete;
+    ~Storage() = default;
+
+    PlainMatrix values;
+    PlainMatrix gradients;
+    FixedShapeMap<PlainMatrix> value;
+    FixedShapeMap<PlainMatrix> gradient;
+  };
+
+  std::shared_ptr<Storage> storage_;
+  ParameterKind kind_;
+  std::string_view name_;  // a literal
+};
+
+/// Joins parameter lists, e.g. of the layers of a user's own model.
+template <class Scalar>
+Parameters<Scalar> join(Parameters<Scalar> first, const std::vector<ParameterRef<Scalar>>& second) {
+  first.insert(first.end(), second.begin(), second.end());
+  return first;
+}
+
+}  // namespace l0

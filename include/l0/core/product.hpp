@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+
+#include <Eigen/Core>
+
+#include <l0/core/types.hpp>
+
+namespace l0::detail {
+
+/// A matrix whose shape changes from step to step, in storage that only ever grows.
+template <class Scalar>
+class Scratch {
+ public:
+  Scratch() = default;
+  // Holds nothing between steps: copies start empty.
+  Scratch(const Scratch&) : Scratch() {}
+  Scratch(Scratch&&) noexcept = default;
+  Scratch& operator=(const Scratch&) { return *this; }
+  Scratch& operator=(Scratch&&) noexcept = default;
+  ~Scratch() = default;
+
+  void reserve(Index size) {
+    if (storage_.size() < size) storage_.resize(size);
+  }
+
+  /// Changes the shape; the contents are then undefined.
+  Eigen::Map<Matrix<Scalar>> resize(Index rows, Index columns) {
+    reserve(rows * columns);
+    rows_ = rows;
+    columns_ = columns;
+    return get();
+  }
+
+  Eigen::Map<Matrix<Scalar>> get() { return {storage_.data(), rows_, columns_}; }
+  Eigen::Map<const Matrix<Scalar>> get() const { return {storage_.data(), rows_, columns_}; }
+
+ private:
+  Vector<Scalar> storage_;
+  Index rows_ = 0;
+  Index columns_ = 0;
+};
+
+/// The sizes of a product: (rows × depth) · (depth × columns).
+struct ProductSizes {
+  Index rows;
+  Index columns;
+  Index depth;
+};
+
+/// Matrix products that reuse their packing buffers. Eigen's own product takes them from the heap at every call once
+/// they exceed 128 KB; a training step must not allocate, so the same kernel is called here with buffers that stay.
+/// (Eigen/src/Core/products/GeneralMatrixMatrix.h, unchanged in this since 3.4.)
+template <class Scalar>
+class ProductWorkspace {
+ public:
+  /// result = lhs · rhs. Operands have direct access with inner stride 1; `result` has its shape and aliases neither.
+  /// `largest` bounds the sizes of this product over all steps: buffers are made for it at once.
+  template <class Lhs, class Rhs>
+  void multiply(const Lhs& lhs, const Rhs& rhs, Eigen::Map<Matrix<Scalar>> result, const ProductSizes& largest) {
+    static_assert(bool(Lhs::Flags & Eigen::DirectAccessBit) && bool(Rhs::Flags & Eigen::DirectAccessBit));
+    if (lhs.rows() == 1 || rhs.cols() == 1 || lhs.cols() == 0) {
+      result.noalias() = lhs * rhs;
+      return;
+    }
+    result.setZero();
+    using Product = Eigen::internal::general_matrix_matrix_product<
+        Index, Scalar, Lhs::IsRowMajor ? Eigen::RowMajor : Eigen::ColMajor, false, Scalar,
+        Rhs::IsRowMajor ? Eigen::RowMajor : Eigen::ColMajor, false, Eigen::ColMajor, 1>;
+    blocking_.prepare({lhs.rows(), rhs.cols(), lhs.cols()}, largest);
+    Product::run(lhs.rows(), rhs.cols(), lhs.cols(), lhs.data(), lhs.outerStride(), rhs.data(), rhs.outerStride(),
+                 result.data(), 1, result.outerStride(), Scalar(1), blocking_, nullptr);
+  }
+
+  template <class Lhs, class Rhs>
+  void multiply(const Lhs& lhs, const Rhs& rhs, Matrix<Scalar>& result, const ProductSizes& largest) {
+    result.resize(lhs.rows(), rhs.cols());
+    multiply(lhs, rhs, Eigen::Map<Matrix<Scalar>>(result.data(), result.rows(), result.cols()), largest);
+  }
+
+ private:
+  class Blocking : public Eigen::internal::level3_blocking<Scalar, Scalar> {
+   public:
+    void prepare(const ProductSizes& sizes, const ProductSizes& largest) {
+      Index kc = largest.depth;
+      Index mc = largest.rows;
+      Index nc = largest.columns;
+      Eigen::internal::computeProductBlockingSizes<Scalar, Scalar, 1>(kc, mc, nc, Index{1});
+      lhs_.reserve(mc * kc);
+      rhs_.reserve(kc * nc);
+      this->m_kc = std::min(kc, sizes.depth);
+      this->m_mc = std::min(mc, sizes.rows);
+      this->m_nc = std::min(nc, sizes.columns);
+      this->m_blockA = lhs_.get().data();
+      this->m_blockB = rhs_.get().data();
+    }
+
+   private:
+    Scratch<Scalar> lhs_;
+    Scratch<Scalar> rhs_;
+  };
+
+  Blocking blocking_;
+};
+
+}  // namespace l0::detail

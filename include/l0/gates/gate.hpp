@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <l0/core/parameter.hpp>
+#include <l0/gates/hard_concrete.hpp>
+#include <l0/gates/kernels.hpp>
+#include <l0/random/noise.hpp>
+
+namespace l0 {
+
+/// What a `Gate` needs of the distribution of its values: an aggregate of shared parameters with one learnable number
+/// (log α) per gate.
+template <class D>
+concept GateDistribution = requires(const D d, typename D::Scalar x, Evaluation evaluation) {
+  requires std::floating_point<typename D::Scalar>;
+  {d.validate()};
+  { d.formulas().sample(x, x) } -> std::same_as<typename D::Scalar>;
+  { d.formulas().sample_derivative(x, x) } -> std::same_as<typename D::Scalar>;
+  { d.formulas().active_probability(x) } -> std::same_as<typename D::Scalar>;
+  { d.formulas().active_probability_derivative(x, x) } -> std::same_as<typename D::Scalar>;
+  { d.formulas().deterministic(x) } -> std::same_as<typename D::Scalar>;
+  { d.deterministic(x, evaluation) } -> std::same_as<typename D::Scalar>;
+  { d.moment_rule().evaluate(double{}) } -> std::same_as<GateMoments>;
+  { D::initial_log_alpha(x) } -> std::same_as<typename D::Scalar>;
+};
+
+/// Options of a gate that stands alone.
+template <std::floating_point Scalar>
+struct GateOptions {
+  Scalar temperature = Scalar(0.5);    ///< β > 0
+  Scalar init_sparsity = Scalar(0.5);  ///< log α starts at logit(1 − init_sparsity); in (0, 1)
+  Scalar gamma = Scalar(-0.1);         ///< γ < 0
+  Scalar zeta = Scalar(1.1);           ///< ζ > 1
+  std::uint64_t stream = 0;            ///< which stream of the Rng: give gates that share an Rng different ones
+};
+
+/// An array of independent gates: one learnable log α each, a shared distribution, noise and gradients.
+///
+/// The array is a vector (`Columns` = 1) or a matrix (`Columns` = Eigen::Dynamic). `sample` draws the gates, `backward`
+/// turns the gradient of an objective with respect to their values into one with respect to log α:
+///
+///     Rng rng(42);
+///     HardConcreteGate<double> gate(3, {.temperature = 0.5});
+///     const auto& z = gate.sample(rng);   // 3 values in [0, 1]
+///     gate.backward(dL_dz);               // log_alpha_gradient() += dL_dz ∘ dz/dlog α
+///
+/// Draw number d of the gate depends on the seed of the Rng, the gate's stream and d alone. Copies are deep and carry
+/// the draw number on; for moves and assignment see `Parameter`. `sample` allocates at the first call only.
+template <GateDistribution Distribution_, int Columns = 1>
+class Gate {
+ public:
+  using Distribution = Distribution_;
+  using Scalar = typename Distribution::Scalar;
+  using Values = Eigen::Matrix<Scalar, Eigen::Dynamic, Columns>;
+  using Options = GateOptions<Scalar>;
+
+  /// `size` gates with one initial probability. Throws `Error` for options outside their ranges.
+  explicit Gate(Index size, const Options& options = {}) requires(Columns == 1) : Gate(size, 1, options) {}
+
+  /// rows × columns gates.
+  Gate(Index rows, Index columns, const Options& options = {})
+      : Gate(Distribution{options.temperature, options.gamma, options.zeta}, rows, columns, options.stream) {
+    log_alpha_.value().setConstant(Distribution::initial_log_alpha(options.init_sparsity));
+  }
+
+  /// One gate per entry of `init_sparsity`, each with a probability of its own; `options.init_sparsity` is not used.
+  template <class Derived>
+  explicit Gate(const Eigen::MatrixBase<Derived>& init_sparsity, const Options& options = {})
+      : Gate(Distribution{options.temperature, options.gamma, options.zeta}, init_sparsity.rows(), init_sparsity.cols(),
+             options.stream) {
+    log_alpha_.value() = init_sparsity.unaryExpr([](Scalar s) { return Distribution::initial_log_alpha(s); });
+  }
+
+  /// Gates of any distribution, at log α = 0.
+  Gate(const Distribution& distribution, Index rows, Index columns, std::uint64_t stream = 0)
+      : shape_(checked_rows(rows), checked_columns(columns)), distribution_((distribution.validate(), distribution)),
+        stream_(stream), log_alpha_(ParameterKind::gate, "log_alpha", rows, columns), sampled_(distribution) {}
+
+  Index size() const { return rows() * columns(); }
+  Index rows() const { return shape_.rows(); }
+  Index columns() const { return shape_.columns(); }
+
+  const Distribution& distribution() const { return distribution_; }
+  Scalar temperature() const { return distribution_.temperature; }
+  /// β of all gates from the next `sample` on. Throws `Error` unless > 0.
+  void set_temperature(Scalar temperature) {
+    Distribution changed = distribution_;
+    changed.temperature = temperature;
+    changed.validate();
+    distribution_ = changed;
+  }
+
+  auto& log_alpha() { return log_alpha_.value(); }
+  const auto& log_alpha() const { return log_alpha_.value(); }
+  auto& log_alpha_gradient() { return log_alpha_.gradient(); }
+  const auto& log_alpha_gradient() const { return log_alpha_.gradient(); }
+  Parameters<Scalar> parameters() { return {log_alpha_.ref()}; }
+
+  /// The stream of the Rng this gate draws from, and how often it has drawn.
+  std::uint64_t stream() const { return stream_; }
+  std::uint64_t draw() const { return draw_; }
+  /// Sets the number of the next draw, to resume or repeat a run.
+  void set_draw(std::uint64_t draw) { draw_ = draw; }
+
+  /// Adds N(0, deviation²) to log α, so that gates do not start alike.
+  void jitter(const Rng& rng, Scalar deviation) {
+    detail::require_non_negative("deviation", deviation);
+    Values noise(rows(), columns());
+    detail::fill_normal(rng, stream_, detail::initial_draw - 1, noise.data(), noise.size());
+    log_alpha() += deviation * noise;
+  }
+
+  /// Draws all gates; the reference is valid until the next call. Frozen gates take their deterministic values.
+  template <NoiseSource Noise>
+  const Values& sample(Noise&& noise) {
+    if (frozen_) {
+      write_deterministic(values_);
+    } else {
+      const auto uniforms = detail::uniforms_from<Scalar>(noise, NoiseRequest{stream_, draw_, rows(), columns()});
+      ++draw_;
+      values_.resize(rows(), columns());
+      detail::dispatch<detail::SampleGates>(distribution_.formulas(), uniforms, log_alpha().data(), values_.data(),
+                                            size());
+    }
+    sampled_ = distribution_;
+    has_sample_ = true;
+    return values_;
+  }
+
+  /// The values of the last `sample`.
+  const Values& values() const {
+    require_sample("values", has_sample_);
+    return values_;
+  }
+
+  /// log_alpha_gradient() += upstream ∘ dz/dlog α, at the noise and temperature of the last `sample`. `upstream` has
+  /// the shape of the gates. May be called again; each call adds.
+  template <class Derived>
+  void backward(const Eigen::MatrixBase<Derived>& upstream) {
+    require_sample("backward", has_sample_);
+    detail::require_shape("upstream", upstream.rows(), upstream.cols(), rows(), columns());
+    if (frozen_) return;
+    if constexpr (has_plain_storage<Derived>()) {
+      add_gradient(upstream.derived().data());
+    } else {
+      upstream_ = upstream;
+      add_gradient(upstream_.data());
+    }
+  }
+
+  /// Draws a vector of gates once for every sample of a batch, a samples × gates matrix: the gates' local
+  /// reparameterisation (section 2.3 of the paper), with less noise in the gradient at the price of more noise drawn.
+  template <NoiseSource Noise>
+  const Matrix<Scalar>& sample_each(Index samples, Noise&& noise) requires(Columns == 1) {
+    if (frozen_) {
+      write_deterministic(upstream_);
+      each_value_ = upstream_.transpose().replicate(samples, 1);
+    } else {
+      const auto uniforms = detail::uniforms_from<Scalar>(noise, NoiseRequest{stream_, draw_, samples, size()});
+      ++draw_;
+      each_log_alpha_ = log_alpha().transpose().replicate(samples, 1);
+      each_value_.resize(samples, size());
+      detail::dispatch<detail::SampleGates>(distribution_.formulas(), uniforms, std::as_const(each_log_alpha_).data(),
+                                            each_value_.data(), each_value_.size());
+    }
+    sampled_ = distribution_;
+    has_sample_each_ = true;
+    return each_value_;
+  }
+
+  /// The values of the last `sample_each`.
+  const Matrix<Scalar>& each_values() const {
+    require_sample("each_values", has_sample_each_, "sample_each");
+    return each_value_;
+  }
+
+  /// log_alpha_gradient() += Σ over samples of upstream ∘ dz/dlog α, at the last `sample_each`.
+  void backward_each(const Matrix<Scalar>& upstream) requires(Columns == 1) {
+    require_sample("backward_each", has_sample_each_, "sample_each");
+    detail::require_shape("upstream", upstream.rows(), upstream.cols(), each_value_.rows(), size());
+    if (frozen_) return;
+    each_gradient_.setZero(upstream.rows(), upstream.cols());
+    detail::dispatch<detail::BackpropagateGates>(sampled_.formulas(), std::as_const(each_log_alpha_).data(),
+                                                 std::as_const(each_value_).data(), upstream.data(),
+                                                 each_gradient_.data(), upstream.size());
+    log_alpha_gradient() += each_gradient_.colwise().sum().transpose();
+  }
+
+  /// The gates used for prediction; see `HardConcrete::deterministic`.
+  Values deterministic(Evaluation evaluation = Evaluation::with_temperature) const {
+    Values result(rows(), columns());
+    if (evaluation == Evaluation::with_temperature) {
+      write_deterministic(result);
+    } else {
+      result = log_alpha().unaryExpr([&](Scalar a) { return distribution_.deterministic(a, evaluation); });
+    }
+    return result;
+  }
+
+  /// P(z ≠ 0) of each gate.
+  Values active_probability() const {
+    Values result(rows(), columns());
+    detail::dispatch<detail::ActiveProbabilities>(distribution_.formulas(), log_alpha().data(), result.data(), size());
+    return result;
+  }
+
+  /// E[z] and Var z of each gate.
+  Values mean() const {
+    const MomentRule rule = distribution_.moment_rule();
+    return log_alpha().unaryExpr([&](Scalar a) { return static_cast<Scalar>(rule.evaluate(double(a)).mean); });
+  }
+  Values variance() const {
+    const MomentRule rule = distribution_.moment_rule();
+    return log_alpha().unaryExpr([&](Scalar a) { return static_cast<Scalar>(rule.evaluate(double(a)).variance); });
+  }
+
+  /// Σ P(z ≠ 0), the expected number of open gates.
+  Scalar expected_l0() const {
+    return static_cast<Scalar>(detail::dispatch<detail::PriceGates>(distribution_.formulas(), log_alpha().data(),
+                                                                    Scalar(0), static_cast<Scalar*>(nullptr), size()));
+  }
+  Scalar l0_penalty() const { return expected_l0(); }
+  Scalar get_l0_penalty() const { return expected_l0(); }
+
+  /// Returns `expected_l0()` and adds scale · dE‖z‖₀/dlog α to the gradient (nothing while frozen).
+  Scalar accumulate_expected_l0(Scalar scale) {
+    return static_cast<Scalar>(detail::dispatch<detail::PriceGates>(
+        distribution_.formulas(), std::as_const(*this).log_alpha().data(), scale,
+        frozen_ ? static_cast<Scalar*>(nullptr) : log_alpha_gradient().data(), size()));
+  }
+
+  /// log_alpha_gradient() += price ∘ dP(z ≠ 0)/dlog α, for a price of its own per gate (nothing while frozen).
+  template <class Derived>
+  void accumulate_active_gradient(const Eigen::MatrixBase<Derived>& price) {
+    detail::require_shape("price", price.rows(), price.cols(), rows(), columns());
+    if (frozen_) return;
+    const auto formulas = distribution_.formulas();
+    const auto slope = [&](Scalar a) {
+      return formulas.active_probability_derivative(formulas.active_probability(a), a);
+    };
+    log_alpha_gradient() += price.cwiseProduct(std::as_const(*this).log_alpha().unaryExpr(slope));
+  }
+
+  /// Prices what the gates keep open: `add_prices(p, price)` gets P(z ≠ 0) of the gates and adds to `price`, all 0 at
+  /// first, what each of them costs when open. Returns Σ p ∘ price and adds price ∘ dP/dlog α to the gradient (nothing
+  /// while frozen).
+  template <class AddPrices>
+  Scalar accumulate_prices(AddPrices&& add_prices) {
+    Values& p = upstream_;
+    p.resize(rows(), columns());
+    detail::dispatch<detail::ActiveProbabilities>(distribution_.formulas(), std::as_const(*this).log_alpha().data(),
+                                                  p.data(), size());
+    price_.setZero(rows(), columns());
+    add_prices(std::as_const(p), price_);
+    accumulate_active_gradient(price_);
+    return p.cwiseProduct(price_).sum();
+  }
+
+  /// How many deterministic gates are not 0.
+  Index active_count() const { return (deterministic().array() != Scalar(0)).count(); }
+  /// The share of deterministic gates that are exactly 0; 0 if there are no gates.
+  Scalar sparsity() const {
+    return size() == 0 ? Scalar(0) : 1 - static_cast<Scalar>(active_count()) / static_cast<Scalar>(size());
+  }
+
+  /// Holds the gates at their deterministic values: sampling draws nothing and no gradient reaches log α.
+  void freeze() { frozen_ = true; }
+  void unfreeze() { frozen_ = false; }
+  bool frozen() const { return frozen_; }
+
+  /// Calls `visit(*this)`: how penalties find the gates of a model. Models forward it to their parts.
+  template <class Visitor>
+  void for_each_gated(Visitor&& visit) {
+    visit(*this);
+  }
+
+ private:
+  static Index checked_rows(Index rows) {
+    detail::require_size("rows", rows);
+    return rows;
+  }
+  static Index checked_columns(Index columns) {
+    detail::require_size("columns", columns);
+    if constexpr (Columns != Eigen::Dynamic) {
+      detail::require(columns == Columns, "columns", columns, "1 for a vector of gates");
+    }
+    return columns;
+  }
+
+  template <class Derived>
+  static constexpr bool has_plain_storage() {
+    return std::is_base_of_v<Eigen::PlainObjectBase<Derived>, Derived> &&
+           std::same_as<typename Derived::Scalar, Scalar> &&
+           (bool(Derived::IsVectorAtCompileTime) || bool(Derived::IsRowMajor) == bool(Values::IsRowMajor));
+  }
+
+  static void require_sample(std::string_view function, bool has_sample, std::string_view first = "sample") {
+    if (!has_sample) {
+      detail::fail(function, "called before " + std::string(first), "a call of " + std::string(first) + " first");
+    }
+  }
+
+  void write_deterministic(Values& result) const {
+    result.resize(rows(), columns());
+    detail::dispatch<detail::DeterministicGates>(distribution_.formulas(), log_alpha().data(), result.data(), size());
+  }
+
+  void add_gradient(const Scalar* upstream) {
+    detail::dispatch<detail::BackpropagateGates>(sampled_.formulas(), std::as_const(*this).log_alpha().data(),
+                                                 std::as_const(values_).data(), upstream, log_alpha_gradient().data(),
+                                                 size());
+  }
+
+  ShapeGuard shape_;
+  Distribution distribution_;
+  std::uint64_t stream_ = 0;
+  std::uint64_t draw_ = 0;
+  Parameter<Values> log_alpha_;
+  Values values_;
+  Values upstream_;  // scratch, as price_
+  Values price_;
+  Matrix<Scalar> each_log_alpha_;
+  Matrix<Scalar> each_value_;
+  Matrix<Scalar> each_gradient_;
+  Distribution sampled_;  // of the last sample: backward after set_temperature still belongs to it
+  bool has_sample_ = false;
+  bool has_sample_each_ = false;
+  bool frozen_ = false;
+};
+
+/// Gates with the Hard Concrete distribution.
+template <std::floating_point Scalar, int Columns = 1>
+using HardConcreteGate = Gate<HardConcrete<Scalar>, Columns>;
+
+}  // namespace l0

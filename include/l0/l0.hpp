@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// Everything in l0 that needs Eigen alone. Doors of their own: <l0/training/progress.hpp>.
+
+#include <l0/annealing/schedules.hpp>
+#include <l0/core/error.hpp>
+#include <l0/core/parameter.hpp>
+#include <l0/core/types.hpp>
+#include <l0/gates/gate.hpp>
+#include <l0/gates/grouping.hpp>
+#include <l0/gates/hard_concrete.hpp>
+#include <l0/layers/linear.hpp>
+#include <l0/losses/losses.hpp>
+#include <l0/models/linear_regression.hpp>
+#include <l0/models/logistic_regression.hpp>
+#include <l0/models/poisson_regression.hpp>
+#include <l0/models/regularization_path.hpp>
+#include <l0/optimizers/adam.hpp>
+#include <l0/optimizers/lbfgs.hpp>
+#include <l0/optimizers/sgd.hpp>
+#include <l0/penalties/l0_penalty.hpp>
+#include <l0/penalties/weight_penalty.hpp>
+#include <l0/random/noise.hpp>
+#include <l0/random/rng.hpp>
+#include <l0/training/minimize.hpp>
+#include <l0/version.hpp>

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include <Eigen/SparseCore>
+
+#include <l0/core/error.hpp>
+#include <l0/core/product.hpp>
+#include <l0/core/types.hpp>
+
+namespace l0 {
+
+/// What a layer takes as a batch: any Eigen dense expression or sparse matrix; rows are samples.
+template <class X>
+concept BatchInput = std::is_base_of_v<Eigen::EigenBase<std::remove_cvref_t<X>>, std::remove_cvref_t<X>>;
+
+namespace detail {
+
+template <class Scalar, int order>
+using DenseView = Eigen::Map<const Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, order>, Eigen::Unaligned,
+                             Eigen::OuterStride<>>;
+
+template <class Scalar, int order>
+using SparseView = Eigen::Map<const Eigen::SparseMatrix<Scalar, order>>;
+
+template <class View>
+inline constexpr bool is_sparse_view = std::is_base_of_v<Eigen::SparseMatrixBase<View>, View>;
+
+template <class X>
+inline constexpr bool is_sparse = std::is_base_of_v<Eigen::SparseMatrixBase<X>, X>;
+
+/// The batch of the last forward pass, kept for backward. Matrices, maps, blocks and refs given as lvalues are
+/// referenced; everything else is evaluated into a buffer of its own, which is reused.
+template <class Scalar>
+class BatchView {
+ public:
+  BatchView() = default;
+  // The view may refer to the other object's buffer: copies start without a batch. Moved buffers keep their address;
+  // Eigen 3.4 would copy sparse ones, but swaps them.
+  BatchView(const BatchView&) : BatchView() {}
+  BatchView(BatchView&& other) noexcept : dense_(std::move(other.dense_)), view_(other.view_) {
+    sparse_columns_.swap(other.sparse_columns_);
+    sparse_rows_.swap(other.sparse_rows_);
+    other.clear();
+  }
+  BatchView& operator=(const BatchView&) {
+    clear();
+    return *this;
+  }
+  ~BatchView() = default;
+
+  template <BatchInput X>
+  void set(X&& batch) {
+    using Plain = std::remove_cvref_t<X>;
+    static_assert(std::is_same_v<typename Plain::Scalar, Scalar>,
+                  "l0: X has another scalar type than the layer; convert it with X.cast<Scalar>()");
+    if constexpr (is_sparse<Plain>) {
+      set_sparse(batch, std::bool_constant<std::is_lvalue_reference_v<X>>{});
+    } else {
+      set_dense(batch.derived(), std::bool_constant<std::is_lvalue_reference_v<X>>{});
+    }
+  }
+
+  void clear() { view_.template emplace<std::monostate>(); }
+  bool empty() const { return view_.index() == 0; }
+
+  /// Calls `use(view)` with a dense or sparse map of the batch.
+  template <class Use>
+  void visit(Use&& use) const {
+    std::visit(
+        [&](const auto& view) {
+          if constexpr (!std::is_same_v<std::remove_cvref_t<decltype(view)>, std::monostate>) use(view);
+        },
+        view_);
+  }
+
+ private:
+  template <class X, bool is_lvalue>
+  void set_dense(const X& batch, std::bool_constant<is_lvalue>) {
+    if constexpr (is_lvalue && bool(X::Flags & Eigen::DirectAccessBit)) {
+      if (batch.innerStride() == 1 || batch.size() == 0) {
+        view_.template emplace<DenseView<Scalar, X::IsRowMajor ? Eigen::RowMajor : Eigen::ColMajor>>(
+            batch.data(), batch.rows(), batch.cols(), Eigen::OuterStride<>(batch.outerStride()));
+        return;
+      }
+    }
+    dense_ = batch;
+    view_.template emplace<DenseView<Scalar, Eigen::ColMajor>>(dense_.data(), dense_.rows(), dense_.cols(),
+                                                               Eigen::OuterStride<>(dense_.outerStride()));
+  }
+
+  template <class X, bool is_lvalue>
+  void set_sparse(const X& batch, std::bool_constant<is_lvalue>) {
+    constexpr int order = X::IsRowMajor ? Eigen::RowMajor : Eigen::ColMajor;
+    if constexpr (is_lvalue && std::is_base_of_v<Eigen::SparseCompressedBase<X>, X> &&
+                  std::is_same_v<typename X::StorageIndex, int>) {
+      reference_sparse<order>(batch);
+    } else if constexpr (order == Eigen::RowMajor) {
+      sparse_rows_ = batch;
+      reference_sparse<order>(sparse_rows_);
+    } else {
+      sparse_columns_ = batch;
+      reference_sparse<order>(sparse_columns_);
+    }
+  }
+
+  template <int order, class X>
+  void reference_sparse(const X& batch) {
+    view_.template emplace<SparseView<Scalar, order>>(batch.rows(), batch.cols(), batch.nonZeros(),
+                                                      batch.outerIndexPtr(), batch.innerIndexPtr(), batch.valuePtr(),
+                                                      batch.innerNonZeroPtr());
+  }
+
+  Matrix<Scalar> dense_;
+  Eigen::SparseMatrix<Scalar, Eigen::ColMajor> sparse_columns_;
+  Eigen::SparseMatrix<Scalar, Eigen::RowMajor> sparse_rows_;
+  std::variant<std::monostate, DenseView<Scalar, Eigen::ColMajor>, DenseView<Scalar, Eigen::RowMajor>,
+               SparseView<Scalar, Eigen::ColMajor>, SparseView<Scalar, Eigen::RowMajor>>
+      view_;
+};
+
+}  // namespace detail
+}  // namespace l0

@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cmath>
+#include <utility>
+#include <vector>
+
+#include <Eigen/SparseCore>
+
+#include <l0/core/parameter.hpp>
+#include <l0/core/product.hpp>
+#include <l0/gates/gate.hpp>
+#include <l0/gates/grouping.hpp>
+#include <l0/layers/input.hpp>
+#include <l0/random/noise.hpp>
+
+namespace l0 {
+
+namespace detail {
+
+/// The shapes of all parameters of a gated layer, as its first member: see `ShapeGuard`.
+class LayerShape {
+ public:
+  LayerShape(Index outputs, Index inputs, Index biases, std::pair<Index, Index> gates)
+      : weight_(outputs, inputs), biases_(biases), gates_(gates) {}
+  LayerShape(const LayerShape&) = default;
+  LayerShape(LayerShape&&) noexcept = default;
+  ~LayerShape() = default;
+
+  LayerShape& operator=(const LayerShape& other) {
+    const bool comparable = inputs() >= 0 && other.inputs() >= 0;  // neither has been moved from
+    weight_ = other.weight_;                                       // then throws or changes nothing
+    if (comparable) {
+      require_shape("the bias of the assigned model", other.biases_, 1, biases_, 1);
+      require_shape("the gate array of the assigned model", other.gates_.first, other.gates_.second, gates_.first,
+                    gates_.second);
+    }
+    biases_ = other.biases_;
+    gates_ = other.gates_;
+    return *this;
+  }
+
+  Index outputs() const { return weight_.rows(); }
+  Index inputs() const { return weight_.columns(); }
+  Index biases() const { return biases_; }
+  const std::pair<Index, Index>& gates() const { return gates_; }
+
+ private:
+  ShapeGuard weight_;
+  Index biases_;
+  std::pair<Index, Index> gates_;
+};
+
+}  // namespace detail
+
+/// Options of `L0Linear`.
+template <std::floating_point Scalar>
+struct L0LinearOptions {
+  bool bias = true;                    ///< add a bias, which is not gated
+  Scalar temperature = Scalar(0.5);    ///< β > 0 of the gates
+  Scalar init_sparsity = Scalar(0.5);  ///< log α starts at logit(1 − init_sparsity); in (0, 1)
+  Scalar gamma = Scalar(-0.1);         ///< γ < 0
+  Scalar zeta = Scalar(1.1);           ///< ζ > 1
+  bool gates_per_sample = false;       ///< draw the gates anew for every sample of the batch; `PerInput` only
+};
+
+/// A linear layer with gated weights: Y = X (W∘z)ᵀ + 1 bᵀ.
+///
+/// X is samples × inputs, dense (any expression, either storage order) or sparse; W is outputs × inputs; Y is
+/// samples × outputs. How gates are shared by the weights is the `Grouping`: `PerWeight`, `PerInput`, `PerOutput`,
+/// `Groups` or a type of the user's.
+///
+/// Inputs whose gates are all closed are skipped in forward and backward, which is exact: both their value and their
+/// gradients are 0. X given as an lvalue is referenced until `backward`; an expression is evaluated into a buffer of
+/// the layer. No step allocates after the first with the same batch size.
+///
+/// Weights start uniform in ±1/√inputs, the bias at 0. Handles from `parameters()` survive moving the layer and
+/// assigning another layer of the same shape to it (see `Parameter`); assigning another shape throws `Error`.
+template <std::floating_point Scalar_, GateGrouping Grouping = PerWeight,
+          GateDistribution Distribution = HardConcrete<Scalar_>>
+class L0Linear {
+ public:
+  using Scalar = Scalar_;
+  using Gates = Gate<Distribution, Grouping::gate_columns>;
+  using Options = L0LinearOptions<Scalar>;
+
+  /// Throws `Error` for options outside their ranges, negative sizes and groupings that do not fit.
+  L0Linear(Index inputs, Index outputs, Rng& rng, const Options& options = {},
+           Grouping grouping = {}) requires std::default_initializable<Grouping>
+      : L0Linear(inputs, outputs, rng, std::move(grouping), options) {}
+
+  L0Linear(Index inputs, Index outputs, Rng& rng, Grouping grouping, const Options& options = {})
+      : L0Linear(checked_shape(inputs, outputs), rng.next_stream(), rng, std::move(grouping), options) {}
+
+  Index inputs() const { return shape_.inputs(); }
+  Index outputs() const { return shape_.outputs(); }
+  const Grouping& grouping() const { return grouping_; }
+
+  auto& weight() { return weight_.value(); }
+  const auto& weight() const { return weight_.value(); }
+  auto& weight_gradient() { return weight_.gradient(); }
+  const auto& weight_gradient() const { return weight_.gradient(); }
+
+  bool has_bias() const { return has_bias_; }
+  /// The bias, of size outputs; of size 0 without one.
+  auto& bias() { return bias_.value(); }
+  const auto& bias() const { return bias_.value(); }
+  auto& bias_gradient() { return bias_.gradient(); }
+  const auto& bias_gradient() const { return bias_.gradient(); }
+
+  Gates& gate() { return gate_; }
+  const Gates& gate() const { return gate_; }
+  auto& log_alpha() { return gate_.log_alpha(); }
+  const auto& log_alpha() const { return gate_.log_alpha(); }
+  auto& log_alpha_gradient() { return gate_.log_alpha_gradient(); }
+  const auto& log_alpha_gradient() const { return gate_.log_alpha_gradient(); }
+
+  void set_temperature(Scalar temperature) { gate_.set_temperature(temperature); }
+  Scalar temperature() const { return gate_.temperature(); }
+
+  Parameters<Scalar> parameters() {
+    Parameters<Scalar> list{weight_.ref()};
+    if (has_bias_) list.push_back(bias_.ref());
+    return join(std::move(list), gate_.parameters());
+  }
+
+  /// Draws the gates and returns Y, a buffer of the layer, valid until the next call. Throws `Error` unless X has
+  /// `inputs()` columns; then nothing is drawn. Builds with assertions also refuse NaN and infinity in dense X.
+  template <BatchInput X, NoiseSource Noise>
+  const Matrix<Scalar>& forward(X&& x, Noise&& noise) {
+    check_input(x);
+    if (gates_per_sample_) {
+      if constexpr (per_sample_possible) gate_.sample_each(x.rows(), noise);
+    } else {
+      gate_.sample(noise);
+    }
+    batch_.set(std::forward<X>(x));
+    forward_batch();
+    return output_;
+  }
+
+  /// Adds the gradients of the weights, the bias and log α, given `upstream`, the gradient with respect to Y. May be
+  /// called again after one forward; each call adds. Throws `Error` before a forward or for another shape.
+  template <class Derived>
+  void backward(const Eigen::MatrixBase<Derived>& upstream) {
+    backward_batch(as_columns(upstream), nullptr);
+  }
+
+  /// As above, and writes the gradient with respect to X, samples × inputs, to `input_gradient`.
+  template <class Derived>
+  void backward(const Eigen::MatrixBase<Derived>& upstream, Matrix<Scalar>& input_gradient) {
+    backward_batch(as_columns(upstream), &input_gradient);
+  }
+
+  /// Y with deterministic gates. Safe to call from several threads.
+  template <BatchInput X>
+  Matrix<Scalar> predict(const X& x) const {
+    check_input(x);
+    Matrix<Scalar> result = x * effective_weight().transpose();
+    if (has_bias_) result.rowwise() += bias().transpose();
+    return result;
+  }
+
+  /// W∘z with deterministic gates: the weights that `predict` uses, with exact zeros.
+  Matrix<Scalar> effective_weight() const {
+    const auto z = gate_.deterministic();
+    Matrix<Scalar> result(outputs(), inputs());
+    for (Index j = 0; j < inputs(); ++j) grouping_.scale_column(j, z, weight().col(j), result.col(j));
+    result.array() += Scalar(0);  // no −0
+    return result;
+  }
+
+  /// The same, with only the entries that are not 0 stored.
+  Eigen::SparseMatrix<Scalar> effective_weight_sparse() const {
+    Eigen::SparseMatrix<Scalar> result = effective_weight().sparseView(Scalar(1), Scalar(0));
+    result.makeCompressed();
+    return result;
+  }
+
+  /// The expected number of open gates.
+  Scalar l0_penalty() const { return gate_.expected_l0(); }
+  Scalar get_l0_penalty() const { return l0_penalty(); }
+  /// The share of gates that are exactly 0 in prediction.
+  Scalar sparsity() const { return gate_.sparsity(); }
+
+  /// Calls `visit(*this)`: how penalties find the gated weights of a model. Models forward it to their layers.
+  template <class Visitor>
+  void for_each_gated(Visitor&& visit) {
+    visit(*this);
+  }
+
+ private:
+  using UpstreamRef = Eigen::Ref<const Matrix<Scalar>>;
+  using ProductSizes = detail::ProductSizes;
+
+  static constexpr bool per_sample_possible = std::is_same_v<Grouping, PerInput>;
+
+  L0Linear(ShapeGuard shape, std::uint64_t stream, const Rng& rng, Grouping grouping, const Options& options)
+      : shape_(shape.rows(), shape.columns(), options.bias ? shape.rows() : 0,
+               grouping.bind(shape.rows(), shape.columns())),
+        has_bias_(options.bias), gates_per_sample_(options.gates_per_sample), grouping_(std::move(grouping)),
+        weight_(ParameterKind::weight, "weight", outputs(), inputs()),
+        bias_(ParameterKind::bias, "bias", shape_.biases(), 1), gate_(make_gate(stream, options)) {
+    if (gates_per_sample_ && !per_sample_possible) {
+      detail::fail("gates_per_sample", "true", "false, or one gate per input (PerInput)");
+    }
+    detail::fill_uniform(rng, stream, detail::initial_draw, weight().data(), weight().size());
+    const Scalar bound = 1 / std::sqrt(static_cast<Scalar>(std::max<Index>(inputs(), 1)));
+    weight().array() = (2 * weight().array() - 1) * bound;
+  }
+
+  static ShapeGuard checked_shape(Index inputs, Index outputs) {
+    detail::require_size("inputs", inputs);
+    detail::require_size("outputs", outputs);
+    return {outputs, inputs};
+  }
+
+  Gates make_gate(std::uint64_t stream, const Options& options) {
+    const auto [rows, columns] = shape_.gates();
+    return Gates(rows, columns,
+                 {.temperature = options.temperature,
+                  .init_sparsity = options.init_sparsity,
+                  .gamma = options.gamma,
+                  .zeta = options.zeta,
+                  .stream = stream});
+  }
+
+  template <class X>
+  void check_input(const X& x) const {
+    detail::require_shape("X", x.rows(), x.cols(), x.rows(), inputs());
+#ifndef NDEBUG
+    if constexpr (!detail::is_sparse<X>) detail::require_finite("X", x.derived());
+#endif
+  }
+
+  // The steps of forward and backward. `scaled_` holds w∘z for the open inputs only, column c for input open_[c].
+
+  void forward_batch() {
+    select_open_inputs();
+    scaled_.reserve(outputs() * inputs());
+    auto scaled = scaled_.resize(outputs(), open_count());
+    for (Index c = 0; c < open_count(); ++c) {
+      if (gates_per_sample_) {
+        scaled.col(c) = weight().col(c);
+      } else {
+        grouping_.scale_column(open(c), gate_.values(), std::as_const(*this).weight().col(open(c)), scaled.col(c));
+      }
+    }
+    batch_.visit([&](const auto& x) { multiply_forward(x); });
+    if (has_bias_) output_.rowwise() += bias().transpose();
+  }
+
+  /// All inputs, unless enough are closed for gathering the others to pay.
+  void select_open_inputs() {
+    open_.reserve(static_cast<std::size_t>(inputs()));
+    open_.clear();
+    if (!gates_per_sample_) {
+      for (Index j = 0; j < inputs(); ++j) {
+        if (!grouping_.is_closed(j, gate_.values())) open_.push_back(j);
+      }
+    }
+    skipping_ = !gates_per_sample_ && 4 * open_count() <= 3 * inputs();
+    if (skipping_) return;
+    open_.clear();
+    for (Index j = 0; j < inputs(); ++j) open_.push_back(j);
+  }
+
+  Index open_count() const { return static_cast<Index>(open_.size()); }
+  Index open(Index c) const { return open_[static_cast<std::size_t>(c)]; }
+
+  template <class View>
+  void multiply_forward(const View& x) {
+    const auto scaled = std::as_const(scaled_).get();
+    const ProductSizes sizes{x.rows(), outputs(), inputs()};
+    if (gates_per_sample_) {
+      gate_samples(x);
+      product_.multiply(gathered_.get(), scaled.transpose(), output_, sizes);
+    } else if constexpr (detail::is_sparse_view<View>) {
+      output_.setZero(x.rows(), outputs());
+      for_each_nonzero(x, [&](Index i, Index c, Scalar value) {
+        for (Index o = 0; o < outputs(); ++o) output_(i, o) += value * scaled(o, c);
+      });
+    } else if (skipping_ && outputs() == 1) {
+      output_.setZero(x.rows(), 1);
+      for (Index c = 0; c < open_count(); ++c) output_.col(0) += x.col(open(c)) * scaled(0, c);
+    } else if (skipping_) {
+      gather(x);
+      product_.multiply(gathered_.get(), scaled.transpose(), output_, sizes);
+    } else {
+      product_.multiply(x, scaled.transpose(), output_, sizes);
+    }
+  }
+
+  /// scaled_gradient_ = upstreamᵀ X, for the open inputs.
+  template <class View>
+  void multiply_backward(const View& x, const UpstreamRef& upstream) {
+    scaled_gradient_.reserve(outputs() * inputs());
+    auto gradient = scaled_gradient_.resize(outputs(), open_count());
+    const ProductSizes sizes{outputs(), inputs(), x.rows()};
+    if (gates_per_sample_ || (!detail::is_sparse_view<View> && skipping_ && outputs() != 1)) {
+      product_.multiply(upstream.transpose(), gathered_.get(), gradient, sizes);
+    } else if constexpr (detail::is_sparse_view<View>) {
+      gradient.setZero();
+      for_each_nonzero(x, [&](Index i, Index c, Scalar value) {
+        for (Index o = 0; o < outputs(); ++o) gradient(o, c) += value * upstream(i, o);
+      });
+    } else if (skipping_) {
+      for (Index c = 0; c < open_count(); ++c) gradient(0, c) = x.col(open(c)).dot(upstream.col(0));
+    } else {
+      product_.multiply(upstream.transpose(), x, gradient, sizes);
+    }
+  }
+
+  void backward_batch(const UpstreamRef& upstream, Matrix<Scalar>* input_gradient) {
+    if (batch_.empty()) detail::fail("backward", "called before forward", "a call of forward first");
+    detail::require_shape("upstream", upstream.rows(), upstream.cols(), output_.rows(), outputs());
+    batch_.visit([&](const auto& x) { multiply_backward(x, upstream); });
+    if (has_bias_) bias_gradient() += upstream.colwise().sum().transpose();
+    const auto gradient = std::as_const(scaled_gradient_).get();
+    if (gates_per_sample_) {
+      weight_gradient() += gradient;
+      if constexpr (per_sample_possible) backward_per_sample(upstream, input_gradient);
+      return;
+    }
+    gate_gradient_.setZero(gate_.rows(), gate_.columns());
+    for (Index c = 0; c < open_count(); ++c) {
+      grouping_.backward_column(open(c), gate_.values(), std::as_const(*this).weight().col(open(c)), gradient.col(c),
+                                weight_gradient().col(open(c)), gate_gradient_);
+    }
+    gate_.backward(gate_gradient_);
+    if (input_gradient != nullptr) write_input_gradient(upstream, *input_gradient);
+  }
+
+  void write_input_gradient(const UpstreamRef& upstream, Matrix<Scalar>& input_gradient) {
+    const auto scaled = std::as_const(scaled_).get();
+    const ProductSizes sizes{upstream.rows(), inputs(), outputs()};
+    if (!skipping_) {
+      product_.multiply(upstream, scaled, input_gradient, sizes);
+      return;
+    }
+    input_product_.reserve(upstream.rows() * inputs());
+    auto open_gradient = input_product_.resize(upstream.rows(), open_count());
+    product_.multiply(upstream, scaled, open_gradient, sizes);
+    input_gradient.setZero(upstream.rows(), inputs());
+    for (Index c = 0; c < open_count(); ++c) input_gradient.col(open(c)) = open_gradient.col(c);
+  }
+
+  /// d/d(X∘Z) = upstream W, from which both Z and X take their share.
+  void backward_per_sample(const UpstreamRef& upstream, Matrix<Scalar>* input_gradient) {
+    auto product = input_product_.resize(upstream.rows(), inputs());
+    product_.multiply(upstream, std::as_const(scaled_).get(), product, {upstream.rows(), inputs(), outputs()});
+    if (input_gradient != nullptr) *input_gradient = product.cwiseProduct(gate_.each_values());
+    batch_.visit([&](const auto& x) {
+      if constexpr (detail::is_sparse_view<std::remove_cvref_t<decltype(x)>>) {
+        each_gradient_.setZero(x.rows(), x.cols());
+        for_each_nonzero(x, [&](Index i, Index j, Scalar value) { each_gradient_(i, j) = value * product(i, j); });
+      } else {
+        each_gradient_ = product.cwiseProduct(x);
+      }
+    });
+    gate_.backward_each(each_gradient_);
+  }
+
+  /// gathered_ = the open columns of a dense batch.
+  template <class View>
+  void gather(const View& x) {
+    gathered_.reserve(x.rows() * inputs());
+    auto gathered = gathered_.resize(x.rows(), open_count());
+    for (Index c = 0; c < open_count(); ++c) gathered.col(c) = x.col(open(c));
+  }
+
+  /// gathered_ = X∘Z with gates per sample.
+  template <class View>
+  void gate_samples(const View& x) {
+    if constexpr (per_sample_possible) {
+      const Matrix<Scalar>& z = gate_.each_values();
+      auto gated = gathered_.resize(x.rows(), x.cols());
+      if constexpr (detail::is_sparse_view<View>) {
+        gated.setZero();
+        for_each_nonzero(x, [&](Index i, Index j, Scalar value) { gated(i, j) = value * z(i, j); });
+      } else {
+        gated = x.cwiseProduct(z);
+      }
+    }
+  }
+
+  /// Calls use(row, c, value) for the entries of sparse X in open inputs open_[c]; closed columns of a column-major X
+  /// are not read.
+  template <class View, class Use>
+  void for_each_nonzero(const View& x, Use&& use) {
+    if constexpr (View::IsRowMajor) {
+      column_of_.assign(static_cast<std::size_t>(inputs()), Index{-1});
+      for (Index c = 0; c < open_count(); ++c) column_of_[static_cast<std::size_t>(open(c))] = c;
+      for (Index i = 0; i < x.rows(); ++i) {
+        for (typename View::InnerIterator entry(x, i); entry; ++entry) {
+          const Index c = column_of_[static_cast<std::size_t>(entry.col())];
+          if (c >= 0) use(i, c, entry.value());
+        }
+      }
+    } else {
+      for (Index c = 0; c < open_count(); ++c) {
+        for (typename View::InnerIterator entry(x, open(c)); entry; ++entry) use(entry.row(), c, entry.value());
+      }
+    }
+  }
+
+  template <class Derived>
+  UpstreamRef as_columns(const Eigen::MatrixBase<Derived>& upstream) {
+    static_assert(std::is_same_v<typename Derived::Scalar, Scalar>,
+                  "l0: upstream has another scalar type than the layer");
+    if constexpr (bool(Derived::Flags & Eigen::DirectAccessBit) && !Derived::IsRowMajor &&
+                  Derived::InnerStrideAtCompileTime == 1) {
+      return upstream.derived();
+    } else {
+      upstream_ = upstream;
+      return upstream_;
+    }
+  }
+
+  detail::LayerShape shape_;
+  bool has_bias_;
+  bool gates_per_sample_;
+  Grouping grouping_;
+  Parameter<Matrix<Scalar>> weight_;
+  Parameter<Vector<Scalar>> bias_;
+  Gates gate_;
+
+  // Kept from forward for backward.
+  detail::BatchView<Scalar> batch_;
+  std::vector<Index> open_;
+  bool skipping_ = false;
+  detail::Scratch<Scalar> scaled_;
+  detail::Scratch<Scalar> gathered_;
+  Matrix<Scalar> output_;
+
+  // Scratch.
+  detail::ProductWorkspace<Scalar> product_;
+  detail::Scratch<Scalar> scaled_gradient_;
+  detail::Scratch<Scalar> input_product_;
+  typename Gates::Values gate_gradient_;
+  Matrix<Scalar> each_gradient_;
+  Matrix<Scalar> upstream_;
+  std::vector<Index> column_of_;
+};
+
+}  // namespace l0

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <concepts>
+
+#include <l0/core/error.hpp>
+#include <l0/core/types.hpp>
+
+namespace l0 {
+
+/// The value of a loss and its gradient with respect to the prediction, of the prediction's shape.
+template <class Scalar>
+struct LossResult {
+  Scalar value;
+  Matrix<Scalar> gradient;
+};
+
+/// A loss as a value: loss(prediction, target, gradient) returns the mean over the batch and writes the gradient.
+template <class L, class Scalar>
+concept Loss = requires(const L loss, const Matrix<Scalar>& prediction, const Matrix<Scalar>& target,
+                        Matrix<Scalar>& gradient) {
+  { loss(prediction, target, gradient) } -> std::convertible_to<Scalar>;
+};
+
+namespace detail {
+
+/// 1/count, or 0 for an empty batch, whose loss is 0.
+template <class Scalar>
+Scalar mean_scale(Index count) {
+  return count == 0 ? Scalar(0) : 1 / static_cast<Scalar>(count);
+}
+
+/// Refuses a target of another shape; builds with assertions also refuse NaN and infinity in it.
+template <class P, class T>
+void require_target(const Eigen::MatrixBase<P>& prediction, const Eigen::MatrixBase<T>& target) {
+  require_shape("target", target.rows(), target.cols(), prediction.rows(), prediction.cols());
+#ifndef NDEBUG
+  require_finite("target", target);
+#endif
+}
+
+/// Mean over all entries of a loss that is a sum over entries: `value(f, y)` per entry and `slope(f, y)` = dvalue/df.
+template <class P, class T, class Value, class Slope>
+typename P::Scalar elementwise_loss(const Eigen::MatrixBase<P>& prediction, const Eigen::MatrixBase<T>& target,
+                                    Matrix<typename P::Scalar>& gradient, Value value, Slope slope) {
+  using Scalar = typename P::Scalar;
+  require_target(prediction, target);
+  const auto scale = mean_scale<Scalar>(prediction.size());
+  const Scalar total = prediction.derived().binaryExpr(target.derived(), value).sum();
+  gradient.resize(prediction.rows(), prediction.cols());
+  gradient = prediction.derived().binaryExpr(target.derived(), slope) * scale;
+  return total * scale;
+}
+
+}  // namespace detail
+}  // namespace l0

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <Eigen/SparseCore>
+
+#include <l0/core/error.hpp>
+#include <l0/core/types.hpp>
+
+namespace l0::detail {
+
+/// Some rows or columns of a dense matrix. (The name of "all" in Eigen's indexed views differs between its versions.)
+template <class M>
+Matrix<typename M::Scalar> rows_of(const M& x, const std::vector<Index>& wanted) {
+  Matrix<typename M::Scalar> result(static_cast<Index>(wanted.size()), x.cols());
+  for (Index j = 0; j < x.cols(); ++j) {
+    for (std::size_t i = 0; i < wanted.size(); ++i) result(static_cast<Index>(i), j) = x(wanted[i], j);
+  }
+  return result;
+}
+template <class M>
+Matrix<typename M::Scalar> columns_of(const M& x, const std::vector<Index>& wanted) {
+  Matrix<typename M::Scalar> result(x.rows(), static_cast<Index>(wanted.size()));
+  for (std::size_t c = 0; c < wanted.size(); ++c) result.col(static_cast<Index>(c)) = x.col(wanted[c]);
+  return result;
+}
+
+/// A dense X, column-major: referenced where it lies so in memory, else copied once.
+template <class Scalar_>
+class DenseDesign {
+ public:
+  using Scalar = Scalar_;
+  using View = Eigen::Map<const Matrix<Scalar>, Eigen::Unaligned, Eigen::OuterStride<>>;
+
+  template <class Derived>
+  explicit DenseDesign(const Eigen::MatrixBase<Derived>& x)
+      : copy_(copy_unless_columns(x.derived())), x_(view(x.derived())) {}
+  DenseDesign(const DenseDesign&) = delete;
+  DenseDesign& operator=(const DenseDesign&) = delete;
+
+  /// A copy of some rows or columns.
+  DenseDesign columns_at(const std::vector<Index>& wanted) const {
+    return DenseDesign(Owned{}, columns_of(x_, wanted));
+  }
+  DenseDesign rows_at(const std::vector<Index>& wanted) const { return DenseDesign(Owned{}, rows_of(x_, wanted)); }
+
+  Index rows() const { return x_.rows(); }
+  Index columns() const { return x_.cols(); }
+
+  /// Σᵢ vᵢ xᵢⱼ and Σᵢ vᵢ (xᵢⱼ − m)².
+  double sum(Index j, const Vector<Scalar>& v) const { return static_cast<double>(x_.col(j).dot(v)); }
+  double spread(Index j, const Vector<Scalar>& v, double m) const {
+    return static_cast<double>(((x_.col(j).array() - static_cast<Scalar>(m)).square() * v.array()).sum());
+  }
+  /// result = X₍first..first+count₎ᵀ r, for one or several r.
+  template <class R, class Result>
+  void transpose_times(const R& r, Index first, Index count, Result&& result) const {
+    result.noalias() = x_.middleCols(first, count).transpose() * r;
+  }
+  /// result += s · xⱼ.
+  template <class Result>
+  void add_column(Index j, Scalar s, Result&& result) const {
+    result += s * x_.col(j);
+  }
+
+ private:
+  struct Owned {};
+  DenseDesign(Owned, Matrix<Scalar> x)
+      : copy_(std::move(x)), x_(copy_.data(), copy_.rows(), copy_.cols(), Eigen::OuterStride<>(copy_.outerStride())) {}
+
+  template <class Derived>
+  static bool is_columns(const Derived& x) {
+    if constexpr (bool(Derived::Flags & Eigen::DirectAccessBit) && !Derived::IsRowMajor &&
+                  std::is_same_v<typename Derived::Scalar, Scalar>) {
+      return x.innerStride() == 1;
+    } else {
+      return false;
+    }
+  }
+  template <class Derived>
+  static Matrix<Scalar> copy_unless_columns(const Derived& x) {
+    Matrix<Scalar> copy;
+    if (!is_columns(x)) copy = x;
+    return copy;
+  }
+  template <class Derived>
+  View view(const Derived& x) const {
+    if constexpr (bool(Derived::Flags & Eigen::DirectAccessBit) && !Derived::IsRowMajor &&
+                  std::is_same_v<typename Derived::Scalar, Scalar>) {
+      if (x.innerStride() == 1) return {x.data(), x.rows(), x.cols(), Eigen::OuterStride<>(x.outerStride())};
+    }
+    return {copy_.data(), copy_.rows(), copy_.cols(), Eigen::OuterStride<>(copy_.outerStride())};
+  }
+
+  Matrix<Scalar> copy_;
+  View x_;
+};
+
+/// A sparse X, compressed by columns: referenced where it is that, else copied once; never made dense.
+template <class Scalar_>
+class SparseDesign {
+ public:
+  using Scalar = Scalar_;
+  using Storage = Eigen::SparseMatrix<Scalar>;
+  using View = Eigen::Map<const Storage>;
+
+  template <class Derived>
+  explicit SparseDesign(const Eigen::SparseMatrixBase<Derived>& x)
+      : copy_(copy_unless_columns(x.derived())), x_(view(x.derived())) {}
+  SparseDesign(const SparseDesign&) = delete;
+  SparseDesign& operator=(const SparseDesign&) = delete;
+
+  /// A copy of some rows or columns.
+  SparseDesign columns_at(const std::vector<Index>& wanted) const {
+    Storage chosen(rows(), static_cast<Index>(wanted.size()));
+    Index entries = 0;
+    for (const Index j : wanted) entries += x_.outerIndexPtr()[j + 1] - x_.outerIndexPtr()[j];
+    chosen.reserve(entries);
+    for (std::size_t c = 0; c < wanted.size(); ++c) {
+      chosen.startVec(static_cast<Index>(c));
+      for (typename View::InnerIterator entry(x_, wanted[c]); entry; ++entry) {
+        chosen.insertBack(entry.row(), static_cast<Index>(c)) = entry.value();
+      }
+    }
+    chosen.finalize();
+    return SparseDesign(Owned{}, std::move(chosen));
+  }
+  SparseDesign rows_at(const std::vector<Index>& wanted) const {
+    std::vector<Index> place(static_cast<std::size_t>(rows()), Index{-1});
+    for (std::size_t i = 0; i < wanted.size(); ++i) place[static_cast<std::size_t>(wanted[i])] = static_cast<Index>(i);
+    std::vector<Eigen::Triplet<Scalar, int>> entries;
+    for (Index j = 0; j < columns(); ++j) {
+      for (typename View::InnerIterator entry(x_, j); entry; ++entry) {
+        const Index i = place[static_cast<std::size_t>(entry.row())];
+        if (i >= 0) entries.emplace_back(static_cast<int>(i), static_cast<int>(j), entry.value());
+      }
+    }
+    Storage chosen(static_cast<Index>(wanted.size()), columns());
+    chosen.setFromTriplets(entries.begin(), entries.end());
+    return SparseDesign(Owned{}, std::move(chosen));
+  }
+
+  Index rows() const { return x_.rows(); }
+  Index columns() const { return x_.cols(); }
+
+  const Scalar* values() const { return x_.valuePtr(); }
+  Index entries() const { return x_.nonZeros(); }
+
+  double sum(Index j, const Vector<Scalar>& v) const {
+    double total = 0;
+    for (typename View::InnerIterator entry(x_, j); entry; ++entry) {
+      total += static_cast<double>(entry.value()) * static_cast<double>(v(entry.row()));
+    }
+    return total;
+  }
+  double spread(Index j, const Vector<Scalar>& v, double m) const {
+    double total = m * m * static_cast<double>(v.sum());
+    for (typename View::InnerIterator entry(x_, j); entry; ++entry) {
+      const auto value = static_cast<double>(entry.value());
+      total += static_cast<double>(v(entry.row())) * value * (value - 2 * m);
+    }
+    return std::max(total, 0.0);
+  }
+  template <class R, class Result>
+  void transpose_times(const R& r, Index first, Index count, Result&& result) const {
+    for (Index j = 0; j < count; ++j) {
+      result.row(j).setZero();
+      for (typename View::InnerIterator entry(x_, first + j); entry; ++entry) {
+        for (Index m = 0; m < r.cols(); ++m) result(j, m) += entry.value() * r(entry.row(), m);
+      }
+    }
+  }
+  template <class Result>
+  void add_column(Index j, Scalar s, Result&& result) const {
+    for (typename View::InnerIterator entry(x_, j); entry; ++entry) result(entry.row()) += s * entry.value();
+  }
+
+ private:
+  struct Owned {};
+  SparseDesign(Owned, Storage x)
+      : copy_(std::move(x)), x_(copy_.rows(), copy_.cols(), copy_.nonZeros(), copy_.outerIndexPtr(),
+                                copy_.innerIndexPtr(), copy_.valuePtr()) {}
+
+  template <class Derived>
+  static constexpr bool may_reference =
+      std::is_base_of_v<Eigen::SparseCompressedBase<Derived>, Derived> && !Derived::IsRowMajor &&
+      std::is_same_v<typename Derived::Scalar, Scalar> && std::is_same_v<typename Derived::StorageIndex, int>;
+
+  template <class Derived>
+  static bool is_columns(const Derived& x) {
+    if constexpr (may_reference<Derived>) {
+      return x.isCompressed();
+    } else {
+      return false;
+    }
+  }
+  template <class Derived>
+  static Storage copy_unless_columns(const Derived& x) {
+    Storage copy;
+    if (!is_columns(x)) copy = x;
+    return copy;
+  }
+  template <class Derived>
+  View view(const Derived& x) const {
+    if constexpr (may_reference<Derived>) {
+      if (x.isCompressed()) {
+        return {x.rows(), x.cols(), x.nonZeros(), x.outerIndexPtr(), x.innerIndexPtr(), x.valuePtr()};
+      }
+    }
+    return {copy_.rows(),          copy_.cols(),          copy_.nonZeros(),
+            copy_.outerIndexPtr(), copy_.innerIndexPtr(), copy_.valuePtr()};
+  }
+
+  Storage copy_;
+  View x_;
+};
+
+/// X as a quadratic problem sees it: columns centred by their weighted means and scaled to unit weighted length,
+/// without touching X. A column that is constant (to rounding) has scale 0 and takes part in nothing.
+template <class Design>
+class StandardizedColumns {
+ public:
+  using Scalar = typename Design::Scalar;
+
+  explicit StandardizedColumns(const Design& x) : x_(&x) {}
+
+  /// For sample weights d ≥ 0. Without `centre` the means are taken as 0 (a model without intercept).
+  void set_weights(const Vector<Scalar>& d, bool centre) {
+    weight_ = d;
+    const auto total = static_cast<double>(d.sum());
+    mean_.resize(columns());
+    scale_.resize(columns());
+    for (Index j = 0; j < columns(); ++j) {
+      const double m = centre && total > 0 ? x_->sum(j, d) / total : 0.0;
+      const double spread = x_->spread(j, d, m);
+      // Rounding alone leaves a relative variance of about ε².
+      constexpr auto epsilon = static_cast<double>(std::numeric_limits<Scalar>::epsilon());
+      const double floor = 64 * epsilon * epsilon * total * m * m;
+      mean_(j) = static_cast<Scalar>(m);
+      scale_(j) = spread > floor ? static_cast<Scalar>(1 / std::sqrt(spread)) : Scalar(0);
+    }
+  }
+
+  const Design& design() const { return *x_; }
+  Index rows() const { return x_->rows(); }
+  Index columns() const { return x_->columns(); }
+  const Vector<Scalar>& weights() const { return weight_; }
+  Scalar mean(Index j) const { return mean_(j); }
+  Scalar scale(Index j) const { return scale_(j); }
+
+  /// result = X̃ᵀ r on the standardized columns; the weights are already in r.
+  template <class R>
+  Matrix<Scalar> correlate(const R& r) const {
+    return correlate(r, 0, columns());
+  }
+  /// The same for columns first..first+count only.
+  template <class R>
+  Matrix<Scalar> correlate(const R& r, Index first, Index count) const {
+    Matrix<Scalar> result(count, r.cols());
+    x_->transpose_times(r, first, count, result);
+    // Σr is nearly 0 where r is a centred residual; subtracting it makes large means harmless.
+    for (Index m = 0; m < r.cols(); ++m) {
+      result.col(m) =
+          (result.col(m) - mean_.segment(first, count) * r.col(m).sum()).cwiseProduct(scale_.segment(first, count));
+    }
+    return result;
+  }
+
+  /// block.col(a) = weights ∘ standardized column wanted[a].
+  void weighted_columns(const std::vector<Index>& wanted, Matrix<Scalar>& block) const {
+    block.resize(rows(), static_cast<Index>(wanted.size()));
+    for (Index a = 0; a < block.cols(); ++a) {
+      const Index j = wanted[static_cast<std::size_t>(a)];
+      block.col(a).setConstant(-mean_(j) * scale_(j));
+      x_->add_column(j, scale_(j), block.col(a));
+      block.col(a).array() *= weight_.array();
+    }
+  }
+
+ private:
+  const Design* x_;
+  Vector<Scalar> weight_;
+  Vector<Scalar> mean_;
+  Vector<Scalar> scale_;
+};
+
+}  // namespace l0::detail

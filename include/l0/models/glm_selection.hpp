@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include <l0/models/gate_proposal.hpp>
+#include <l0/models/glm_model.hpp>
+#include <l0/models/least_squares_selection.hpp>
+
+namespace l0::detail {
+
+/// Selects a support for a generalised linear model: the search of LeastSquaresSelection (a path up and down with
+/// swaps, descent on the score, supports proposed by the gates, ejection chains), run on the quadratic expansion around
+/// the best fit so far. The expansion proposes, the likelihood decides.
+///
+/// Works on whatever design it is given. Where that is a part of a larger one, `options.score.features` says how many
+/// columns the whole has.
+template <class Design, GlmFamily Family>
+class GlmSelection {
+ public:
+  using Scalar = typename Design::Scalar;
+
+  /// `y` is n × 1, `weight` has mean 1. The design must outlive this object. Throws `Error` for targets that the family
+  /// does not know.
+  GlmSelection(const Design& x, const Matrix<Scalar>& y, const Vector<Scalar>& weight, SelectionOptions options)
+      : options_(complete(std::move(options), x, y)), limit_(largest_support(options_, x)),
+        fitter_(x, y.col(0), weight, options_.centre, options_.lambda_l2),
+        model_(fitter_, options_.score, options_.rules, std::max(limit_, kept()) + 1) {}
+  GlmSelection(const GlmSelection&) = delete;
+  GlmSelection& operator=(const GlmSelection&) = delete;
+
+  /// The best fit found; `by_size` has the best of every size that was met, an infinite deviance where there is none.
+  struct Result {
+    GlmFit best;
+    std::vector<GlmFit> by_size;
+  };
+
+  /// From the empty support.
+  Result run() {
+    begin();
+    forward();
+    backward(is_exact() ? options_.score.size
+                        : std::max<Index>(1, best_.size() - std::max<Index>(2, best_.size() / 8)));
+    return polish();
+  }
+
+  /// From a known support.
+  Result run_from(std::vector<Index> start) {
+    begin();
+    accept(fit_allowed(fitter_.fit(std::move(start))));
+    return polish();
+  }
+
+  const StandardizedColumns<Design>& columns() const { return fitter_.columns(); }
+
+ private:
+  static constexpr Index patience = 10;       // sizes without improvement before the path ends
+  static constexpr Index chain_moves = 20;    // excursions per round
+  static constexpr Index most_gates = 256;    // columns the gates compete on
+  static constexpr Index outside_gates = 48;  // of them not in the best support
+  static constexpr double infinite = std::numeric_limits<double>::infinity();
+
+  static SelectionOptions complete(SelectionOptions options, const Design& x, const Matrix<Scalar>& y) {
+    require_shape("y", y.rows(), y.cols(), x.rows(), 1);
+    Family::require_targets("y", y);
+    options.score.samples = static_cast<double>(x.rows());
+    options.score.features = std::max(options.score.features, static_cast<double>(x.columns()));
+    options.score.unknown_variance = false;
+    if (options.score.kind != SupportScore::Kind::exact) {
+      options.score.limit = std::max(largest_support(options, x), static_cast<Index>(options.rules.keep.size()));
+    }
+    return options;
+  }
+
+  /// A sample of a likelihood tells less than one of a Gaussian response: at most a quarter of n.
+  static Index largest_support(const SelectionOptions& options, const Design& x) {
+    const SupportScore& score = options.score;
+    if (score.kind == SupportScore::Kind::exact) {
+      return std::min({x.columns(), x.rows(), score.size + std::max<Index>(5, score.size / 4)});
+    }
+    return std::min({x.columns(), options.max_size, std::max<Index>(x.rows() / 4, 1)});
+  }
+
+  bool is_exact() const { return options_.score.kind == SupportScore::Kind::exact; }
+  Index kept() const { return static_cast<Index>(options_.rules.keep.size()); }
+  SubsetState<Design>& state() { return model_.state(); }
+  GlmFit& same_size(Index k) { return by_size_[static_cast<std::size_t>(k)]; }
+
+  /// Two fits of one support may differ by this much.
+  double progress() const { return 1e-6 * model_.deviance_unit(); }
+
+  bool is_known(const GlmFit& proposal) { return same_size(proposal.size()).support == proposal.support; }
+
+  /// Fits the support on which the expansion stands. Gives up where the objective cannot get below `bound`.
+  GlmFit refit(double bound = infinite) { return fit_allowed(model_.expected(), bound); }
+
+  GlmFit fit_allowed(const GlmFit& start, double bound = infinite) {
+    GlmFit fit = fitter_.fit(start, {.bound = bound});
+    while (options_.rules.non_negative && leave_out_most_negative(fit)) fit = fitter_.fit(fit, {.bound = bound});
+    fit.score = options_.score.of_deviance(fit.objective, fit.size());
+    return fit;
+  }
+
+  /// False where no coefficient is forbidden.
+  bool leave_out_most_negative(GlmFit& fit) {
+    Index worst = -1;
+    for (Index i = 0; i < fit.size(); ++i) {
+      if (fit.coefficients(i) < 0 && !state().is_kept(fit.support[static_cast<std::size_t>(i)]) &&
+          (worst < 0 || fit.coefficients(i) < fit.coefficients(worst))) {
+        worst = i;
+      }
+    }
+    if (worst < 0) return false;
+    fit.leave_out(worst);
+    return true;
+  }
+
+  void record(const GlmFit& fit) {
+    if (fit.objective < same_size(fit.size()).objective) same_size(fit.size()) = fit;
+    if (fit.score < best_.score - progress()) best_ = fit;
+  }
+
+  void accept(GlmFit fit, bool fresh = false) {
+    current_ = std::move(fit);
+    record(current_);
+    model_.stand_on(current_, fresh);
+  }
+
+  /// Stands on the kept columns; the expansion around the empty support leaves out constant and dependent ones.
+  void begin() {
+    best_ = GlmFit();
+    by_size_.assign(static_cast<std::size_t>(std::max(limit_, kept()) + 2), GlmFit());
+    current_ = fit_allowed(fitter_.fit(std::vector<Index>()));
+    model_.stand_on(current_, true);
+    if (kept() > 0) {
+      state().set(options_.rules.keep);
+      current_ = refit();
+    }
+    record(current_);
+    model_.stand_on(current_);
+  }
+
+  Result polish() {
+    if (std::isfinite(best_.score)) {
+      accept(best_, true);
+      descend();
+      if (options_.rules.empty()) try_proposals();
+      for (int round = 0; round < 10 && chain(); ++round) {
+      }
+    } else {
+      best_ = nearest_below();
+    }
+    best_ = to_the_last_digit(best_);
+    same_size(best_.size()) = best_;
+    return {best_, std::move(by_size_)};
+  }
+
+  /// Adds the best column, then swaps until no swap helps, size by size, until `limit_` or until the score has not
+  /// improved for `patience` sizes.
+  void forward() {
+    double lowest = current_.score;
+    Index best_size = current_.size();
+    while (current_.size() < limit_ && !current_.separable && add_one()) {
+      swap_to_rest();
+      if (current_.score < lowest - progress()) {
+        lowest = current_.score;
+        best_size = current_.size();
+      }
+      const bool to_the_limit = is_exact() || options_.whole_path;
+      if (!to_the_limit && current_.size() >= best_size + std::max(patience, best_size / 4)) return;
+    }
+  }
+
+  /// False where no column lowers the objective. Under rules a fit may lose other columns, so more than one is tried.
+  bool add_one() {
+    for (const Index j : state().best_adds(options_.rules.empty() ? 1 : 3)) {
+      if (!state().add(j)) continue;
+      state().obey_signs();
+      const GlmFit fit = refit();
+      if (fit.objective < current_.objective) {
+        accept(fit);
+        return true;
+      }
+      state().set(current_.support);
+    }
+    return false;
+  }
+
+  /// Swaps until none helps: all that the expansion proposes at once, else the best few one by one.
+  void swap_to_rest() {
+    for (int rounds = 0; rounds < 50; ++rounds) {
+      const double target = current_.objective - 1e-6 * (1 + current_.objective);
+      if (model_.swap_to_rest() == 0) return;
+      GlmFit fit = refit(target);
+      if (!(fit.objective < target)) fit = best_single_swap(target);
+      if (!(fit.objective < target)) {
+        state().set(current_.support);
+        return;
+      }
+      accept(fit);
+    }
+  }
+
+  GlmFit best_single_swap(double target) {
+    state().set(current_.support);
+    GlmFit fit;
+    for (const SupportMove& move : state().best_swaps(3, model_.least_gain())) {
+      state().set(current_.support);
+      state().apply(move);
+      fit = refit(target);
+      if (fit.objective < target) break;
+    }
+    return fit;
+  }
+
+  /// Down again within the expansion around the largest fit. Supports that the way up did not meet are fitted, as far
+  /// as their size may matter.
+  void backward(Index stop) {
+    model_.stand_on(current_, true);
+    double cost = 0;
+    while (state().size() > stop) {
+      const Index i = state().best_drop(cost);
+      if (i < 0) return;
+      state().drop(i);
+      state().obey_signs();
+      model_.swap_to_rest();
+      if (state().size() <= best_.size() + 2 || (is_exact() && state().size() == stop)) record_if_new();
+    }
+  }
+
+  void record_if_new() {
+    const GlmFit proposal = model_.expected();
+    if (!is_known(proposal)) record(fit_allowed(proposal));
+  }
+
+  /// Descent on the score: the best predicted add, drop or swap that the likelihood confirms.
+  void descend() {
+    for (int moves = 0; moves < 100; ++moves) {
+      if (!make_confirmed_move()) {
+        state().set(current_.support);
+        return;
+      }
+    }
+  }
+
+  bool make_confirmed_move() {
+    std::vector<std::pair<double, SupportMove>> ranked;
+    for (const SupportMove& move : model_.moves_from_here(3)) ranked.emplace_back(model_.score_after(move), move);
+    std::stable_sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    const std::vector<Index> home = state().active();
+    for (const auto& [predicted, move] : ranked) {
+      if (!(predicted < current_.score - progress())) return false;
+      state().set(home);  // in this order: moves name positions
+      state().apply(move);
+      const GlmFit fit = refit();
+      if (fit.score < current_.score - progress()) {
+        accept(fit);
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /// Fits what the expansion stands on, unless it is known, and descends from there where that beats the best.
+  bool improves() {
+    const GlmFit proposal = model_.expected();
+    if (is_known(proposal)) return false;
+    const GlmFit fit = fit_allowed(proposal);
+    if (!(fit.score < best_.score - progress())) return false;
+    accept(fit, true);
+    descend();
+    return true;
+  }
+
+  /// Supports proposed by gates trained on the expansion: its responses have unit variance, so prices are in units of
+  /// the deviance.
+  void try_proposals() {
+    accept(best_, true);
+    const Index k = best_.size();
+    const double price = (is_price() ? options_.score.lambda : options_.score.next_feature(k)) / model_.deviance_unit();
+    if (!(price > 0)) return;
+    const std::vector<Index> contenders = gate_contenders();
+    const Matrix<Scalar> gram = gram_of(model_.gram(), contenders);
+    Matrix<Scalar> correlation(gram.rows(), 1);
+    for (Index i = 0; i < gram.rows(); ++i)
+      correlation(i, 0) = model_.correlation()(contenders[static_cast<std::size_t>(i)], 0);
+    std::vector<std::vector<Index>> seen{best_.support};
+    for (const double factor : {1.0, 0.5, 2.0}) {
+      std::vector<Index> support = propose_support(gram, correlation, price * factor);
+      for (Index& j : support) j = contenders[static_cast<std::size_t>(j)];
+      if (static_cast<Index>(support.size()) > limit_ || std::find(seen.begin(), seen.end(), support) != seen.end())
+        continue;
+      seen.push_back(support);
+      state().set(support);
+      if (is_exact()) model_.resize(options_.score.size);
+      model_.descend();
+      if (improves()) accept(best_, true);
+    }
+  }
+
+  bool is_price() const { return options_.score.kind == SupportScore::Kind::price; }
+
+  /// The best support and the columns that would gain most beside it, in ascending order.
+  std::vector<Index> gate_contenders() {
+    const Index room = std::clamp<Index>(most_gates - best_.size(), 0, outside_gates);
+    std::vector<Index> contenders = state().best_adds(room);
+    contenders.insert(contenders.end(), best_.support.begin(), best_.support.end());
+    std::sort(contenders.begin(), contenders.end());
+    model_.fetch(contenders);
+    return contenders;
+  }
+
+  /// A forced move from the best support, and what the expansion expects of it.
+  struct Excursion {
+    double rise;
+    Index out;
+    Index in;
+  };
+
+  std::vector<Excursion> excursions() {
+    const auto rise = [&](SupportMove::Kind kind, double loss) {
+      return model_.score_after({kind, -1, -1, loss}) - best_.score;
+    };
+    std::vector<Excursion> result;
+    const double loss = state().loss();
+    for (Index i = 0; i < state().size(); ++i) {
+      double gain = 0;
+      const Index j = state().best_swap_for(i, gain);
+      const Index out = state().active()[static_cast<std::size_t>(i)];
+      if (j >= 0) result.push_back({rise(SupportMove::Kind::swap, loss - gain), out, j});
+      result.push_back({rise(SupportMove::Kind::drop, loss + state().drop_cost(i)), out, -1});
+    }
+    for (const Index l : state().best_adds(chain_moves)) {
+      result.push_back({rise(SupportMove::Kind::add, loss - state().add_gain(l)), -1, l});
+    }
+    std::stable_sort(result.begin(), result.end(), [](const auto& a, const auto& b) { return a.rise < b.rise; });
+    return result;
+  }
+
+  /// Ejection chains as in SubsetSearch. The descent after the forced move stays within the expansion, and only its end
+  /// is fitted. True when the score got lower.
+  bool chain() {
+    accept(best_, true);
+    const double here = best_.score;
+    const double slack = 0.5 * (is_price() ? options_.score.lambda : options_.score.next_feature(best_.size()));
+    const std::vector<Excursion> tries = excursions();
+    state().save(home_);
+    Index made = 0;
+    for (const Excursion& excursion : tries) {
+      if (!(excursion.rise < slack) || made++ >= chain_moves) break;
+      state().restore(home_);
+      if (!depart(excursion)) continue;
+      if (model_.score() <= here + 0.5 * slack && improves()) return true;
+    }
+    return false;
+  }
+
+  bool depart(const Excursion& excursion) {
+    if (excursion.out >= 0) {
+      const auto& active = state().active();
+      state().drop(std::find(active.begin(), active.end(), excursion.out) - active.begin());
+      state().ban(excursion.out);
+    }
+    if (excursion.in >= 0 && !state().add(excursion.in)) {
+      state().unban();
+      return false;
+    }
+    state().obey_signs();
+    model_.swap_to_rest();
+    state().unban();
+    model_.descend();
+    return true;
+  }
+
+  /// Where the wanted size is out of reach (separable data, rank, rules): the largest support below it.
+  GlmFit nearest_below() const {
+    for (Index k = std::min(options_.score.size, static_cast<Index>(by_size_.size()) - 1); k > 0; --k) {
+      const GlmFit& fit = by_size_[static_cast<std::size_t>(k)];
+      if (std::isfinite(fit.objective)) return fit;
+    }
+    return by_size_.front();
+  }
+
+  GlmFit to_the_last_digit(const GlmFit& rough) {
+    GlmFit fit = fitter_.fit(rough, {.tolerance = 1e-15});
+    fit.score = rough.score;
+    return fit;
+  }
+
+  SelectionOptions options_;
+  Index limit_;
+  GlmFitter<Design, Family> fitter_;
+  GlmModel<Design, Family> model_;
+  std::vector<GlmFit> by_size_;
+  GlmFit best_;
+  GlmFit current_;
+  typename SubsetState<Design>::Saved home_;
+};
+
+}  // namespace l0::detail

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <Eigen/SparseCore>
+
+#include <l0/core/error.hpp>
+#include <l0/models/design.hpp>
+#include <l0/models/regression_options.hpp>
+
+namespace l0 {
+
+/// One model of a path: the best support found of its size, refitted.
+template <class Scalar>
+struct PathPoint {
+  Index size = 0;
+  double lambda = 0;            ///< price at which the last feature just pays: the drop in mean loss it brought
+  std::vector<Index> support;   ///< ascending
+  Vector<Scalar> coefficients;  ///< of the support, in its order
+  Scalar intercept = 0;
+  double loss = 0;  ///< mean loss on the data of the fit
+  double criterion = 0;
+  double cv_loss = 0;      ///< mean loss on the held-out folds; NaN without cross validation
+  bool separable = false;  ///< the likelihood has no maximum: coefficients were stopped on their way to infinity
+};
+
+/// What the linear estimators have in common: the fitted model and the questions asked of it.
+template <std::floating_point Scalar_>
+class LinearModel {
+ public:
+  using Scalar = Scalar_;
+
+  const RegressionOptions& options() const { return options_; }
+  bool is_fitted() const { return fitted_; }
+
+  /// One coefficient per feature on the scale of X, exactly 0 for those not selected.
+  const Vector<Scalar>& coefficients() const {
+    require_fitted();
+    return coefficients_;
+  }
+  Scalar intercept() const {
+    require_fitted();
+    return intercept_;
+  }
+  /// Indices of the selected features, ascending.
+  const std::vector<Index>& selected_features() const {
+    require_fitted();
+    return selected_;
+  }
+  /// P(z ≠ 0) of every feature's gate given the other gates: σ(half of what the criterion loses without the feature),
+  /// the odds by which an information criterion prefers one of two models.
+  const Vector<Scalar>& importance() const {
+    require_fitted();
+    return importance_;
+  }
+  const RegressionReport& report() const {
+    require_fitted();
+    return report_;
+  }
+  /// The name of feature j: as given in the options, else "x0", "x1", ...
+  std::string feature_name(Index j) const {
+    const auto at = static_cast<std::size_t>(j);
+    return at < options_.feature_names.size() ? options_.feature_names[at] : "x" + detail::to_text(j);
+  }
+
+  /// A table of the selected features with coefficient and importance, largest importance first.
+  std::string summary() const {
+    require_fitted();
+    std::vector<Index> order = selected_;
+    std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return importance_(a) > importance_(b); });
+    std::size_t width = 9;
+    for (const Index j : order) width = std::max(width, feature_name(j).size());
+    const auto line = [&](const std::string& name, double coefficient, double importance) {
+      char text[96];
+      std::snprintf(text, sizeof text, "  %14.6g  %10.4f\n", coefficient, importance);
+      return name + std::string(width - std::min(width, name.size()), ' ') + text;
+    };
+    char head[160];
+    std::snprintf(head, sizeof head, "%td of %td features, mean loss %.6g, criterion %.6g, %s\n",
+                  static_cast<std::ptrdiff_t>(selected_.size()), static_cast<std::ptrdiff_t>(coefficients_.size()),
+                  report_.loss, report_.criterion, std::string(to_string(report_.stop)).c_str());
+    std::string table = head;
+    std::snprintf(head, sizeof head, "  %14s  %10s\n", "coefficient", "importance");
+    table += "feature" + std::string(width - 7, ' ') + head;
+    if (options_.fit_intercept) {
+      std::snprintf(head, sizeof head, "  %14.6g\n", static_cast<double>(intercept_));
+      table += "intercept" + std::string(width - 9, ' ') + head;
+    }
+    for (const Index j : order) {
+      table += line(feature_name(j), static_cast<double>(coefficients_(j)), static_cast<double>(importance_(j)));
+    }
+    for (const std::string& note : report_.notes) table += "note: " + note + "\n";
+    return table;
+  }
+
+  /// X w + b, reading the selected columns only. Safe to call from several threads.
+  template <class Derived>
+  Vector<Scalar> linear_predictor(const Eigen::EigenBase<Derived>& x) const {
+    require_fitted();
+    detail::require_shape("X", x.rows(), x.cols(), x.rows(), coefficients_.size());
+    Vector<Scalar> result = Vector<Scalar>::Constant(x.rows(), intercept_);
+    if constexpr (std::is_base_of_v<Eigen::SparseMatrixBase<Derived>, Derived>) {
+      result += x.derived() * coefficients_;
+    } else {
+      for (const Index j : selected_) result += coefficients_(j) * x.derived().col(j);
+    }
+    return result;
+  }
+
+ protected:
+  explicit LinearModel(RegressionOptions options) : options_(std::move(options)) {}
+
+  void require_fitted() const {
+    if (!fitted_) detail::fail("the model", "not fitted", "a call of fit first");
+  }
+
+  void set_model(Index features, const PathPoint<Scalar>& point, Vector<Scalar> importance, RegressionReport report) {
+    coefficients_.setZero(features);
+    for (std::size_t i = 0; i < point.support.size(); ++i) {
+      coefficients_(point.support[i]) = point.coefficients(static_cast<Index>(i));
+    }
+    intercept_ = point.intercept;
+    selected_ = point.support;
+    importance_ = std::move(importance);
+    report_ = std::move(report);
+    fitted_ = true;
+  }
+
+  RegressionOptions options_;
+
+ private:
+  bool fitted_ = false;
+  Vector<Scalar> coefficients_;
+  Scalar intercept_ = 0;
+  std::vector<Index> selected_;
+  Vector<Scalar> importance_;
+  RegressionReport report_;
+};
+
+namespace detail {
+
+/// Calls `use(design)` with X as a column design: dense or sparse.
+template <class Scalar, class Derived, class Use>
+decltype(auto) with_design(const Eigen::EigenBase<Derived>& x, Use&& use) {
+  static_assert(std::is_same_v<typename Derived::Scalar, Scalar>,
+                "l0: X has another scalar type than the model; convert it with X.cast<Scalar>()");
+  if constexpr (std::is_base_of_v<Eigen::SparseMatrixBase<Derived>, Derived>) {
+    const SparseDesign<Scalar> design(x.derived());
+    require_finite("X", Eigen::Map<const Vector<Scalar>>(design.values(), design.entries()));
+    return use(design);
+  } else {
+    require_finite("X", x.derived());
+    const DenseDesign<Scalar> design(x.derived());
+    return use(design);
+  }
+}
+
+/// Sample weights with mean 1: all 1 where none are given.
+template <class Scalar, class Derived>
+Vector<Scalar> unit_mean_weights(const Eigen::MatrixBase<Derived>& weights, Index samples) {
+  if (weights.size() == 0) return Vector<Scalar>::Ones(samples);
+  require_shape("sample_weight", weights.rows(), weights.cols(), samples, 1);
+  require_finite("sample_weight", weights);
+  for (Index i = 0; i < weights.size(); ++i) {
+    const auto w = weights.derived().coeff(i);
+    require(w >= 0, "sample_weight", w, "a number >= 0");
+  }
+  const auto total = weights.template cast<double>().sum();
+  require(total > 0, "sample_weight", total, "a sum > 0");
+  return (weights.template cast<double>() * (static_cast<double>(samples) / total)).template cast<Scalar>();
+}
+
+/// Checks the data and options of a fit and calls `use(design, y, weight)`.
+template <class Scalar, class X, class Y, class W, class Use>
+auto with_regression_data(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y,
+                          const Eigen::MatrixBase<W>& weight, const RegressionOptions& options, Use&& use) {
+  require(x.rows() > 0, "X", x.rows(), "at least one sample (row)");
+  require_shape("y", y.rows(), y.cols(), x.rows(), 1);
+  require_finite("y", y);
+  validate(options, x.cols());
+  const Vector<Scalar> target = y.template cast<Scalar>();
+  const Vector<Scalar> unit_weight = unit_mean_weights<Scalar>(weight, x.rows());
+  return with_design<Scalar>(x, [&](const auto& design) { return use(design, target, unit_weight); });
+}
+
+}  // namespace detail
+}  // namespace l0

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <concepts>
+#include <functional>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include <l0/core/parameter.hpp>
+#include <l0/gates/hard_concrete.hpp>
+
+namespace l0 {
+
+/// Something that changes parameters by their gradients.
+template <class O>
+concept Optimizer = requires(O optimizer) {
+  optimizer.zero_grad();
+  optimizer.step();
+};
+
+/// A factor on the learning rates as a function of the step 0, 1, ...; empty means 1.
+template <class Scalar>
+using LearningRateSchedule = std::function<Scalar(Index step)>;
+
+/// What one step asks of an update rule for one parameter.
+template <class Scalar>
+struct UpdateStep {
+  Scalar rate;          ///< learning rate, schedule included
+  Scalar weight_decay;  ///< of this parameter
+  Scalar bound;         ///< values are cut off at ±bound
+  Index number;         ///< 1, 2, ...
+};
+
+/// First-order optimization of parameter groups by an update rule (`SgdRule`, `AdamRule` or one of the user's).
+///
+/// A rule is a struct with `Options` (with learning_rate, gate_learning_rate, weight_decay, schedule and `validate()`),
+/// the number of `state_arrays` per parameter, and `update(options, step, value, gradient, state, size)`. All
+/// parameters share one step counter. Gate parameters do not decay, and each step projects them to [−20, 20], where
+/// their gradient lives: a gate carried beyond could never come back.
+///
+/// Handles keep their storage alive (see `ParameterRef`), so the optimizer may outlive the model.
+template <class Rule>
+class GradientOptimizer {
+ public:
+  using Scalar = typename Rule::Scalar;
+  using Options = typename Rule::Options;
+
+  /// One group of parameters under one set of options. Throws `Error` for options outside their ranges.
+  explicit GradientOptimizer(Parameters<Scalar> parameters, Options options = {}) {
+    add_group(std::move(parameters), std::move(options));
+  }
+
+  /// Adds parameters with options of their own.
+  void add_group(Parameters<Scalar> parameters, Options options = {}) {
+    options.validate();
+    Group group{std::move(parameters), {}, std::move(options)};
+    for (const auto& parameter : group.parameters) {
+      group.state.push_back(Vector<Scalar>::Zero(parameter.size() * Rule::state_arrays));
+    }
+    groups_.push_back(std::move(group));
+  }
+
+  /// Sets all gradients to 0.
+  void zero_grad() {
+    for (auto& group : groups_) {
+      for (const auto& parameter : group.parameters) parameter.gradients().setZero();
+    }
+  }
+
+  /// Changes every parameter by its gradient.
+  void step() {
+    ++steps_;
+    for (auto& group : groups_) {
+      const Options& options = group.options;
+      const Scalar factor = options.schedule ? options.schedule(steps_ - 1) : Scalar(1);
+      for (std::size_t k = 0; k < group.parameters.size(); ++k) {
+        const auto& parameter = group.parameters[k];
+        const bool is_gate = parameter.kind() == ParameterKind::gate;
+        const Scalar rate =
+            is_gate && options.gate_learning_rate > 0 ? options.gate_learning_rate : options.learning_rate;
+        const Scalar bound = is_gate ? Scalar(detail::log_alpha_limit) : std::numeric_limits<Scalar>::infinity();
+        Rule::update(options, {rate * factor, is_gate ? Scalar(0) : options.weight_decay, bound, steps_},
+                     parameter.values().data(), parameter.gradients().data(), group.state[k].data(), parameter.size());
+      }
+    }
+  }
+
+  /// How many steps have been taken.
+  Index steps() const { return steps_; }
+
+  /// Replaces the learning rates of all groups from the next step on; `gate_learning_rate` 0 means the same rate.
+  void set_learning_rate(Scalar learning_rate, Scalar gate_learning_rate = 0) {
+    for (auto& group : groups_) {
+      Options changed = group.options;
+      changed.learning_rate = learning_rate;
+      changed.gate_learning_rate = gate_learning_rate;
+      changed.validate();
+    }
+    for (auto& group : groups_) {
+      group.options.learning_rate = learning_rate;
+      group.options.gate_learning_rate = gate_learning_rate;
+    }
+  }
+
+ private:
+  struct Group {
+    Parameters<Scalar> parameters;
+    std::vector<Vector<Scalar>> state;
+    Options options;
+  };
+
+  std::vector<Group> groups_;
+  Index steps_ = 0;
+};
+
+}  // namespace l0

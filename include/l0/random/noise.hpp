@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <concepts>
+#include <random>
+#include <type_traits>
+#include <vector>
+
+#include <l0/core/error.hpp>
+#include <l0/random/rng.hpp>
+
+namespace l0 {
+
+namespace detail {
+
+template <class Scalar>
+class StoredUniforms {
+ public:
+  explicit StoredUniforms(const Scalar* values) : values_(values) {}
+
+  L0_ALWAYS_INLINE void fill(Index first, Index count, Scalar* u) const {
+    for (Index i = 0; i < noise_block; ++i) u[i] = i < count ? values_[first + i] : Scalar(0.5);
+  }
+
+ private:
+  const Scalar* values_;
+};
+
+template <class Scalar, class Generator>
+class GeneratedUniforms {
+ public:
+  explicit GeneratedUniforms(Generator& generator) : generator_(&generator) {}
+
+  void fill(Index /*first*/, Index count, Scalar* u) const {
+    for (Index i = 0; i < noise_block; ++i) {
+      u[i] = i < count ? std::uniform_real_distribution<Scalar>()(*generator_) : Scalar(0.5);
+    }
+  }
+
+ private:
+  Generator* generator_;
+};
+
+}  // namespace detail
+
+/// Replays given uniform numbers instead of drawing them, so that golden values and gradient checks see fixed noise.
+///
+/// Holds one array per gated layer, each of the shape of that layer's gates, indexed (row, column). Every sampling
+/// takes the next array and starts again after the last: with one array per gated layer, each forward pass sees the
+/// same noise. An array whose shape is not that of the asking gates is refused with `Error`.
+template <std::floating_point Scalar>
+class GivenNoise {
+ public:
+  template <class... Derived>
+    requires(sizeof...(Derived) > 0)
+  explicit GivenNoise(const Eigen::DenseBase<Derived>&... arrays) : arrays_{Matrix<Scalar>(arrays.derived())...} {}
+
+  detail::StoredUniforms<Scalar> uniforms(const NoiseRequest& request) const {
+    const Matrix<Scalar>& array = arrays_[next_];
+    detail::require_shape("the given noise", array.rows(), array.cols(), request.rows, request.columns);
+    next_ = (next_ + 1) % arrays_.size();
+    return detail::StoredUniforms<Scalar>(array.data());
+  }
+
+ private:
+  std::vector<Matrix<Scalar>> arrays_;
+  mutable std::size_t next_ = 0;
+};
+
+/// A source of uniform noise for gates: `Rng`, `GivenNoise`, a type of the user's with the same `uniforms` member, or
+/// any standard generator (std::mt19937), which then supplies the numbers in the order in which they are asked.
+template <class Source>
+concept NoiseSource = std::uniform_random_bit_generator<std::remove_cvref_t<Source>> ||
+    requires(Source& source, const NoiseRequest& request) {
+  source.uniforms(request);
+};
+
+namespace detail {
+
+template <class Scalar, class Source>
+auto uniforms_from(Source& source, const NoiseRequest& request) {
+  if constexpr (requires { source.uniforms(request); }) {
+    return source.uniforms(request);
+  } else {
+    return GeneratedUniforms<Scalar, Source>(source);
+  }
+}
+
+}  // namespace detail
+}  // namespace l0

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <concepts>
+#include <functional>
+#include <string_view>
+
+#include <l0/core/types.hpp>
+
+namespace l0 {
+
+/// Where a training run stands after a step; what callbacks see.
+struct StepReport {
+  Index step = 0;          ///< steps done in this stage
+  Index steps = 0;         ///< steps the stage will take
+  std::string_view stage;  ///< "gates" or "refit"
+  double loss = 0;         ///< the loss alone
+  double objective = 0;    ///< loss + penalty
+  double expected_l0 = 0;  ///< expected number of open gates
+  double lambda = 0;       ///< price of one open gate
+  double temperature = 0;  ///< β; 0 in stages without gates
+  double seconds = 0;      ///< since the run began
+};
+
+/// What a callback answers.
+enum class Flow { proceed, stop };
+
+/// A function called after every step: takes a `StepReport`, returns nothing or a `Flow`.
+template <class C>
+concept Callback = requires(C callback, const StepReport& report) {
+  { callback(report) } -> std::same_as<void>;
+}
+|| requires(C callback, const StepReport& report) {
+  { callback(report) } -> std::same_as<Flow>;
+};
+
+/// Any callback, as options hold it.
+class AnyCallback {
+ public:
+  AnyCallback() = default;
+
+  template <Callback C>
+    requires(!std::same_as<std::remove_cvref_t<C>, AnyCallback>)
+  AnyCallback(C callback)  // NOLINT(google-explicit-constructor): options are filled with lambdas
+      : callback_([callback = std::move(callback)](const StepReport& report) mutable {
+          if constexpr (requires {
+                          { callback(report) } -> std::same_as<Flow>;
+                        }) {
+            return callback(report);
+          } else {
+            callback(report);
+            return Flow::proceed;
+          }
+        }) {}
+
+  Flow operator()(const StepReport& report) const { return callback_ ? callback_(report) : Flow::proceed; }
+
+ private:
+  std::function<Flow(const StepReport&)> callback_;
+};
+
+/// Why a run ended.
+enum class StopReason {
+  completed,   ///< all steps were taken
+  converged,   ///< the convergence test was met
+  callback,    ///< a callback asked to stop
+  not_finite,  ///< the loss or its gradient was NaN or infinite; the result is the last finite state
+};
+
+constexpr std::string_view to_string(StopReason reason) {
+  switch (reason) {
+    case StopReason::completed: return "completed";
+    case StopReason::converged: return "converged";
+    case StopReason::callback: return "stopped by a callback";
+    case StopReason::not_finite: return "loss or gradient not finite";
+  }
+  return "unknown";
+}
+
+/// How a run went.
+struct TrainingReport {
+  StopReason stop = StopReason::completed;
+  Index steps = 0;         ///< steps taken, all stages
+  double loss = 0;         ///< at the returned weights
+  double expected_l0 = 0;  ///< expected number of open gates when the gates were read off
+  double lambda = 0;       ///< price of one open gate at the end
+  double seconds = 0;
+
+  bool converged() const { return stop == StopReason::converged || stop == StopReason::completed; }
+};
+
+}  // namespace l0

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+#include <l0/penalties/l0_penalty.hpp>
+
+struct Model {
+  l0::HardConcreteGate<double>& gate;
+#ifndef L0_MUST_NOT_COMPILE
+  void for_each_gated(auto&& visit) { gate.for_each_gated(visit); }
+#endif
+};
+
+double use(l0::HardConcreteGate<double>& gate) {
+  Model model{gate};
+  return l0::L0Penalty<double>{}.accumulate(model);
+}

@@ -1,0 +1,43 @@
+# Shared by the consumer projects and by run.cmake.
+set(CONSUMER_WARNINGS -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror)
+
+# add_consumer(): the program that every consumer project builds. l0 is held to the warnings even where it comes as an
+# imported target, whose headers compilers would take for the system's; Eigen is not.
+function(add_consumer)
+  add_executable(consumer "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/main.cpp")
+  target_link_libraries(consumer PRIVATE l0::l0)
+  target_compile_options(consumer PRIVATE ${CONSUMER_WARNINGS})
+  get_target_property(imported l0::l0 IMPORTED)
+  if(imported)
+    set_target_properties(consumer PROPERTIES NO_SYSTEM_FROM_IMPORTED ON)
+    target_include_directories(consumer SYSTEM
+                               PRIVATE "$<TARGET_PROPERTY:Eigen3::Eigen,INTERFACE_INCLUDE_DIRECTORIES>")
+  endif()
+endfunction()
+
+# check_subproject(<source dir>): l0 as a subproject brings one target, no tests, and changes nothing of the parent.
+function(check_subproject dir)
+  get_property(targets DIRECTORY "${dir}" PROPERTY BUILDSYSTEM_TARGETS)
+  if(NOT targets STREQUAL "l0")
+    message(FATAL_ERROR "a subproject must define the target l0 only, but has: ${targets}")
+  endif()
+  get_property(tests DIRECTORY "${dir}" PROPERTY TESTS)
+  get_property(folders DIRECTORY "${dir}" PROPERTY SUBDIRECTORIES)
+  if(tests OR folders)
+    message(FATAL_ERROR "a subproject must bring no tests and no further folders, but has: ${tests} ${folders}")
+  endif()
+  foreach(option IN ITEMS CXX_COMPILE_FLAGS COMPILE_OPTIONS COMPILE_DEFINITIONS INCLUDE_DIRECTORIES LINK_OPTIONS)
+    get_property(value DIRECTORY "${dir}" PROPERTY ${option})
+    if(value)
+      message(FATAL_ERROR "a subproject must set nothing for a whole folder, but ${option} is ${value}")
+    endif()
+  endforeach()
+  if(CMAKE_BUILD_TYPE OR CMAKE_CXX_STANDARD OR NOT CMAKE_CXX_FLAGS STREQUAL "-O0")
+    message(FATAL_ERROR "a subproject must leave flags alone: '${CMAKE_BUILD_TYPE}' '${CMAKE_CXX_STANDARD}' '${CMAKE_CXX_FLAGS}'")
+  endif()
+  get_directory_property(names CACHE_VARIABLES)
+  list(FILTER names EXCLUDE REGEX "^(_?CMAKE_|L0_|l0_|FETCHCONTENT_|Eigen3_DIR|parent_)")
+  if(names)
+    message(FATAL_ERROR "a subproject must keep to cache variables of its own prefix, but there are: ${names}")
+  endif()
+endfunction()

@@ -1,0 +1,81 @@
+# Run by the tests of this folder: takes the library in the way MODE names, compiles main.cpp with COMPILER, runs it.
+cmake_minimum_required(VERSION 3.21)
+
+include("${CMAKE_CURRENT_LIST_DIR}/consumer.cmake")
+
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE said ERROR_VARIABLE said)
+  if(NOT status EQUAL 0)
+    list(JOIN ARGN " " command)
+    message(FATAL_ERROR "failed (${status}): ${command}\n${said}")
+  endif()
+  message(STATUS "${said}")
+endfunction()
+
+# Installs, moves the result elsewhere, and looks it over: all headers there, and no trace of where it was made.
+if(MODE STREQUAL "install")
+  file(REMOVE_RECURSE "${L0_PREFIX}" "${L0_PREFIX}.first")
+  run(${CMAKE_COMMAND} --install "${L0_BUILD}" --prefix "${L0_PREFIX}.first")
+  file(RENAME "${L0_PREFIX}.first" "${L0_PREFIX}")
+
+  file(GLOB_RECURSE wanted RELATIVE "${L0_CHECKOUT}/include" "${L0_CHECKOUT}/include/l0/*.hpp")
+  file(GLOB_RECURSE headers RELATIVE "${L0_PREFIX}/include" "${L0_PREFIX}/include/*")
+  if(NOT wanted STREQUAL headers)
+    message(FATAL_ERROR "installed headers are not those of include/:\n${headers}\nwanted:\n${wanted}")
+  endif()
+
+  file(GLOB_RECURSE files "${L0_PREFIX}/*.cmake" "${L0_PREFIX}/*.pc")
+  foreach(file IN LISTS files)
+    file(READ "${file}" text)
+    foreach(path IN ITEMS "${L0_CHECKOUT}" "${L0_BUILD}" "${L0_PREFIX}")
+      string(FIND "${text}" "${path}" at)
+      if(NOT at EQUAL -1)
+        message(FATAL_ERROR "${file} holds the path ${path}")
+      endif()
+    endforeach()
+  endforeach()
+  return()
+endif()
+
+file(REMOVE_RECURSE "${WORK}")
+file(MAKE_DIRECTORY "${WORK}")
+
+if(MODE STREQUAL "pkg_config")
+  file(GLOB_RECURSE pc "${L0_PREFIX}/*/l0.pc")
+  cmake_path(GET pc PARENT_PATH pc_dir)
+  set(ENV{PKG_CONFIG_PATH} "${pc_dir}:$ENV{PKG_CONFIG_PATH}")
+  run("${PKG_CONFIG}" --exists --print-errors "l0 = ${L0_EXPECTED_VERSION}")
+  execute_process(COMMAND "${PKG_CONFIG}" --cflags --libs l0 OUTPUT_VARIABLE flags OUTPUT_STRIP_TRAILING_WHITESPACE)
+  separate_arguments(flags UNIX_COMMAND "${flags}")
+  # Eigen's own headers are not held to our warnings: -isystem beats the -I of the same folder.
+  list(TRANSFORM EIGEN_INCLUDES PREPEND "-isystem")
+  run("${COMPILER}" -std=c++20 -O0 ${CONSUMER_WARNINGS} "${CMAKE_CURRENT_LIST_DIR}/main.cpp" ${flags} ${EIGEN_INCLUDES} -o "${WORK}/consumer")
+  run("${WORK}/consumer")
+  return()
+endif()
+
+set(project "${MODE}")
+set(arguments "-DL0_CHECKOUT=${L0_CHECKOUT}")
+if(MODE STREQUAL "find_package")
+  set(arguments "-DCMAKE_PREFIX_PATH=${L0_PREFIX}" "-DL0_EXPECTED_VERSION=${L0_EXPECTED_VERSION}")
+elseif(MODE STREQUAL "build_tree")
+  set(project find_package)
+  set(arguments "-Dl0_DIR=${L0_BUILD}" "-DL0_EXPECTED_VERSION=${L0_EXPECTED_VERSION}")
+endif()
+if(EIGEN3_DIR)
+  list(APPEND arguments "-DEigen3_DIR=${EIGEN3_DIR}")
+endif()
+
+run(${CMAKE_COMMAND} -S "${CMAKE_CURRENT_LIST_DIR}/${project}" -B "${WORK}" -G "${GENERATOR}"
+    "-DCMAKE_CXX_COMPILER=${COMPILER}" -DCMAKE_CXX_FLAGS=-O0 ${arguments})
+run(${CMAKE_COMMAND} --build "${WORK}")
+run("${WORK}/consumer")
+
+# As a subproject the library installs nothing.
+if(NOT project STREQUAL "find_package")
+  run(${CMAKE_COMMAND} --install "${WORK}" --prefix "${WORK}/stage")
+  file(GLOB_RECURSE installed "${WORK}/stage/*")
+  if(installed)
+    message(FATAL_ERROR "a subproject must install nothing, but did: ${installed}")
+  endif()
+endif()
