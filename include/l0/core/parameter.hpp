@@ -93,6 +93,13 @@ class ShapeGuard {
     columns_ = other.columns_;
     return *this;
   }
+  /// A moved-from target takes the storage of `other`, which is then moved from.
+  ShapeGuard& operator=(ShapeGuard&& other) {  // NOLINT(performance-noexcept-move-constructor): throws by contract
+    const bool takes_over = columns_ == moved_from;
+    *this = std::as_const(other);
+    if (takes_over && this != &other) other.columns_ = moved_from;
+    return *this;
+  }
 
   Index rows() const { return rows_; }
   Index columns() const { return columns_; }
@@ -134,7 +141,7 @@ class Parameter {
     return *this;
   }
 
-  Parameter& operator=(Parameter&& other) {
+  Parameter& operator=(Parameter&& other) {  // NOLINT(performance-noexcept-move-constructor): throws by contract
     if (storage_) return *this = other;
     storage_ = std::move(other.storage_);
     return *this;

@@ -33,6 +33,8 @@ inline constexpr double least_glm_weight = 1e-10;
 
 /// y in {0, 1}, P(y = 1) = 1/(1 + e^−η).
 struct LogisticFamily {
+  using Precise = double;
+
   /// Deviance 2 (log(1 + e^η) − y η), which is −2 log likelihood. Everything from e = e^−|η|, which cannot overflow.
   static GlmPoint at(double y, double eta) {
     const double e = std::exp(-std::abs(eta));
@@ -66,6 +68,8 @@ struct LogisticFamily {
 
 /// Counts y ≥ 0 with mean e^η. Counts per exposure are welcome as well, with the exposures as sample weights.
 struct PoissonFamily {
+  using Precise = double;
+
   /// Deviance 2 (y log(y/μ) − (y − μ)) = 2 y (expm1(u) − u) with u = η − log y, which keeps its digits where the fit is
   /// close and y is large. μ is cut off at e^700.
   static GlmPoint at(double y, double eta) {

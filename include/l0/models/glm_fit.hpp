@@ -32,21 +32,24 @@ struct NewtonLimits {
 template <GlmFamily Family>
 class NewtonFit {
  public:
-  NewtonFit(Vector<double> y, Vector<double> weight) : y_(std::move(y)), weight_(std::move(weight)) {}
+  /// double; as a name that depends on the family, so that nothing is instantiated before it is used.
+  using Precise = typename Family::Precise;
+
+  NewtonFit(Vector<Precise> y, Vector<Precise> weight) : y_(std::move(y)), weight_(std::move(weight)) {}
 
   struct Solution {
-    Vector<double> coefficients;
+    Vector<Precise> coefficients;
     double deviance = 0;
     double objective = 0;
     bool separable = false;
     int iterations = 0;
   };
 
-  const Vector<double>& targets() const { return y_; }
-  const Vector<double>& weights() const { return weight_; }
+  const Vector<Precise>& targets() const { return y_; }
+  const Vector<Precise>& weights() const { return weight_; }
 
-  Solution solve(const Matrix<double>& A, const Vector<double>& penalty, const Vector<double>& start,
-                 const Vector<double>& fallback, const NewtonLimits& limits = {}) {
+  Solution solve(const Matrix<Precise>& A, const Vector<Precise>& penalty, const Vector<Precise>& start,
+                 const Vector<Precise>& fallback, const NewtonLimits& limits = {}) {
     Solution found;
     found.coefficients = start;
     Trial trial = evaluate(A, penalty, start);
@@ -75,7 +78,7 @@ class NewtonFit {
     double objective;
   };
 
-  Trial evaluate(const Matrix<double>& A, const Vector<double>& penalty, const Vector<double>& c) {
+  Trial evaluate(const Matrix<Precise>& A, const Vector<Precise>& penalty, const Vector<Precise>& c) {
     trial_eta_.noalias() = A * c;
     trial_residual_.resize(y_.size());
     trial_curvature_.resize(y_.size());
@@ -98,7 +101,7 @@ class NewtonFit {
   }
 
   /// Newton's step at the accepted point, and gradient · step.
-  double find_step(const Matrix<double>& A, const Vector<double>& penalty, const Vector<double>& c) {
+  double find_step(const Matrix<Precise>& A, const Vector<Precise>& penalty, const Vector<Precise>& c) {
     weighted_.noalias() = curvature_.asDiagonal() * A;
     hessian_.noalias() = A.transpose() * weighted_;
     hessian_.diagonal() += penalty;
@@ -110,7 +113,7 @@ class NewtonFit {
   }
 
   /// Halves the step until the objective falls; false, and nothing changed, where it never does.
-  bool take_step(const Matrix<double>& A, const Vector<double>& penalty, Solution& found) {
+  bool take_step(const Matrix<Precise>& A, const Vector<Precise>& penalty, Solution& found) {
     double length = 1;
     for (int halving = 0; halving < 25; ++halving, length /= 2) {
       moved_ = found.coefficients + length * step_;
@@ -126,14 +129,14 @@ class NewtonFit {
 
   /// Whether the likelihood is flat along some direction v although the columns of A are not dependent: the samples
   /// that v moves have all but lost their weight. v by inverse iteration with the last factor.
-  bool is_flat(const Matrix<double>& A) {
+  bool is_flat(const Matrix<Precise>& A) {
     if (!(eta_.size() > 0) || A.cols() == 0 || eta_.cwiseAbs().maxCoeff() < certain) return false;
-    Vector<double> direction = Vector<double>::Ones(A.cols());
+    Vector<Precise> direction = Vector<Precise>::Ones(A.cols());
     for (int k = 0; k < 3; ++k) {
       direction = factor_.solve(direction).eval();
       direction /= direction.norm();
     }
-    const Vector<double> moved = A * direction;
+    const Vector<Precise> moved = A * direction;
     const double curvature = (curvature_.array() * moved.array().square()).sum();
     const double uniform = (weight_.array() * moved.array().square()).sum();
     return curvature < flat && curvature < 0.01 * uniform;
@@ -142,13 +145,13 @@ class NewtonFit {
   static constexpr double certain = 8;  // |η| beyond which a logistic sample is as good as certain
   static constexpr double flat = 1e-3;  // curvature along a unit vector of standardized columns
 
-  Vector<double> y_;
-  Vector<double> weight_;
-  Vector<double> eta_, residual_, curvature_;
-  Vector<double> trial_eta_, trial_residual_, trial_curvature_;
-  Matrix<double> weighted_, hessian_;
-  Vector<double> gradient_, step_, moved_;
-  Eigen::LDLT<Matrix<double>> factor_;
+  Vector<Precise> y_;
+  Vector<Precise> weight_;
+  Vector<Precise> eta_, residual_, curvature_;
+  Vector<Precise> trial_eta_, trial_residual_, trial_curvature_;
+  Matrix<Precise> weighted_, hessian_;
+  Vector<Precise> gradient_, step_, moved_;
+  Eigen::LDLT<Matrix<Precise>> factor_;
 };
 
 /// A fitted support, on the user's scale: η = intercept + Σ coefficientᵢ x_supportᵢ. Supports are sorted.
@@ -167,9 +170,9 @@ struct GlmFit {
   /// Takes the i-th column out, as the start of another fit.
   void leave_out(Index i) {
     support.erase(support.begin() + i);
-    const Vector<double> rest = coefficients.tail(size() - i);
-    coefficients.segment(i, rest.size()) = rest;
-    coefficients.conservativeResize(size());
+    Vector<double> rest(size());
+    for (Index k = 0; k < rest.size(); ++k) rest(k) = coefficients(k < i ? k : k + 1);
+    coefficients.swap(rest);
   }
 };
 
@@ -179,10 +182,11 @@ template <class Design, GlmFamily Family>
 class GlmFitter {
  public:
   using Scalar = typename Design::Scalar;
+  using Precise = typename Family::Precise;
 
   /// `weight` has mean 1. `lambda_l2` charges λ‖b‖² beside the mean negative log likelihood.
   GlmFitter(const Design& x, const Vector<Scalar>& y, const Vector<Scalar>& weight, bool centre, double lambda_l2)
-      : columns_(x), newton_(y.template cast<double>(), weight.template cast<double>()), centre_(centre),
+      : columns_(x), newton_(y.template cast<Precise>(), weight.template cast<Precise>()), centre_(centre),
         ridge_(2 * static_cast<double>(x.rows()) * lambda_l2) {
     columns_.set_weights(weight, centre);
     const auto samples = static_cast<double>(x.rows());
@@ -198,8 +202,8 @@ class GlmFitter {
   /// The L2 penalty is ridge·b² in units of the deviance.
   double ridge() const { return ridge_; }
   const StandardizedColumns<Design>& columns() const { return columns_; }
-  const Vector<double>& targets() const { return newton_.targets(); }
-  const Vector<double>& weights() const { return newton_.weights(); }
+  const Vector<Precise>& targets() const { return newton_.targets(); }
+  const Vector<Precise>& weights() const { return newton_.weights(); }
 
   /// The fit on start.support, which is sorted, from the coefficients of `start`.
   GlmFit fit(const GlmFit& start, NewtonLimits limits = {}) {
@@ -236,7 +240,7 @@ class GlmFitter {
   }
 
   /// η of all samples.
-  void predict(const GlmFit& fit, Vector<double>& eta) {
+  void predict(const GlmFit& fit, Vector<Precise>& eta) {
     eta.setConstant(rows(), fit.intercept);
     for (Index i = 0; i < fit.size(); ++i) eta += fit.coefficients(i) * column(at(fit.support, i));
   }
@@ -254,7 +258,7 @@ class GlmFitter {
   auto column(Index j) {
     column_.setZero(rows());
     columns_.design().add_column(j, Scalar(1), column_);
-    return column_.template cast<double>();
+    return column_.template cast<Precise>();
   }
 
   void gather(const std::vector<Index>& support) {
@@ -289,9 +293,9 @@ class GlmFitter {
   double ridge_;
   double null_intercept_ = 0;
   double null_deviance_ = 0;
-  Matrix<double> block_;
+  Matrix<Precise> block_;
   Vector<Scalar> column_;
-  Vector<double> start_, penalty_, fallback_;
+  Vector<Precise> start_, penalty_, fallback_;
 };
 
 }  // namespace l0::detail

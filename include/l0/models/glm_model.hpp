@@ -174,7 +174,7 @@ class GlmModel {
   SubsetState<Design> state_;
   double made_at_ = -1;
   double origin_ = 0;
-  Vector<double> eta_;
+  Vector<typename Family::Precise> eta_;
   Matrix<Scalar> response_;
   Vector<Scalar> curvature_;
   Matrix<Scalar> correlation_;
