@@ -62,6 +62,37 @@ inline Split split_rows(Index rows, double test_share, unsigned seed) {
   return {{order.begin() + tests, order.end()}, {order.begin(), order.begin() + tests}};
 }
 
+/// Some rows of a table.
+struct Part {
+  Eigen::MatrixXd x;
+  Eigen::VectorXd y;
+
+  /// The mean squared error of a linear model.
+  double error(const Eigen::VectorXd& w) const { return (x * w - y).squaredNorm() / static_cast<double>(y.size()); }
+};
+
+struct Data {
+  Part train, validation, test;
+};
+
+/// The rows in random order, cut in three; every column, the target too, standardised by mean and deviation of the
+/// training part, so that a linear model needs no intercept, coefficients compare and an error of 1 is that of the
+/// mean.
+inline Data standardised_split(const Table& table, Index train, Index validation, unsigned seed) {
+  const std::vector<Index> order = split_rows(table.x.rows(), 0, seed).train;
+  const Index features = table.x.cols();
+  Eigen::MatrixXd rows(table.x.rows(), features + 1);
+  rows << table.x(order, Eigen::all), table.y(order);
+  const Eigen::RowVectorXd mean = rows.topRows(train).colwise().mean();
+  rows.rowwise() -= mean;
+  const Eigen::RowVectorXd deviation = rows.topRows(train).array().square().colwise().mean().sqrt();
+  rows.array().rowwise() /= deviation.array();
+  const auto part = [&](Index first, Index end) {
+    return Part{rows.block(first, 0, end - first, features), rows.col(features).segment(first, end - first)};
+  };
+  return {part(0, train), part(train, train + validation), part(train + validation, rows.rows())};
+}
+
 inline bool quick(int argc, char** argv) { return std::find(argv, argv + argc, std::string("--quick")) != argv + argc; }
 
 /// Runs a gnuplot script where gnuplot is installed; says what was written.

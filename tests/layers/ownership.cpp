@@ -101,14 +101,14 @@ TEMPLATE_TEST_CASE("A layer may be moved between forward and backward", "[move]"
                    (l0::test::Sparse<double, Eigen::RowMajor, std::int64_t>)) {
   Fixture f;
   TestType batch;
-  batch.forward(f.layer, f.X, f.rng);
+  auto first = std::make_unique<Layer>(f.layer);
+  batch.forward(*first, f.X, f.rng);
   Matrix<double> expected_X;
-  f.layer.backward(f.upstream, expected_X);
-  const Matrix<double> expected = f.layer.weight_gradient();
-  f.layer.weight_gradient().setZero();
-  auto held = std::make_unique<Layer>(std::move(f.layer));
-  Layer moved = std::move(*held);
-  held.reset();
+  first->backward(f.upstream, expected_X);
+  const Matrix<double> expected = first->weight_gradient();
+  first->weight_gradient().setZero();
+  Layer moved = std::move(*first);
+  first.reset();
   std::vector<Matrix<double>> others;  // take the memory that is free now
   for (Index size = 1; size < 60; ++size) others.insert(others.end(), 3, Matrix<double>::Constant(size, 1, 99));
   Matrix<double> grad_X;
@@ -166,6 +166,20 @@ TEST_CASE_METHOD(Fixture, "A layer that was moved from may be assigned to") {
   CHECK(Snapshot(layer) == before);
   CHECK(layer.weight().data() != other.weight().data());
   CHECK(layer.forward(X, rng).rows() == 6);
+}
+
+TEST_CASE_METHOD(Fixture, "A layer moved into one that was moved from takes the handles along") {
+  const auto handles = layer.parameters();
+  const Snapshot before(layer);
+  Layer other = std::move(layer);
+  layer = std::move(other);
+  CHECK(Snapshot(layer) == before);
+  check_handles(handles, layer);
+  CHECK(layer.forward(X, rng).rows() == 6);
+  other = Layer(5, 2, rng, {.bias = false});  // of any shape
+  CHECK(other.inputs() == 5);
+  CHECK_FALSE(other.has_bias());
+  CHECK(other.forward(Matrix<double>::Ones(3, 5), rng).cols() == 2);
 }
 
 TEST_CASE_METHOD(Fixture, "Assigning a layer of another shape is refused and changes nothing") {

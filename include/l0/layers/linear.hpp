@@ -28,15 +28,13 @@ class LayerShape {
   ~LayerShape() = default;
 
   LayerShape& operator=(const LayerShape& other) {
-    const bool comparable = inputs() >= 0 && other.inputs() >= 0;  // neither has been moved from
-    weight_ = other.weight_;                                       // then throws or changes nothing
-    if (comparable) {
-      require_shape("the bias of the assigned model", other.biases_, 1, biases_, 1);
-      require_shape("the gate array of the assigned model", other.gates_.first, other.gates_.second, gates_.first,
-                    gates_.second);
-    }
-    biases_ = other.biases_;
-    gates_ = other.gates_;
+    take_rest(other);
+    weight_ = other.weight_;
+    return *this;
+  }
+  LayerShape& operator=(LayerShape&& other) {  // NOLINT(performance-noexcept-move-constructor): throws by contract
+    take_rest(other);
+    weight_ = std::move(other.weight_);
     return *this;
   }
 
@@ -46,6 +44,17 @@ class LayerShape {
   const std::pair<Index, Index>& gates() const { return gates_; }
 
  private:
+  void take_rest(const LayerShape& other) {
+    if (inputs() >= 0 && other.inputs() >= 0) {  // neither has been moved from
+      require_shape("the assigned model", other.outputs(), other.inputs(), outputs(), inputs());
+      require_shape("the bias of the assigned model", other.biases_, 1, biases_, 1);
+      require_shape("the gate array of the assigned model", other.gates_.first, other.gates_.second, gates_.first,
+                    gates_.second);
+    }
+    biases_ = other.biases_;
+    gates_ = other.gates_;
+  }
+
   ShapeGuard weight_;
   Index biases_;
   std::pair<Index, Index> gates_;

@@ -39,19 +39,18 @@ class GlmSelection {
     std::vector<GlmFit> by_size;
   };
 
-  /// From the empty support.
+  /// From the kept columns alone.
   Result run() {
-    begin();
+    begin({});
     forward();
     backward(is_exact() ? options_.score.size
                         : std::max<Index>(1, best_.size() - std::max<Index>(2, best_.size() / 8)));
     return polish();
   }
 
-  /// From a known support.
-  Result run_from(std::vector<Index> start) {
-    begin();
-    accept(fit_allowed(fitter_.fit(std::move(start))));
+  /// From a known support and the kept columns.
+  Result run_from(const std::vector<Index>& start) {
+    begin(start);
     return polish();
   }
 
@@ -130,18 +129,18 @@ class GlmSelection {
     model_.stand_on(current_, fresh);
   }
 
-  /// Stands on the kept columns; the expansion around the empty support leaves out constant and dependent ones.
-  void begin() {
+  /// Stands on the kept columns and `more`; the expansion around the empty support leaves out constant and dependent
+  /// ones.
+  void begin(const std::vector<Index>& more) {
     best_ = GlmFit();
     by_size_.assign(static_cast<std::size_t>(std::max(limit_, kept()) + 2), GlmFit());
     current_ = fit_allowed(fitter_.fit(std::vector<Index>()));
     model_.stand_on(current_, true);
-    if (kept() > 0) {
-      state().set(options_.rules.keep);
-      current_ = refit();
-    }
-    record(current_);
-    model_.stand_on(current_);
+    std::vector<Index> first = options_.rules.keep;
+    first.insert(first.end(), more.begin(), more.end());
+    state().set(first);
+    if (state().size() > 0) current_ = refit();
+    accept(current_);
   }
 
   Result polish() {
@@ -347,10 +346,9 @@ class GlmSelection {
     accept(best_, true);
     const double here = best_.score;
     const double slack = 0.5 * (is_price() ? options_.score.lambda : options_.score.next_feature(best_.size()));
-    const std::vector<Excursion> tries = excursions();
     state().save(home_);
     Index made = 0;
-    for (const Excursion& excursion : tries) {
+    for (const Excursion& excursion : excursions()) {
       if (!(excursion.rise < slack) || made++ >= chain_moves) break;
       state().restore(home_);
       if (!depart(excursion)) continue;
