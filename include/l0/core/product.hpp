@@ -60,11 +60,18 @@ class ProductWorkspace {
   template <class Lhs, class Rhs>
   void multiply(const Lhs& lhs, const Rhs& rhs, Eigen::Map<Matrix<Scalar>> result, const ProductSizes& largest) {
     static_assert(bool(Lhs::Flags & Eigen::DirectAccessBit) && bool(Rhs::Flags & Eigen::DirectAccessBit));
-    if (lhs.rows() == 1 || rhs.cols() == 1 || lhs.cols() == 0) {
-      result.noalias() = lhs * rhs;
+    result.setZero();
+    if (lhs.cols() == 0) return;
+    // As vectors in the type too: Eigen copies what is a vector only by its size, above 128 KB to the heap.
+    Eigen::Map<Vector<Scalar>> vector(result.data(), result.size());
+    if (rhs.cols() == 1) {
+      vector.noalias() += lhs * contiguous(rhs.data(), Rhs::IsRowMajor ? rhs.outerStride() : 1, rhs.rows());
       return;
     }
-    result.setZero();
+    if (lhs.rows() == 1) {
+      vector.noalias() += rhs.transpose() * contiguous(lhs.data(), Lhs::IsRowMajor ? 1 : lhs.outerStride(), lhs.cols());
+      return;
+    }
     using Product = Eigen::internal::general_matrix_matrix_product<
         Index, Scalar, Lhs::IsRowMajor ? Eigen::RowMajor : Eigen::ColMajor, false, Scalar,
         Rhs::IsRowMajor ? Eigen::RowMajor : Eigen::ColMajor, false, Eigen::ColMajor, 1>;
@@ -101,7 +108,17 @@ class ProductWorkspace {
     Scratch<Scalar> rhs_;
   };
 
+  /// A vector whose entries lie `stride` apart, copied unless they are neighbours.
+  Eigen::Map<const Vector<Scalar>> contiguous(const Scalar* data, Index stride, Index size) {
+    if (stride == 1 || size <= 1) return {data, size};
+    auto copy = strided_.resize(size, 1);
+    copy.col(0) = Eigen::Map<const Vector<Scalar>, Eigen::Unaligned, Eigen::InnerStride<>>(
+        data, size, Eigen::InnerStride<>(stride));
+    return {copy.data(), size};
+  }
+
   Blocking blocking_;
+  Scratch<Scalar> strided_;
 };
 
 }  // namespace l0::detail
