@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,12 +11,6 @@
 #include <l0/training/report.hpp>
 
 namespace l0 {
-
-/// How gates are trained.
-enum class GateMode {
-  noise_free,  ///< on the expectation over the gates, in closed form (squared loss) or to second order: the default
-  sampled,     ///< on gates drawn anew at every step
-};
 
 /// Options of the regression estimators. How sparse the model is, is said in one of three ways: by a price
 /// (`lambda_l0`), by a budget (`max_features`), or by neither: then the criterion, or cross validation, chooses.
@@ -33,13 +26,9 @@ struct RegressionOptions {
   std::vector<Index> groups{};            ///< group 0, 1, ... of every feature, for `max_per_group`
   Index max_per_group = 0;                ///< at most so many features of each group; 0: no such rule
   Index max_size = 100;                   ///< largest model looked at where neither price nor budget is given
-  GateMode gates = GateMode::noise_free;
-  Index epochs = 1000;                                  ///< of sampled gates
-  std::function<double(Index)> temperature_schedule{};  ///< of sampled gates, see `minimize`
-  std::uint64_t seed = 0;                               ///< of folds and of sampled gates
-  int threads = 1;                                      ///< for folds; the result does not depend on it
-  std::vector<std::string> feature_names{};
-  AnyCallback callback{};  ///< after every step of sampled gates
+  std::uint64_t seed = 0;                 ///< of the folds
+  int threads = 1;                        ///< for folds; the result does not depend on it
+  std::vector<std::string> feature_names{};  ///< for `summary` and `feature_name`; empty: x0, x1, ...
 };
 
 /// How a fit went.
@@ -82,7 +71,6 @@ inline void validate(const RegressionOptions& options, Index features) {
     for (const Index g : options.groups) require(g >= 0, "group", g, "a group >= 0");
   }
   require(options.max_size >= 0, "max_size", options.max_size, "a number >= 0");
-  require(options.epochs >= 1, "epochs", options.epochs, "a number >= 1");
   require(options.threads >= 1, "threads", options.threads, "a number >= 1");
   if (!options.feature_names.empty() && static_cast<Index>(options.feature_names.size()) != features) {
     fail("feature_names", to_text(options.feature_names.size()) + " names", to_text(features) + ", one per feature");
