@@ -15,6 +15,7 @@
 #include <l0/losses/losses.hpp>
 #include <l0/models/linear_regression.hpp>
 #include <l0/models/logistic_regression.hpp>
+#include <l0/models/multinomial_regression.hpp>
 #include <l0/models/poisson_regression.hpp>
 #include <l0/models/regularization_path.hpp>
 #include <l0/optimizers/adam.hpp>

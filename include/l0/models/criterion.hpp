@@ -10,7 +10,8 @@
 namespace l0 {
 
 /// How the number of features is chosen where neither a price nor a budget is given: the smallest value of
-/// deviance + price(k) over supports of k features among p, for n samples.
+/// deviance + price(k) over supports of k features among p, for n samples. Where a feature stands for several
+/// coefficients (a group of columns, several responses), k counts the coefficients, and C(p, k) features or groups.
 enum class Criterion {
   ebic,  ///< k log n + 2 log C(p, k): Chen & Chen, Biometrika 95, 2008, with γ = 1
   bic,   ///< k log n: Schwarz 1978; for p well below n
@@ -19,56 +20,80 @@ enum class Criterion {
 
 namespace detail {
 
-/// What a support is judged by: one number F(k, deviance), the smaller the better. Selection by criterion, by a price
-/// per feature, or for exactly `size` features.
+/// How large a support is: the gates it opens, and the columns behind them.
+struct SupportSize {
+  Index units = 0;  ///< groups of columns; without groups, columns
+  Index columns = 0;
+
+  friend SupportSize operator+(SupportSize a, SupportSize b) { return {a.units + b.units, a.columns + b.columns}; }
+  friend SupportSize operator-(SupportSize a, SupportSize b) { return {a.units - b.units, a.columns - b.columns}; }
+};
+
+/// What a support is judged by: one number F(size, deviance), the smaller the better. Selection by criterion, by a
+/// price per unit, or for exactly `size` units.
 struct SupportScore {
   enum class Kind { criterion, price, exact };
 
   Kind kind = Kind::criterion;
   Criterion criterion = Criterion::ebic;
-  double samples = 1;
-  double features = 1;
-  double lambda = 0;                                ///< price of a feature on the mean loss, for Kind::price
+  double samples = 1;                               ///< rows of X
+  double features = 1;                              ///< units to choose from
+  double responses = 1;                             ///< free coefficients per column
+  double unit_width = 1;                            ///< columns of a unit, on average
+  double lambda = 0;                                ///< price of a unit on the mean loss, for Kind::price
   Index size = 0;                                   ///< for Kind::exact
   Index limit = std::numeric_limits<Index>::max();  ///< larger supports are out of the question
   bool unknown_variance = true;                     ///< of a Gaussian; a likelihood has none to estimate
   double rounding = 1e-300;                         ///< a residual sum below this is rounding
 
   /// The part of the criterion that depends on the size alone.
-  double size_price(Index k) const {
-    const auto count = static_cast<double>(k);
+  double size_price(SupportSize size_of) const {
+    return price(static_cast<double>(size_of.units), static_cast<double>(size_of.columns));
+  }
+
+  /// F for a residual sum of squares over all responses.
+  double of_squares(double squares, SupportSize size_of) const {
+    if (size_of.units > limit) return std::numeric_limits<double>::infinity();
+    if (kind == Kind::price) return squares / samples + lambda * static_cast<double>(size_of.units);
+    const double residuals = samples * responses;
+    return of_deviance(residuals * std::log(std::max(squares, rounding) / residuals), size_of);
+  }
+
+  /// F for a deviance, −2 log likelihood.
+  double of_deviance(double deviance, SupportSize size_of) const {
+    if (size_of.units > limit) return std::numeric_limits<double>::infinity();
+    if (kind == Kind::price) return deviance / (2 * samples) + lambda * static_cast<double>(size_of.units);
+    if (kind == Kind::exact) return size_of.units == size ? deviance : std::numeric_limits<double>::infinity();
+    return deviance + size_price(size_of);
+  }
+
+  /// What one more unit costs, in units of the deviance: the scale of a small difference.
+  double next_unit(SupportSize size_of) const {
+    const auto units = static_cast<double>(size_of.units);
+    const auto columns = static_cast<double>(size_of.columns);
+    return price(units + 1, columns + unit_width) - price(units, columns);
+  }
+
+ private:
+  double price(double units, double columns) const {
+    const double coefficients = columns * responses;
     double value = 0;
     if (criterion == Criterion::gic) {
-      value = count * std::log(features) * std::log(std::max(std::log(samples), 1.0));
+      value = coefficients * std::log(features) * std::log(std::max(std::log(samples), 1.0));
     } else {
-      value = count * std::log(samples);
+      value = coefficients * std::log(samples);
       if (criterion == Criterion::ebic) {
-        value += 2 * (std::lgamma(features + 1) - std::lgamma(count + 1) - std::lgamma(features - count + 1));
+        value += 2 * (std::lgamma(features + 1) - std::lgamma(units + 1) - std::lgamma(features - units + 1));
       }
     }
     // The likelihood with the unbiased variance RSS/(n−k−1): without it large supports look too good when k/n is not
     // small.
-    if (unknown_variance) value += samples * std::log(samples / std::max(samples - count - 1, 0.5));
+    if (unknown_variance) {
+      const double residuals = samples * responses;
+      value += residuals * std::log(samples / std::max(samples - columns - 1, 0.5));
+    }
     return value;
   }
-
-  /// F for a residual sum of squares.
-  double of_squares(double squares, Index k) const {
-    if (k > limit) return std::numeric_limits<double>::infinity();
-    if (kind == Kind::price) return squares / samples + lambda * static_cast<double>(k);
-    return of_deviance(samples * std::log(std::max(squares, rounding) / samples), k);
-  }
-
-  /// F for a deviance, −2 log likelihood.
-  double of_deviance(double deviance, Index k) const {
-    if (k > limit) return std::numeric_limits<double>::infinity();
-    if (kind == Kind::price) return deviance / (2 * samples) + lambda * static_cast<double>(k);
-    if (kind == Kind::exact) return k == size ? deviance : std::numeric_limits<double>::infinity();
-    return deviance + size_price(k);
-  }
-
-  /// What one more feature costs at size k in units of the deviance: the scale of a small difference.
-  double next_feature(Index k) const { return size_price(k + 1) - size_price(k); }
 };
 
 }  // namespace detail

@@ -16,8 +16,10 @@ namespace l0::detail {
 
 /// Some rows or columns of a dense matrix. (The name of "all" in Eigen's indexed views differs between its versions.)
 template <class M>
-Matrix<typename M::Scalar> rows_of(const M& x, const std::vector<Index>& wanted) {
-  Matrix<typename M::Scalar> result(static_cast<Index>(wanted.size()), x.cols());
+Eigen::Matrix<typename M::Scalar, Eigen::Dynamic, M::ColsAtCompileTime> rows_of(const M& x,
+                                                                                const std::vector<Index>& wanted) {
+  Eigen::Matrix<typename M::Scalar, Eigen::Dynamic, M::ColsAtCompileTime> result(static_cast<Index>(wanted.size()),
+                                                                                 x.cols());
   for (Index j = 0; j < x.cols(); ++j) {
     for (std::size_t i = 0; i < wanted.size(); ++i) result(static_cast<Index>(i), j) = x(wanted[i], j);
   }
@@ -53,7 +55,10 @@ class DenseDesign {
   Index columns() const { return x_.cols(); }
 
   /// Σᵢ vᵢ xᵢⱼ and Σᵢ vᵢ (xᵢⱼ − m)².
-  double sum(Index j, const Vector<Scalar>& v) const { return static_cast<double>(x_.col(j).dot(v)); }
+  template <class V>
+  double sum(Index j, const V& v) const {
+    return static_cast<double>(x_.col(j).dot(v));
+  }
   double spread(Index j, const Vector<Scalar>& v, double m) const {
     return static_cast<double>(((x_.col(j).array() - static_cast<Scalar>(m)).square() * v.array()).sum());
   }
@@ -151,7 +156,8 @@ class SparseDesign {
   const Scalar* values() const { return x_.valuePtr(); }
   Index entries() const { return x_.nonZeros(); }
 
-  double sum(Index j, const Vector<Scalar>& v) const {
+  template <class V>
+  double sum(Index j, const V& v) const {
     double total = 0;
     for (typename View::InnerIterator entry(x_, j); entry; ++entry) {
       total += static_cast<double>(entry.value()) * static_cast<double>(v(entry.row()));

@@ -13,53 +13,94 @@ namespace l0 {
 
 namespace detail {
 
-/// A generalised linear model in the terms of the fitting pipeline: the loss is half the deviance.
-template <GlmFamily Family>
-struct LikelihoodFamily {
+/// A likelihood in the terms of the fitting pipeline: the loss is half the deviance. `Derived` gives
+/// likelihood(y, weight) and from_free(coefficients or intercept in the likelihood's free directions).
+template <class Derived, int Responses>
+struct LikelihoodPipeline {
+  static constexpr int responses = Responses;
+  static constexpr int target_columns = 1;
   static constexpr bool unknown_variance = false;
-  static constexpr double loss_per_square = 0.5;  // the quadratic model of the summed loss falls by c²/(2d)
 
-  template <class Scalar>
-  void require_targets(const Vector<Scalar>& y) const {
-    Family::require_targets("y", y);
+  double criterion(const SupportScore& score, double mean_loss, SupportSize size) const {
+    return score.of_deviance(2 * score.samples * mean_loss, size);
   }
 
-  double loss(double eta, double y) const { return Family::at(y, eta).deviance / 2; }
-  struct Working {
-    double residual;
-    double curvature;
-  };
-  Working working(double eta, double y) const {
-    const GlmPoint point = Family::at(y, eta);
-    return {point.residual, point.weight};
-  }
-  double deviance(double mean_loss, double samples) const { return 2 * samples * mean_loss; }
-
-  template <class Design, class Scalar>
-  SelectionResult select(const Design& x, const Vector<Scalar>& y, const Vector<Scalar>& weight,
+  template <class Design, class Y, class Scalar>
+  SelectionResult select(const Design& x, const Y& y, const Vector<Scalar>& weight,
                          const SelectionOptions& options) const {
-    GlmSelection<Design, Family> selection(x, y, weight, options);
-    const auto found = selection.run();
-    SelectionResult result;
-    const auto convert = [](const GlmFit& fit) { return FoundSupport{fit.score, fit.deviance / 2, fit.support}; };
-    result.best = convert(found.best);
-    for (const GlmFit& fit : found.by_size) result.by_size.push_back(convert(fit));
-    return result;
+    return select_glm(x, self().likelihood(y, weight), options);
   }
 
-  template <class Design, class Scalar>
-  PathPoint<Scalar> refit(const Design& x, const Vector<Scalar>& y, const Vector<Scalar>& weight,
-                          std::vector<Index> support, const SelectionOptions& options) const {
-    GlmFitter<Design, Family> fitter(x, y, weight, options.centre, options.lambda_l2);
+  template <class Design, class Y, class Scalar>
+  PathPoint<Scalar, Responses> refit(const Design& x, const Y& y, const Vector<Scalar>& weight,
+                                     std::vector<Index> support, const SelectionOptions& options) const {
+    auto fitter = fitter_for(x, y, weight, options);
     const GlmFit fit = fitter.fit(std::move(support));
-    PathPoint<Scalar> point;
-    point.size = fit.size();
-    point.support = fit.support;
-    point.coefficients = fit.coefficients.template cast<Scalar>();
-    point.intercept = static_cast<Scalar>(fit.intercept);
+    PathPoint<Scalar, Responses> point;
+    point.support = fit.columns;
+    point.coefficients = self().from_free(fit.coefficients).template cast<Scalar>();
+    point.intercept = to_intercept<Scalar, Responses>(self().from_free(fit.intercept));
     point.loss = fit.deviance / (2 * static_cast<double>(x.rows()));
     point.separable = fit.separable;
     return point;
+  }
+
+  template <class Design, class Y, class Scalar, class Use>
+  void with_expansion(const Design& x, const Y& y, const Vector<Scalar>& weight,
+                      const PathPoint<Scalar, Responses>& point, const SelectionOptions& options, Use use) const {
+    auto fitter = fitter_for(x, y, weight, options);
+    const auto problem = expand_around(fitter.fit(point.support), fitter);
+    use(problem, fitter.ridge(),
+        [](const SupportScore& score, double deviance, SupportSize size) { return score.of_deviance(deviance, size); });
+  }
+
+ private:
+  const Derived& self() const { return static_cast<const Derived&>(*this); }
+
+  template <class Design, class Y, class Scalar>
+  auto fitter_for(const Design& x, const Y& y, const Vector<Scalar>& weight, const SelectionOptions& options) const {
+    auto likelihood = self().likelihood(y, weight);
+    return GlmFitter<Design, decltype(likelihood)>(x, std::move(likelihood), options.centre, options.lambda_l2);
+  }
+};
+
+/// Logistic and Poisson models.
+template <GlmFamily Family>
+struct LikelihoodFamily : LikelihoodPipeline<LikelihoodFamily<Family>, 1> {
+  template <class Y>
+  Index free_responses(const Y&) const {
+    return 1;
+  }
+  template <class Y>
+  Index predictors(const Y&) const {
+    return 1;
+  }
+  template <class Scalar>
+  PointwiseLikelihood<Family> likelihood(const Vector<Scalar>& y, const Vector<Scalar>& weight) const {
+    return {y.template cast<double>(), weight.template cast<double>()};
+  }
+  template <class M>
+  const M& from_free(const M& theta) const {
+    return theta;
+  }
+  template <class Eta, class Target>
+  double loss(const Eta& eta, const Target& y) const {
+    return Family::at(static_cast<double>(y(0)), static_cast<double>(eta(0))).deviance / 2;
+  }
+  /// The mean loss and its slope in η.
+  template <class Scalar>
+  double slope(const Matrix<Scalar>& eta, const Vector<Scalar>& y, const Vector<Scalar>& weight,
+               Matrix<Scalar>& result) const {
+    result.resize(eta.rows(), 1);
+    double total = 0;
+    const auto n = static_cast<double>(eta.rows());
+    for (Index i = 0; i < eta.rows(); ++i) {
+      const GlmPoint at = Family::at(static_cast<double>(y(i)), static_cast<double>(eta(i, 0)));
+      const auto w = static_cast<double>(weight(i)) / n;
+      total += w * at.deviance / 2;
+      result(i, 0) = static_cast<Scalar>(-w * at.residual);
+    }
+    return total;
   }
 };
 
@@ -75,6 +116,12 @@ class GeneralizedLinearModel : public LinearModel<Scalar_> {
   using Scalar = Scalar_;
   using Family = detail::LikelihoodFamily<GlmFamily>;
 
+  /// What `y` asks for. Throws `Error` for targets that the family does not know.
+  static Family family_for(const Vector<Scalar>& y) {
+    GlmFamily::require_targets("y", y);
+    return {};
+  }
+
   explicit GeneralizedLinearModel(RegressionOptions options = {}) : LinearModel<Scalar>(std::move(options)) {}
 
   /// Fits to X (n × p, dense or sparse), y (n) and, if given, sample weights ≥ 0. Throws `Error` for wrong shapes,
@@ -83,11 +130,10 @@ class GeneralizedLinearModel : public LinearModel<Scalar_> {
   template <class X, class Y, class W = Vector<Scalar>>
   GeneralizedLinearModel& fit(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y,
                               const Eigen::MatrixBase<W>& sample_weight = Vector<Scalar>()) {
-    auto fit = detail::with_regression_data<Scalar>(
+    auto fit = detail::with_regression_data<Scalar, 1>(
         x, y, sample_weight, this->options_, [&](const auto& design, const auto& target, const auto& weight) {
-          const Family family;
-          family.require_targets(target);
-          return detail::fit_sparse(family, design, target, weight, this->options_);
+          const Family family = family_for(target);
+          return detail::fit_sparse(family, design, target, weight, this->options_, this->start_for(x.cols()));
         });
     if (fit.point.separable) {
       fit.report.notes.emplace_back(

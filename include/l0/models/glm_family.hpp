@@ -60,7 +60,8 @@ struct LogisticFamily {
     for (Index i = 0; i < targets.rows(); ++i) {
       const auto y = targets.derived().coeff(i, 0);
       if (!(y == 0 || y == 1)) {
-        fail(std::string(argument).append("(" + to_text(i) + ")"), to_text(y), "a label 0 or 1");
+        fail(std::string(argument).append("(" + to_text(i) + ")"), to_text(y),
+             "a label 0 or 1 (MultinomialRegression takes more classes)");
       }
     }
   }

@@ -3,24 +3,73 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <utility>
 #include <vector>
 
 #include <l0/models/criterion.hpp>
 #include <l0/models/glm_fit.hpp>
+#include <l0/models/least_squares_selection.hpp>
 #include <l0/models/subset_state.hpp>
 
 namespace l0::detail {
 
+/// η at the weighted means of the columns.
+template <class Design>
+Eigen::RowVectorXd level_at_means(const GlmFit& fit, const StandardizedColumns<Design>& columns) {
+  Eigen::RowVectorXd level = fit.intercept;
+  for (std::size_t i = 0; i < fit.columns.size(); ++i) {
+    level += fit.coefficients.row(static_cast<Index>(i)) * static_cast<double>(columns.mean(fit.columns[i]));
+  }
+  return level;
+}
+
+/// The likelihood around η as weighted least squares: with r the residuals, D the weights and u = η − η̄ the centred
+/// predictors, of u + r/D, the working response of iteratively reweighted least squares, up to a constant. Writes
+/// D (u + r/D) and returns the constant that makes the sum of squares a deviance. A likelihood of several predictors
+/// has a matrix for a weight; its mean over the directions stands for it.
+template <class Scalar>
+double working_response(const LikelihoodPoint& point, const Eigen::RowVectorXd& origin, const Vector<Scalar>& weight,
+                        Matrix<Scalar>& response) {
+  double squares = point.deviance;
+  response.resize(point.eta.rows(), point.eta.cols());
+  for (Index m = 0; m < response.cols(); ++m) {
+    for (Index i = 0; i < response.rows(); ++i) {
+      const double u = point.eta(i, m) - origin(m);
+      const double pull = static_cast<double>(weight(i)) * u;
+      squares += u * (2 * point.residual(i, m) + pull);
+      response(i, m) = static_cast<Scalar>(point.residual(i, m) + pull);
+    }
+  }
+  return squares;
+}
+
+/// The expansion around a fit as a least-squares problem over all columns.
+template <class Design, Likelihood L>
+LeastSquaresProblem<Design> expand_around(const GlmFit& fit, GlmFitter<Design, L>& fitter) {
+  using Scalar = typename Design::Scalar;
+  LikelihoodPoint point;
+  fitter.predict(fit, point.eta);
+  fitter.likelihood().evaluate(point);
+  Vector<typename L::Precise> curvature;
+  fitter.likelihood().scalar_curvature(point, curvature);
+  StandardizedColumns<Design> columns(fitter.columns().design());
+  columns.set_weights(curvature.template cast<Scalar>(), fitter.centre());
+  Matrix<Scalar> response;
+  const double squares = working_response(point, level_at_means(fit, columns), columns.weights(), response);
+  Matrix<Scalar> correlation = columns.correlate(response);
+  return {std::move(columns), std::move(correlation), squares};
+}
+
 /// The objective of a generalised linear model around one fit, replaced by its second-order expansion: least squares
 /// with the curvatures of the likelihood as weights, in units of the deviance. SubsetState then knows what every single
 /// add, drop and swap would do. Only proposals come from here: a support counts by its true likelihood.
-template <class Design, GlmFamily Family>
+template <class Design, Likelihood L>
 class GlmModel {
  public:
   using Scalar = typename Design::Scalar;
 
-  GlmModel(GlmFitter<Design, Family>& fitter, const SupportScore& score, const SupportRules& rules, Index capacity)
+  GlmModel(GlmFitter<Design, L>& fitter, const SupportScore& score, const SupportRules& rules, Index capacity)
       : fitter_(&fitter), score_(score), capacity_(capacity), columns_(fitter.columns().design()),
         gram_(columns_, fitter.ridge()), state_(gram_, rules) {}
   GlmModel(const GlmModel&) = delete;
@@ -35,48 +84,41 @@ class GlmModel {
   /// Expands around `fit` and stands on its support. The weights, and with them the Gram rows, are kept while the
   /// objective stays near the one they were made for, unless they are to be `fresh`: the gradient is exact all the
   /// same.
-  ///
-  /// With r the residuals, D the weights and u = η − η̄ the centred linear predictor, the expansion is the weighted
-  /// least squares of u + r/D, the working response of iteratively reweighted least squares, up to a constant.
   void stand_on(const GlmFit& fit, bool fresh = false) {
-    fitter_->predict(fit, eta_);
+    fitter_->predict(fit, point_.eta);
+    fitter_->likelihood().evaluate(point_);
     const double distance = std::abs(fit.objective - made_at_);
     if (fresh ? distance != 0 : !(distance < drift * made_at_)) renew(fit.objective);
-    gram_.fetch(fit.support);
-    origin_ = level(fit);
-    double squares = fit.deviance;
-    response_.resize(eta_.size(), 1);
-    for (Index i = 0; i < eta_.size(); ++i) {
-      const double residual = fitter_->weights()(i) * Family::at(fitter_->targets()(i), eta_(i)).residual;
-      const double u = eta_(i) - origin_;
-      const double pull = static_cast<double>(curvature_(i)) * u;
-      squares += u * (2 * residual + pull);
-      response_(i, 0) = static_cast<Scalar>(residual + pull);
-    }
+    gram_.fetch(fit.columns);
+    origin_ = level_at_means(fit, columns_);
+    const double squares = working_response(point_, origin_, columns_.weights(), response_);
     correlation_ = columns_.correlate(response_);
     state_.reset(correlation_, squares, capacity_);
-    state_.set(fit.support);
+    state_.set(fit.units);
   }
 
   /// The coefficients that the expansion expects on its present support: where a fit of it should start.
   GlmFit expected() const {
-    std::vector<std::pair<Index, double>> entries;
-    for (Index i = 0; i < state_.size(); ++i) {
-      const Index j = state_.active()[static_cast<std::size_t>(i)];
-      entries.emplace_back(j, state_.beta(i)(0) * static_cast<double>(columns_.scale(j)));
-    }
-    std::sort(entries.begin(), entries.end());
+    const std::vector<Index>& active = state_.active_columns();
+    std::vector<Index> order(active.size());
+    std::iota(order.begin(), order.end(), Index{0});
+    const auto column = [&](Index i) { return active[static_cast<std::size_t>(i)]; };
+    std::sort(order.begin(), order.end(), [&](Index a, Index b) { return column(a) < column(b); });
     GlmFit fit;
-    fit.coefficients.resize(state_.size());
-    for (const auto& [j, coefficient] : entries) {
-      fit.coefficients(fit.size()) = coefficient;
-      fit.support.push_back(j);
+    fit.units = state_.active();
+    std::sort(fit.units.begin(), fit.units.end());
+    fit.coefficients.resize(static_cast<Index>(order.size()), fitter_->responses());
+    for (const Index i : order) {
+      fit.coefficients.row(static_cast<Index>(fit.columns.size())) =
+          state_.beta(i) * static_cast<double>(columns_.scale(column(i)));
+      fit.columns.push_back(column(i));
     }
-    fit.intercept = fitter_->centre() ? origin_ - level(fit) : 0.0;
+    fit.intercept = Eigen::RowVectorXd::Zero(fitter_->responses());
+    if (fitter_->centre()) fit.intercept = origin_ - level_at_means(fit, columns_);
     return fit;
   }
 
-  double score() const { return score_.of_deviance(state_.loss(), state_.size()); }
+  double score() const { return score_.of_deviance(state_.loss(), state_.extent()); }
 
   /// Swaps smaller than this are left alone: the expansion is not that exact.
   double least_gain() const { return 1e-5 * std::abs(state_.loss()); }
@@ -135,48 +177,32 @@ class GlmModel {
     return moves;
   }
 
-  double score_after(const SupportMove& move) const {
-    const Index change = move.kind == SupportMove::Kind::add ? 1 : move.kind == SupportMove::Kind::drop ? -1 : 0;
-    return score_.of_deviance(move.loss, state_.size() + change);
-  }
+  double score_after(const SupportMove& move) const { return score_.of_deviance(move.loss, state_.size_after(move)); }
 
   /// How much a unit of the deviance counts in the score.
   double deviance_unit() const { return score_.kind == SupportScore::Kind::price ? 1 / (2 * score_.samples) : 1.0; }
 
  private:
   void renew(double objective) {
-    curvature_.resize(eta_.size());
-    for (Index i = 0; i < eta_.size(); ++i) {
-      const double weight = fitter_->weights()(i) * Family::at(fitter_->targets()(i), eta_(i)).weight;
-      curvature_(i) = static_cast<Scalar>(weight);
-    }
-    columns_.set_weights(curvature_, fitter_->centre());
+    fitter_->likelihood().scalar_curvature(point_, curvature_);
+    columns_.set_weights(curvature_.template cast<Scalar>(), fitter_->centre());
     gram_.reset();
     made_at_ = objective;
   }
 
-  /// η at the weighted means of the columns.
-  double level(const GlmFit& fit) const {
-    double value = fit.intercept;
-    for (Index i = 0; i < fit.size(); ++i) {
-      value += fit.coefficients(i) * static_cast<double>(columns_.mean(fit.support[static_cast<std::size_t>(i)]));
-    }
-    return value;
-  }
-
   static constexpr double drift = 0.1;  // of the objective, before the weights are made anew
 
-  GlmFitter<Design, Family>* fitter_;
+  GlmFitter<Design, L>* fitter_;
   SupportScore score_;
   Index capacity_;
   StandardizedColumns<Design> columns_;
   GramRows<Design> gram_;
   SubsetState<Design> state_;
   double made_at_ = -1;
-  double origin_ = 0;
-  Vector<typename Family::Precise> eta_;
+  Eigen::RowVectorXd origin_;
+  LikelihoodPoint point_;
   Matrix<Scalar> response_;
-  Vector<Scalar> curvature_;
+  Vector<typename L::Precise> curvature_;
   Matrix<Scalar> correlation_;
 };
 

@@ -9,7 +9,7 @@
 
 #include <l0/models/gate_proposal.hpp>
 #include <l0/models/glm_model.hpp>
-#include <l0/models/least_squares_selection.hpp>
+#include <l0/models/screening.hpp>
 
 namespace l0::detail {
 
@@ -19,17 +19,16 @@ namespace l0::detail {
 ///
 /// Works on whatever design it is given. Where that is a part of a larger one, `options.score.features` says how many
 /// columns the whole has.
-template <class Design, GlmFamily Family>
+template <class Design, Likelihood L>
 class GlmSelection {
  public:
   using Scalar = typename Design::Scalar;
 
-  /// `y` is n × 1, `weight` has mean 1. The design must outlive this object. Throws `Error` for targets that the family
-  /// does not know.
-  GlmSelection(const Design& x, const Matrix<Scalar>& y, const Vector<Scalar>& weight, SelectionOptions options)
-      : options_(complete(std::move(options), x, y)), limit_(largest_support(options_, x)),
-        fitter_(x, y.col(0), weight, options_.centre, options_.lambda_l2),
-        model_(fitter_, options_.score, options_.rules, std::max(limit_, kept()) + 1) {}
+  /// The design must outlive this object. `options.score` is complete.
+  GlmSelection(const Design& x, L likelihood, SelectionOptions options)
+      : options_(limited(std::move(options), x)), limit_(largest_support(options_, x)),
+        fitter_(x, std::move(likelihood), options_.centre, options_.lambda_l2),
+        model_(fitter_, options_.score, options_.rules, column_capacity(options_, limit_)) {}
   GlmSelection(const GlmSelection&) = delete;
   GlmSelection& operator=(const GlmSelection&) = delete;
 
@@ -39,16 +38,22 @@ class GlmSelection {
     std::vector<GlmFit> by_size;
   };
 
-  /// From the kept columns alone.
+  /// From the kept units alone, and from the units of an earlier fit.
   Result run() {
     begin({});
     forward();
     backward(is_exact() ? options_.score.size
                         : std::max<Index>(1, best_.size() - std::max<Index>(2, best_.size() / 8)));
+    if (!options_.start.empty()) {
+      state().set(with_kept(options_.start));
+      state().obey_signs();
+      if (is_exact()) model_.resize(options_.score.size);
+      record_if_new();
+    }
     return polish();
   }
 
-  /// From a known support and the kept columns.
+  /// From a known support and the kept units.
   Result run_from(const std::vector<Index>& start) {
     begin(start);
     return polish();
@@ -63,12 +68,7 @@ class GlmSelection {
   static constexpr Index outside_gates = 48;  // of them not in the best support
   static constexpr double infinite = std::numeric_limits<double>::infinity();
 
-  static SelectionOptions complete(SelectionOptions options, const Design& x, const Matrix<Scalar>& y) {
-    require_shape("y", y.rows(), y.cols(), x.rows(), 1);
-    Family::require_targets("y", y);
-    options.score.samples = static_cast<double>(x.rows());
-    options.score.features = std::max(options.score.features, static_cast<double>(x.columns()));
-    options.score.unknown_variance = false;
+  static SelectionOptions limited(SelectionOptions options, const Design& x) {
     if (options.score.kind != SupportScore::Kind::exact) {
       options.score.limit = std::max(largest_support(options, x), static_cast<Index>(options.rules.keep.size()));
     }
@@ -78,10 +78,12 @@ class GlmSelection {
   /// A sample of a likelihood tells less than one of a Gaussian response: at most a quarter of n.
   static Index largest_support(const SelectionOptions& options, const Design& x) {
     const SupportScore& score = options.score;
+    const Index units = options.rules.units.count(x.columns());
     if (score.kind == SupportScore::Kind::exact) {
-      return std::min({x.columns(), x.rows(), score.size + std::max<Index>(5, score.size / 4)});
+      return std::min({units, x.rows(), score.size + std::max<Index>(5, score.size / 4)});
     }
-    return std::min({x.columns(), options.max_size, std::max<Index>(x.rows() / 4, 1)});
+    const auto room = static_cast<Index>(static_cast<double>(x.rows()) / (4 * score.unit_width));
+    return std::min({units, options.max_size, std::max<Index>(room, 1)});
   }
 
   bool is_exact() const { return options_.score.kind == SupportScore::Kind::exact; }
@@ -92,7 +94,7 @@ class GlmSelection {
   /// Two fits of one support may differ by this much.
   double progress() const { return 1e-6 * model_.deviance_unit(); }
 
-  bool is_known(const GlmFit& proposal) { return same_size(proposal.size()).support == proposal.support; }
+  bool is_known(const GlmFit& proposal) { return same_size(proposal.size()).units == proposal.units; }
 
   /// Fits the support on which the expansion stands. Gives up where the objective cannot get below `bound`.
   GlmFit refit(double bound = infinite) { return fit_allowed(model_.expected(), bound); }
@@ -100,7 +102,7 @@ class GlmSelection {
   GlmFit fit_allowed(const GlmFit& start, double bound = infinite) {
     GlmFit fit = fitter_.fit(start, {.bound = bound});
     while (options_.rules.non_negative && leave_out_most_negative(fit)) fit = fitter_.fit(fit, {.bound = bound});
-    fit.score = options_.score.of_deviance(fit.objective, fit.size());
+    fit.score = options_.score.of_deviance(fit.objective, fit.extent());
     return fit;
   }
 
@@ -108,8 +110,8 @@ class GlmSelection {
   bool leave_out_most_negative(GlmFit& fit) {
     Index worst = -1;
     for (Index i = 0; i < fit.size(); ++i) {
-      if (fit.coefficients(i) < 0 && !state().is_kept(fit.support[static_cast<std::size_t>(i)]) &&
-          (worst < 0 || fit.coefficients(i) < fit.coefficients(worst))) {
+      if (fit.coefficients(i, 0) < 0 && !state().is_kept(fit.units[static_cast<std::size_t>(i)]) &&
+          (worst < 0 || fit.coefficients(i, 0) < fit.coefficients(worst, 0))) {
         worst = i;
       }
     }
@@ -129,16 +131,22 @@ class GlmSelection {
     model_.stand_on(current_, fresh);
   }
 
-  /// Stands on the kept columns and `more`; the expansion around the empty support leaves out constant and dependent
-  /// ones.
+  std::vector<Index> with_kept(const std::vector<Index>& more) const {
+    std::vector<Index> support = options_.rules.keep;
+    for (const Index unit : more) {
+      if (std::find(support.begin(), support.end(), unit) == support.end()) support.push_back(unit);
+    }
+    return support;
+  }
+
+  /// Stands on the kept units and `more`; the expansion around the empty support leaves out constant and dependent
+  /// columns.
   void begin(const std::vector<Index>& more) {
     best_ = GlmFit();
     by_size_.assign(static_cast<std::size_t>(std::max(limit_, kept()) + 2), GlmFit());
     current_ = fit_allowed(fitter_.fit(std::vector<Index>()));
     model_.stand_on(current_, true);
-    std::vector<Index> first = options_.rules.keep;
-    first.insert(first.end(), more.begin(), more.end());
-    state().set(first);
+    state().set(with_kept(more));
     if (state().size() > 0) current_ = refit();
     accept(current_);
   }
@@ -147,7 +155,7 @@ class GlmSelection {
     if (std::isfinite(best_.score)) {
       accept(best_, true);
       descend();
-      if (options_.rules.empty()) try_proposals();
+      if (options_.rules.empty() && options_.rules.units.trivial()) try_proposals();
       for (int round = 0; round < 10 && chain(); ++round) {
       }
     } else {
@@ -184,7 +192,7 @@ class GlmSelection {
         accept(fit);
         return true;
       }
-      state().set(current_.support);
+      state().set(current_.units);
     }
     return false;
   }
@@ -197,7 +205,7 @@ class GlmSelection {
       GlmFit fit = refit(target);
       if (!(fit.objective < target)) fit = best_single_swap(target);
       if (!(fit.objective < target)) {
-        state().set(current_.support);
+        state().set(current_.units);
         return;
       }
       accept(fit);
@@ -205,10 +213,10 @@ class GlmSelection {
   }
 
   GlmFit best_single_swap(double target) {
-    state().set(current_.support);
+    state().set(current_.units);
     GlmFit fit;
     for (const SupportMove& move : state().best_swaps(3, model_.least_gain())) {
-      state().set(current_.support);
+      state().set(current_.units);
       state().apply(move);
       fit = refit(target);
       if (fit.objective < target) break;
@@ -240,7 +248,7 @@ class GlmSelection {
   void descend() {
     for (int moves = 0; moves < 100; ++moves) {
       if (!make_confirmed_move()) {
-        state().set(current_.support);
+        state().set(current_.units);
         return;
       }
     }
@@ -279,15 +287,13 @@ class GlmSelection {
   /// the deviance.
   void try_proposals() {
     accept(best_, true);
-    const Index k = best_.size();
-    const double price = (is_price() ? options_.score.lambda : options_.score.next_feature(k)) / model_.deviance_unit();
+    const double price =
+        (is_price() ? options_.score.lambda : options_.score.next_unit(best_.extent())) / model_.deviance_unit();
     if (!(price > 0)) return;
     const std::vector<Index> contenders = gate_contenders();
     const Matrix<Scalar> gram = gram_of(model_.gram(), contenders);
-    Matrix<Scalar> correlation(gram.rows(), 1);
-    for (Index i = 0; i < gram.rows(); ++i)
-      correlation(i, 0) = model_.correlation()(contenders[static_cast<std::size_t>(i)], 0);
-    std::vector<std::vector<Index>> seen{best_.support};
+    const Matrix<Scalar> correlation = rows_of(model_.correlation(), contenders);
+    std::vector<std::vector<Index>> seen{best_.units};
     for (const double factor : {1.0, 0.5, 2.0}) {
       std::vector<Index> support = propose_support(gram, correlation, price * factor);
       for (Index& j : support) j = contenders[static_cast<std::size_t>(j)];
@@ -307,7 +313,7 @@ class GlmSelection {
   std::vector<Index> gate_contenders() {
     const Index room = std::clamp<Index>(most_gates - best_.size(), 0, outside_gates);
     std::vector<Index> contenders = state().best_adds(room);
-    contenders.insert(contenders.end(), best_.support.begin(), best_.support.end());
+    contenders.insert(contenders.end(), best_.units.begin(), best_.units.end());
     std::sort(contenders.begin(), contenders.end());
     model_.fetch(contenders);
     return contenders;
@@ -321,21 +327,18 @@ class GlmSelection {
   };
 
   std::vector<Excursion> excursions() {
-    const auto rise = [&](SupportMove::Kind kind, double loss) {
-      return model_.score_after({kind, -1, -1, loss}) - best_.score;
+    const auto rise = [&](Index i, Index j, double change) {
+      return model_.score_after({SupportMove::Kind::swap, i, j, state().loss() + change}) - best_.score;
     };
     std::vector<Excursion> result;
-    const double loss = state().loss();
     for (Index i = 0; i < state().size(); ++i) {
       double gain = 0;
       const Index j = state().best_swap_for(i, gain);
       const Index out = state().active()[static_cast<std::size_t>(i)];
-      if (j >= 0) result.push_back({rise(SupportMove::Kind::swap, loss - gain), out, j});
-      result.push_back({rise(SupportMove::Kind::drop, loss + state().drop_cost(i)), out, -1});
+      if (j >= 0) result.push_back({rise(i, j, -gain), out, j});
+      result.push_back({rise(i, -1, state().drop_cost(i)), out, -1});
     }
-    for (const Index l : state().best_adds(chain_moves)) {
-      result.push_back({rise(SupportMove::Kind::add, loss - state().add_gain(l)), -1, l});
-    }
+    for (const Index l : state().best_adds(chain_moves)) result.push_back({rise(-1, l, -state().add_gain(l)), -1, l});
     std::stable_sort(result.begin(), result.end(), [](const auto& a, const auto& b) { return a.rise < b.rise; });
     return result;
   }
@@ -345,7 +348,7 @@ class GlmSelection {
   bool chain() {
     accept(best_, true);
     const double here = best_.score;
-    const double slack = 0.5 * (is_price() ? options_.score.lambda : options_.score.next_feature(best_.size()));
+    const double slack = 0.5 * (is_price() ? options_.score.lambda : options_.score.next_unit(best_.extent()));
     state().save(home_);
     Index made = 0;
     for (const Excursion& excursion : excursions()) {
@@ -391,12 +394,38 @@ class GlmSelection {
 
   SelectionOptions options_;
   Index limit_;
-  GlmFitter<Design, Family> fitter_;
-  GlmModel<Design, Family> model_;
+  GlmFitter<Design, L> fitter_;
+  GlmModel<Design, L> model_;
   std::vector<GlmFit> by_size_;
   GlmFit best_;
   GlmFit current_;
   typename SubsetState<Design>::Saved home_;
 };
+
+/// Selects a support for a likelihood; beyond `screened_columns` as `search_screened` does. `likelihood` is copied.
+template <class Design, Likelihood L>
+SelectionResult select_glm(const Design& x, const L& likelihood, SelectionOptions options) {
+  options.score = complete_score(options, x.rows(), x.columns(), likelihood.responses());
+  options.score.unknown_variance = false;
+  const auto search = [&](const Design& part, const SelectionOptions& local, const std::vector<Index>& start) {
+    GlmSelection<Design, L> selection(part, likelihood, local);
+    auto found = start.empty() ? selection.run() : selection.run_from(start);
+    const auto convert = [](GlmFit& fit) { return FoundSupport{fit.score, fit.deviance / 2, std::move(fit.units)}; };
+    SelectionResult result;
+    result.best = convert(found.best);
+    for (GlmFit& fit : found.by_size) result.by_size.push_back(convert(fit));
+    return result;
+  };
+  if (x.columns() <= screened_columns || !options.rules.units.trivial()) {
+    return in_columns(search(x, options, {}), options.rules.units);
+  }
+  GlmFitter<Design, L> fitter(x, likelihood, options.centre, options.lambda_l2);
+  const auto judge = [&](double deviance, SupportSize size) { return options.score.of_deviance(deviance, size); };
+  return search_screened(x, expand_around(fitter.fit(std::vector<Index>()), fitter).correlation, options, search,
+                         [&](const std::vector<Index>& support, const std::vector<char>& inside) {
+                           return improving_columns(expand_around(fitter.fit(support), fitter), fitter.ridge(), judge,
+                                                    support, inside, joining_columns);
+                         });
+}
 
 }  // namespace l0::detail

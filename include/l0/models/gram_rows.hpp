@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <memory>
+#include <span>
+#include <type_traits>
 #include <vector>
 
 #include <l0/models/design.hpp>
@@ -40,6 +42,24 @@ class GramRows {
     return scale > 0 ? 1 + static_cast<Scalar>(ridge_) * scale * scale : Scalar(1);
   }
 
+  /// The Gram matrix of a few columns alone.
+  Matrix<std::common_type_t<Scalar, double>> within(std::span<const Index> wanted) const {
+    const auto q = static_cast<Index>(wanted.size());
+    Matrix<std::common_type_t<Scalar, double>> result(q, q);
+    if (q == 1) {
+      result(0, 0) = is_constant(wanted[0]) ? Scalar(0) : diagonal(wanted[0]);
+      return result;
+    }
+    Matrix<Scalar> block;
+    columns_->weighted_columns({wanted.begin(), wanted.end()}, block);
+    for (Index a = 0; a < q; ++a) {
+      const Index j = wanted[static_cast<std::size_t>(a)];
+      result.row(a) = columns_->correlate(block, j, 1).template cast<std::common_type_t<Scalar, double>>();
+      result(a, a) = is_constant(j) ? Scalar(0) : diagonal(j);
+    }
+    return result;
+  }
+
   /// Makes sure that all `wanted` rows are there. Several at once cost little more than one where X exceeds the cache.
   void fetch(const std::vector<Index>& wanted) {
     fresh_.clear();
@@ -63,6 +83,8 @@ class GramRows {
   }
 
  private:
+  bool is_constant(Index j) const { return !(columns_->scale(j) > 0); }
+
   const StandardizedColumns<Design>* columns_;
   double ridge_;
   std::vector<Index> slot_;

@@ -17,35 +17,57 @@
 
 namespace l0 {
 
-/// One model of a path: the best support found of its size, refitted.
-template <class Scalar>
+namespace detail {
+
+/// A number for one response, a row for several.
+template <class Scalar, int Responses>
+using Intercept = std::conditional_t<Responses == 1, Scalar, Eigen::Matrix<Scalar, 1, Eigen::Dynamic>>;
+
+template <class Scalar, int Responses, class Row>
+Intercept<Scalar, Responses> to_intercept(const Row& row) {
+  if constexpr (Responses == 1) {
+    return static_cast<Scalar>(row(0));
+  } else {
+    return row.template cast<Scalar>();
+  }
+}
+
+}  // namespace detail
+
+/// One model of a path: the best support found of its size, refitted. With several responses (or classes) a row of
+/// coefficients and an intercept for each.
+template <class Scalar, int Responses = 1>
 struct PathPoint {
-  Index size = 0;
-  double lambda = 0;            ///< price at which the last feature just pays: the drop in mean loss it brought
-  std::vector<Index> support;   ///< ascending
-  Vector<Scalar> coefficients;  ///< of the support, in its order
-  Scalar intercept = 0;
+  Index size = 0;              ///< features; with groups, groups
+  double lambda = 0;           ///< price at which the last feature just pays: the drop in mean loss it brought
+  std::vector<Index> support;  ///< columns of X, ascending
+  Eigen::Matrix<Scalar, Eigen::Dynamic, Responses> coefficients;  ///< of the support, in its order
+  detail::Intercept<Scalar, Responses> intercept{};
   double loss = 0;  ///< mean loss on the data of the fit
   double criterion = 0;
   double cv_loss = 0;      ///< mean loss on the held-out folds; NaN without cross validation
   bool separable = false;  ///< the likelihood has no maximum: coefficients were stopped on their way to infinity
 };
 
-/// What the linear estimators have in common: the fitted model and the questions asked of it.
-template <std::floating_point Scalar_>
+/// What the linear estimators have in common: the fitted model and the questions asked of it. `Responses` is 1 or, for
+/// several responses or classes, Eigen::Dynamic.
+template <std::floating_point Scalar_, int Responses = 1>
 class LinearModel {
  public:
   using Scalar = Scalar_;
+  using Coefficients = Eigen::Matrix<Scalar, Eigen::Dynamic, Responses>;
+  using Intercept = detail::Intercept<Scalar, Responses>;
 
   const RegressionOptions& options() const { return options_; }
   bool is_fitted() const { return fitted_; }
 
-  /// One coefficient per feature on the scale of X, exactly 0 for those not selected.
-  const Vector<Scalar>& coefficients() const {
+  /// One coefficient per feature (a row, where there are several responses) on the scale of X, exactly 0 for those not
+  /// selected.
+  const Coefficients& coefficients() const {
     require_fitted();
     return coefficients_;
   }
-  Scalar intercept() const {
+  const Intercept& intercept() const {
     require_fitted();
     return intercept_;
   }
@@ -55,7 +77,7 @@ class LinearModel {
     return selected_;
   }
   /// P(z ≠ 0) of every feature's gate given the other gates: σ(half of what the criterion loses without the feature),
-  /// the odds by which an information criterion prefers one of two models.
+  /// the odds by which an information criterion prefers one of two models. Features of one group share a gate.
   const Vector<Scalar>& importance() const {
     require_fitted();
     return importance_;
@@ -84,17 +106,20 @@ class LinearModel {
     };
     char head[160];
     std::snprintf(head, sizeof head, "%td of %td features, mean loss %.6g, criterion %.6g, %s\n",
-                  static_cast<std::ptrdiff_t>(selected_.size()), static_cast<std::ptrdiff_t>(coefficients_.size()),
+                  static_cast<std::ptrdiff_t>(selected_.size()), static_cast<std::ptrdiff_t>(coefficients_.rows()),
                   report_.loss, report_.criterion, std::string(to_string(report_.stop)).c_str());
     std::string table = head;
-    std::snprintf(head, sizeof head, "  %14s  %10s\n", "coefficient", "importance");
+    std::snprintf(head, sizeof head, "  %14s  %10s\n", Responses == 1 ? "coefficient" : "length of row", "importance");
     table += "feature" + std::string(width - 7, ' ') + head;
-    if (options_.fit_intercept) {
-      std::snprintf(head, sizeof head, "  %14.6g\n", static_cast<double>(intercept_));
-      table += "intercept" + std::string(width - 9, ' ') + head;
+    if constexpr (Responses == 1) {
+      if (options_.fit_intercept) {
+        std::snprintf(head, sizeof head, "  %14.6g\n", static_cast<double>(intercept_));
+        table += "intercept" + std::string(width - 9, ' ') + head;
+      }
     }
     for (const Index j : order) {
-      table += line(feature_name(j), static_cast<double>(coefficients_(j)), static_cast<double>(importance_(j)));
+      const Scalar size = Responses == 1 ? coefficients_(j, 0) : coefficients_.row(j).norm();
+      table += line(feature_name(j), static_cast<double>(size), static_cast<double>(importance_(j)));
     }
     for (const std::string& note : report_.notes) table += "note: " + note + "\n";
     return table;
@@ -102,14 +127,21 @@ class LinearModel {
 
   /// X w + b, reading the selected columns only. Safe to call from several threads.
   template <class Derived>
-  Vector<Scalar> linear_predictor(const Eigen::EigenBase<Derived>& x) const {
+  Coefficients linear_predictor(const Eigen::EigenBase<Derived>& x) const {
     require_fitted();
-    detail::require_shape("X", x.rows(), x.cols(), x.rows(), coefficients_.size());
-    Vector<Scalar> result = Vector<Scalar>::Constant(x.rows(), intercept_);
+    detail::require_shape("X", x.rows(), x.cols(), x.rows(), coefficients_.rows());
+    Coefficients result(x.rows(), coefficients_.cols());
+    for (Index m = 0; m < result.cols(); ++m) {
+      if constexpr (Responses == 1) {
+        result.setConstant(intercept_);
+      } else {
+        result.col(m).setConstant(intercept_(m));
+      }
+    }
     if constexpr (std::is_base_of_v<Eigen::SparseMatrixBase<Derived>, Derived>) {
       result += x.derived() * coefficients_;
     } else {
-      for (const Index j : selected_) result += coefficients_(j) * x.derived().col(j);
+      for (const Index j : selected_) result += x.derived().col(j) * coefficients_.row(j);
     }
     return result;
   }
@@ -121,10 +153,11 @@ class LinearModel {
     if (!fitted_) detail::fail("the model", "not fitted", "a call of fit first");
   }
 
-  void set_model(Index features, const PathPoint<Scalar>& point, Vector<Scalar> importance, RegressionReport report) {
-    coefficients_.setZero(features);
+  void set_model(Index features, const PathPoint<Scalar, Responses>& point, Vector<Scalar> importance,
+                 RegressionReport report) {
+    coefficients_.setZero(features, point.coefficients.cols());
     for (std::size_t i = 0; i < point.support.size(); ++i) {
-      coefficients_(point.support[i]) = point.coefficients(static_cast<Index>(i));
+      coefficients_.row(point.support[i]) = point.coefficients.row(static_cast<Index>(i));
     }
     intercept_ = point.intercept;
     selected_ = point.support;
@@ -133,12 +166,17 @@ class LinearModel {
     fitted_ = true;
   }
 
+  /// Where a fit starts: the features of the one before, with `warm_start`.
+  std::vector<Index> start_for(Index features) const {
+    return options_.warm_start && fitted_ && coefficients_.rows() == features ? selected_ : std::vector<Index>();
+  }
+
   RegressionOptions options_;
 
  private:
   bool fitted_ = false;
-  Vector<Scalar> coefficients_;
-  Scalar intercept_ = 0;
+  Coefficients coefficients_;
+  Intercept intercept_{};
   std::vector<Index> selected_;
   Vector<Scalar> importance_;
   RegressionReport report_;
@@ -177,15 +215,16 @@ Vector<Scalar> unit_mean_weights(const Eigen::MatrixBase<Derived>& weights, Inde
   return (weights.template cast<double>() * (static_cast<double>(samples) / total)).template cast<Scalar>();
 }
 
-/// Checks the data and options of a fit and calls `use(design, y, weight)`.
-template <class Scalar, class X, class Y, class W, class Use>
+/// Checks the data and options of a fit and calls `use(design, y, weight)`. y has one column unless `Columns` says
+/// Eigen::Dynamic.
+template <class Scalar, int Columns, class X, class Y, class W, class Use>
 auto with_regression_data(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y,
                           const Eigen::MatrixBase<W>& weight, const RegressionOptions& options, Use&& use) {
   require(x.rows() > 0, "X", x.rows(), "at least one sample (row)");
-  require_shape("y", y.rows(), y.cols(), x.rows(), 1);
+  require_shape("y", y.rows(), y.cols(), x.rows(), Columns == 1 ? 1 : std::max<Index>(y.cols(), 1));
   require_finite("y", y);
   validate(options, x.cols());
-  const Vector<Scalar> target = y.template cast<Scalar>();
+  const Eigen::Matrix<Scalar, Eigen::Dynamic, Columns> target = y.template cast<Scalar>();
   const Vector<Scalar> unit_weight = unit_mean_weights<Scalar>(weight, x.rows());
   return with_design<Scalar>(x, [&](const auto& design) { return use(design, target, unit_weight); });
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 #include <vector>
@@ -26,33 +27,56 @@ Matrix<Precise> support_block(const Design& x, const std::vector<Index>& support
   return block;
 }
 
-/// Squared loss (y − η)².
+/// Squared loss ‖y − η‖² of one response, or of several that share their features.
+template <int Responses>
 struct SquaredFamily {
+  static constexpr int responses = Responses;
+  static constexpr int target_columns = Responses;
   static constexpr bool unknown_variance = true;
-  static constexpr double loss_per_square = 1;  // a drop of c²/d in Σ D r² is as much in the summed loss
 
-  /// Throws `Error` where a target is none of the family's; the finiteness is checked elsewhere.
-  template <class Scalar>
-  void require_targets(const Vector<Scalar>& /*y*/) const {}
+  template <class Y>
+  Index free_responses(const Y& y) const {
+    return y.cols();
+  }
+  template <class Y>
+  Index predictors(const Y& y) const {
+    return y.cols();
+  }
+  template <class Eta, class Target>
+  double loss(const Eta& eta, const Target& y) const {
+    return static_cast<double>((y - eta).squaredNorm());
+  }
+  /// The mean loss and its slope in η.
+  template <class Scalar, class Y>
+  double slope(const Matrix<Scalar>& eta, const Y& y, const Vector<Scalar>& weight, Matrix<Scalar>& result) const {
+    result = eta - y;
+    const double n = static_cast<double>(eta.rows());
+    const double loss = static_cast<double>((result.rowwise().squaredNorm().array() * weight.array()).sum()) / n;
+    result.array().colwise() *= weight.array() * static_cast<Scalar>(2 / n);
+    return loss;
+  }
+  double criterion(const SupportScore& score, double mean_loss, SupportSize size) const {
+    return score.of_squares(mean_loss * score.samples, size);
+  }
 
-  double loss(double eta, double y) const { return (y - eta) * (y - eta); }
-  struct Working {
-    double residual;
-    double curvature;
-  };
-  Working working(double eta, double y) const { return {y - eta, 1}; }
-  double deviance(double mean_loss, double samples) const { return samples * std::log(std::max(mean_loss, 1e-300)); }
-
-  template <class Design, class Scalar>
-  SelectionResult select(const Design& x, const Vector<Scalar>& y, const Vector<Scalar>& weight,
+  template <class Design, class Y, class Scalar>
+  SelectionResult select(const Design& x, const Y& y, const Vector<Scalar>& weight,
                          const SelectionOptions& options) const {
     return select_least_squares(x, Matrix<Scalar>(y), weight, options);
   }
 
+  template <class Design, class Y, class Scalar, class Use>
+  void with_expansion(const Design& x, const Y& y, const Vector<Scalar>& weight, const PathPoint<Scalar, Responses>&,
+                      const SelectionOptions& options, Use use) const {
+    const LeastSquaresProblem<Design> problem(x, Matrix<Scalar>(y), weight, options.centre);
+    use(problem, static_cast<double>(x.rows()) * options.lambda_l2,
+        [](const SupportScore& score, double squares, SupportSize size) { return score.of_squares(squares, size); });
+  }
+
   /// Least squares on the support by a rank-revealing QR decomposition; L2 by extra rows.
-  template <class Design, class Scalar>
-  PathPoint<Scalar> refit(const Design& x, const Vector<Scalar>& y, const Vector<Scalar>& weight,
-                          std::vector<Index> support, const SelectionOptions& options) const {
+  template <class Design, class Y, class Scalar>
+  PathPoint<Scalar, Responses> refit(const Design& x, const Y& y, const Vector<Scalar>& weight,
+                                     std::vector<Index> support, const SelectionOptions& options) const {
     using Precise = std::common_type_t<Scalar, double>;
     std::sort(support.begin(), support.end());
     const Index n = x.rows();
@@ -60,27 +84,28 @@ struct SquaredFamily {
     const Vector<Precise> w = weight.template cast<Precise>();
     const Precise total = w.sum();
     Vector<Precise> mean = Vector<Precise>::Zero(k);
-    Precise target_mean = 0;
+    Matrix<Precise> target = y.template cast<Precise>();
+    Eigen::Matrix<Precise, 1, Eigen::Dynamic> target_mean =
+        Eigen::Matrix<Precise, 1, Eigen::Dynamic>::Zero(target.cols());
     if (options.centre) {
       for (Index i = 0; i < k; ++i)
         mean(i) = static_cast<Precise>(x.sum(support[static_cast<std::size_t>(i)], weight)) / total;
-      target_mean = y.template cast<Precise>().dot(w) / total;
+      target_mean = w.transpose() * target / total;
     }
     const Vector<Precise> root = w.cwiseSqrt();
     const bool ridge = options.lambda_l2 > 0;
     Matrix<Precise> a = Matrix<Precise>::Zero(n + (ridge ? k : 0), k);
     a.topRows(n) = support_block<Precise>(x, support, mean).array().colwise() * root.array();
     if (ridge) a.bottomRows(k).diagonal().setConstant(std::sqrt(static_cast<Precise>(n) * options.lambda_l2));
-    Vector<Precise> b = Vector<Precise>::Zero(a.rows());
-    b.head(n) = (y.template cast<Precise>().array() - target_mean) * root.array();
-    PathPoint<Scalar> point;
-    Vector<Precise> coefficients = Vector<Precise>::Zero(k);
+    Matrix<Precise> b = Matrix<Precise>::Zero(a.rows(), target.cols());
+    b.topRows(n) = (target.rowwise() - target_mean).array().colwise() * root.array();
+    PathPoint<Scalar, Responses> point;
+    Matrix<Precise> coefficients = Matrix<Precise>::Zero(k, target.cols());
     if (k > 0) coefficients = a.colPivHouseholderQr().solve(b);
-    point.size = k;
     point.support = std::move(support);
     point.coefficients = coefficients.template cast<Scalar>();
-    point.intercept = static_cast<Scalar>(target_mean - mean.dot(coefficients));
-    point.loss = n > 0 ? (b.head(n) - a.topRows(n) * coefficients).squaredNorm() / static_cast<Precise>(n) : 0;
+    point.intercept = to_intercept<Scalar, Responses>(target_mean - mean.transpose() * coefficients);
+    point.loss = (b.topRows(n) - a.topRows(n) * coefficients).squaredNorm() / static_cast<Precise>(n);
     return point;
   }
 };
@@ -99,54 +124,85 @@ struct SquaredFamily {
 /// neighbours (adds, drops, swaps, ejection chains) started from a path of sizes and from the supports that noise-free
 /// Hard Concrete gates propose, then refitted without gates by a rank-revealing decomposition. Sparse X stays sparse
 /// and is centred implicitly. Two fits of the same data are bit-identical, whatever `threads`.
-template <std::floating_point Scalar_>
-class LinearRegression : public LinearModel<Scalar_> {
+///
+/// `MultiResponseRegression` is the same for several responses Y (n × m) at once: minimises (1/n) ‖Y − 1bᵀ − XW‖² with
+/// a gate per row of W, so that a feature is in for all responses or for none. Its coefficients are p × m.
+template <std::floating_point Scalar_, int Responses>
+class LeastSquaresRegression : public LinearModel<Scalar_, Responses> {
  public:
   using Scalar = Scalar_;
-  using Family = detail::SquaredFamily;
+  using Family = detail::SquaredFamily<Responses>;
+  using Base = LinearModel<Scalar_, Responses>;
+  using typename Base::Coefficients;
 
-  explicit LinearRegression(RegressionOptions options = {}) : LinearModel<Scalar>(std::move(options)) {}
+  explicit LeastSquaresRegression(RegressionOptions options = {}) : Base(std::move(options)) {}
 
-  /// Fits to X (n × p, dense or sparse), y (n) and, if given, sample weights ≥ 0. Throws `Error` for wrong shapes,
-  /// values that are not finite, no samples, and options outside their ranges; the model is then as it was.
+  /// What `y` asks for.
+  template <class Target>
+  static Family family_for(const Target&) {
+    return {};
+  }
+
+  /// Fits to X (n × p, dense or sparse), y (n, or n × m for several responses) and, if given, sample weights ≥ 0.
+  /// Throws `Error` for wrong shapes, values that are not finite, no samples, and options outside their ranges; the
+  /// model is then as it was.
   template <class X, class Y, class W = Vector<Scalar>>
-  LinearRegression& fit(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y,
-                        const Eigen::MatrixBase<W>& sample_weight = Vector<Scalar>()) {
-    const auto fit = detail::with_regression_data<Scalar>(
+  LeastSquaresRegression& fit(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y,
+                              const Eigen::MatrixBase<W>& sample_weight = Vector<Scalar>()) {
+    if constexpr (Responses != 1) {
+      if (this->options_.non_negative) detail::fail("non_negative", "true", "false with several responses");
+    }
+    const auto fit = detail::with_regression_data<Scalar, Responses>(
         x, y, sample_weight, this->options_, [&](const auto& design, const auto& target, const auto& weight) {
-          return detail::fit_sparse(Family{}, design, target, weight, this->options_);
+          return detail::fit_sparse(Family{}, design, target, weight, this->options_, this->start_for(x.cols()));
         });
     this->set_model(x.cols(), fit.point, fit.importance, fit.report);
     return *this;
   }
 
-  /// X w + b. Safe to call from several threads.
+  /// X W + b. Safe to call from several threads.
   template <class X>
-  Vector<Scalar> predict(const Eigen::EigenBase<X>& x) const {
+  Coefficients predict(const Eigen::EigenBase<X>& x) const {
     return this->linear_predictor(x);
   }
 
   /// y − predict(X).
   template <class X, class Y>
-  Vector<Scalar> residuals(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y) const {
-    detail::require_shape("y", y.rows(), y.cols(), x.rows(), 1);
+  Coefficients residuals(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y) const {
+    detail::require_shape("y", y.rows(), y.cols(), x.rows(), this->coefficients().cols());
     return y - predict(x);
   }
 
-  /// Mean squared error.
+  /// Mean over the samples of ‖y − ŷ‖².
   template <class X, class Y>
   double loss(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y) const {
-    const auto error = residuals(x, y);
-    return error.size() == 0 ? 0.0 : static_cast<double>(error.squaredNorm()) / static_cast<double>(error.size());
+    const Coefficients error = residuals(x, y);
+    return error.rows() == 0 ? 0.0 : static_cast<double>(error.squaredNorm()) / static_cast<double>(error.rows());
   }
 
-  /// 1 − Σ(y−ŷ)²/Σ(y−ȳ)²; 0 where y is constant.
+  /// 1 − Σ‖y−ŷ‖²/Σ‖y−ȳ‖²; 0 where y is constant.
   template <class X, class Y>
   double r_squared(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y) const {
     const auto error = static_cast<double>(residuals(x, y).squaredNorm());
-    const auto spread = static_cast<double>((y.array() - y.mean()).matrix().squaredNorm());
+    if (y.rows() == 0) return 0;
+    const auto spread = static_cast<double>((y.rowwise() - y.colwise().mean()).squaredNorm());
     return spread > 0 ? 1 - error / spread : 0;
   }
+};
+
+/// See `LeastSquaresRegression`.
+template <std::floating_point Scalar>
+class LinearRegression : public LeastSquaresRegression<Scalar, 1> {
+ public:
+  explicit LinearRegression(RegressionOptions options = {}) : LeastSquaresRegression<Scalar, 1>(std::move(options)) {}
+};
+
+/// See `LeastSquaresRegression`.
+template <std::floating_point Scalar>
+class MultiResponseRegression : public LeastSquaresRegression<Scalar, Eigen::Dynamic> {
+ public:
+  explicit MultiResponseRegression(RegressionOptions options = {})
+      : LeastSquaresRegression<Scalar, Eigen::Dynamic>(std::move(options)) {}
 };
 
 }  // namespace l0

@@ -2,18 +2,29 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include <l0/core/error.hpp>
-#include <l0/models/criterion.hpp>
+#include <l0/models/selection_units.hpp>
 #include <l0/training/report.hpp>
 
 namespace l0 {
 
+/// How an estimator looks for its support.
+enum class GateMode {
+  noise_free,  ///< by the expectation over the gates in closed form, and a search over neighbouring supports
+  sampled,     ///< by training sampled Hard Concrete gates with Adam, the general method; slower and stochastic
+};
+
 /// Options of the regression estimators. How sparse the model is, is said in one of three ways: by a price
 /// (`lambda_l0`), by a budget (`max_features`), or by neither: then the criterion, or cross validation, chooses.
+///
+/// Columns that belong together, as the dummies of one factor, are named by `groups`: they share one gate and are kept
+/// or left out together, and prices, budgets and sizes count groups. With `max_per_group` the groups mean something
+/// else: features are chosen one by one, but at most so many of each group.
 struct RegressionOptions {
   std::optional<double> lambda_l0{};      ///< price of one feature on the mean loss, ≥ 0
   std::optional<Index> max_features{};    ///< exactly so many features, fewer only where fewer suffice; from 0 to all
@@ -23,18 +34,23 @@ struct RegressionOptions {
   bool fit_intercept = true;              ///< the intercept is never gated
   bool non_negative = false;              ///< no coefficient below 0
   std::vector<Index> must_keep{};         ///< features that are always in
-  std::vector<Index> groups{};            ///< group 0, 1, ... of every feature, for `max_per_group`
-  Index max_per_group = 0;                ///< at most so many features of each group; 0: no such rule
+  std::vector<Index> groups{};            ///< group 0, 1, ... of every feature; empty: each stands alone
+  Index max_per_group = 0;                ///< at most so many features of each group; 0: groups are all in or all out
   Index max_size = 100;                   ///< largest model looked at where neither price nor budget is given
   std::uint64_t seed = 0;                 ///< of the folds
   int threads = 1;                        ///< for folds; the result does not depend on it
   std::vector<std::string> feature_names{};  ///< for `summary` and `feature_name`; empty: x0, x1, ...
+  bool warm_start = false;                   ///< a further fit also searches from the features of the one before
+  GateMode gates = GateMode::noise_free;
+  Index epochs = 1000;          ///< steps of Adam, with sampled gates
+  double learning_rate = 0.02;  ///< of the coefficients of standardized columns, with sampled gates
+  std::function<double(Index)> temperature_schedule{};  ///< β per step, with sampled gates; empty: 2/3 to 0.1
 };
 
 /// How a fit went.
 struct RegressionReport {
   StopReason stop = StopReason::converged;
-  Index size = 0;        ///< features kept
+  Index size = 0;        ///< features kept; with groups, groups
   double loss = 0;       ///< mean loss at the reported coefficients: squared error, or deviance / (2n)
   double criterion = 0;  ///< deviance + price of the size, see `Criterion`
   double lambda = 0;     ///< price of a feature: as given, or what the last feature was worth
@@ -48,10 +64,24 @@ namespace detail {
 
 inline void validate(const RegressionOptions& options, Index features) {
   if (options.lambda_l0) require_non_negative("lambda_l0", *options.lambda_l0);
+  const bool grouped = !options.groups.empty();
+  if (grouped) {
+    if (static_cast<Index>(options.groups.size()) != features) {
+      fail("groups", to_text(options.groups.size()) + " entries", to_text(features) + ", one per feature");
+    }
+    for (const Index g : options.groups) require(g >= 0, "group", g, "a group >= 0");
+  }
+  require(options.max_per_group >= 0, "max_per_group", options.max_per_group, "a number >= 0");
+  if (options.max_per_group > 0 && !grouped) fail("groups", "empty", "a group for every feature, with max_per_group");
+  const bool units_are_groups = grouped && options.max_per_group == 0;
+  if (units_are_groups && options.non_negative)
+    fail("non_negative", "true", "false where groups are all in or all out");
+  const SelectionUnits units = units_are_groups ? SelectionUnits(options.groups) : SelectionUnits();
   if (options.max_features) {
-    if (*options.max_features < 0 || *options.max_features > features) {
+    if (*options.max_features < 0 || *options.max_features > units.count(features)) {
       fail("max_features", to_text(*options.max_features),
-           "a number from 0 to the " + to_text(features) + " features of X");
+           "a number from 0 to the " + to_text(units.count(features)) +
+               (units_are_groups ? " groups of features" : " features of X"));
     }
     if (options.lambda_l0) fail("lambda_l0", "given together with max_features", "one of the two");
   }
@@ -60,16 +90,12 @@ inline void validate(const RegressionOptions& options, Index features) {
   for (const Index j : options.must_keep) {
     if (j < 0 || j >= features) fail("must_keep", to_text(j), "a feature in [0, " + to_text(features) + ")");
   }
-  if (options.max_features && static_cast<Index>(options.must_keep.size()) > *options.max_features) {
-    fail("must_keep", to_text(options.must_keep.size()) + " features", "no more than max_features");
+  const auto kept = static_cast<Index>(units.units_of(options.must_keep).size());
+  if (options.max_features && kept > *options.max_features) {
+    fail("must_keep", to_text(kept) + (units_are_groups ? " groups" : " features"), "no more than max_features");
   }
-  require(options.max_per_group >= 0, "max_per_group", options.max_per_group, "a number >= 0");
-  if (options.max_per_group > 0) {
-    if (static_cast<Index>(options.groups.size()) != features) {
-      fail("groups", to_text(options.groups.size()) + " entries", to_text(features) + ", one per feature");
-    }
-    for (const Index g : options.groups) require(g >= 0, "group", g, "a group >= 0");
-  }
+  require(options.epochs >= 1, "epochs", options.epochs, "a number >= 1");
+  require_positive("learning_rate", options.learning_rate);
   require(options.max_size >= 0, "max_size", options.max_size, "a number >= 0");
   require(options.threads >= 1, "threads", options.threads, "a number >= 1");
   if (!options.feature_names.empty() && static_cast<Index>(options.feature_names.size()) != features) {

@@ -4,31 +4,33 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <exception>
 #include <limits>
 #include <numeric>
-#include <random>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include <Eigen/Cholesky>
-
-#include <l0/models/least_squares_selection.hpp>
 #include <l0/models/linear_model.hpp>
+#include <l0/models/sampled_selection.hpp>
+#include <l0/models/screening.hpp>
 #include <l0/random/rng.hpp>
 
 /// \file
-/// From data to a fitted model, the same for every family. A family is a struct with
+/// From data to a fitted model, the same for every family. A family is an object with
 ///
-///     select(design, y, weight, options)  → SelectionResult: supports
+///     responses, target_columns: columns of the coefficients and of y, 1 or Eigen::Dynamic
+///     select(design, y, weight, options)  → SelectionResult: supports of columns
 ///     refit(design, y, weight, support, options) → PathPoint: coefficients, intercept, mean loss on the data
-///     loss(eta, y) → the loss of one sample at linear predictor eta
-///     working(eta, y) → {residual −dloss/dη, curvature d²loss/dη²}
-///     deviance(mean_loss, samples) → what criteria compare.
+///     loss(eta row, y row) → the loss of one sample at its linear predictors
+///     free_responses(y) → free coefficients per column
+///     criterion(score, mean loss, size) → the criterion
+///     with_expansion(design, y, weight, point, options, use) → use(least-squares problem, ridge, judge) around a fit.
 
 namespace l0::detail {
 
-inline SelectionOptions selection_options(const RegressionOptions& options, bool unknown_variance) {
+inline SelectionOptions selection_options(const RegressionOptions& options, bool unknown_variance,
+                                          const std::vector<Index>& start = {}) {
   SelectionOptions selection;
   selection.score.criterion = options.criterion;
   selection.score.unknown_variance = unknown_variance;
@@ -39,56 +41,81 @@ inline SelectionOptions selection_options(const RegressionOptions& options, bool
     selection.score.kind = SupportScore::Kind::exact;
     selection.score.size = *options.max_features;
   }
-  selection.rules.keep = options.must_keep;
   selection.rules.non_negative = options.non_negative;
   if (options.max_per_group > 0) {
     selection.rules.group = options.groups;
     selection.rules.most_per_group = options.max_per_group;
+  } else if (!options.groups.empty()) {
+    selection.rules.units = SelectionUnits(options.groups);
   }
+  selection.rules.keep = selection.rules.units.units_of(options.must_keep);
+  selection.start = selection.rules.units.units_of(start);
   selection.lambda_l2 = options.lambda_l2;
   selection.centre = options.fit_intercept;
   selection.max_size = options.max_size;
   return selection;
 }
 
-/// X w + b on the columns of a support.
-template <class Design, class Scalar>
-Vector<Scalar> linear_predictor(const Design& x, const PathPoint<Scalar>& point) {
-  Vector<Scalar> eta = Vector<Scalar>::Constant(x.rows(), point.intercept);
-  for (std::size_t i = 0; i < point.support.size(); ++i) {
-    x.add_column(point.support[i], point.coefficients(static_cast<Index>(i)), eta);
+/// X W + b on the columns of a support.
+template <class Design, class Scalar, int Responses>
+Eigen::Matrix<Scalar, Eigen::Dynamic, Responses> linear_predictor(const Design& x,
+                                                                  const PathPoint<Scalar, Responses>& point) {
+  Eigen::Matrix<Scalar, Eigen::Dynamic, Responses> eta(x.rows(), point.coefficients.cols());
+  for (Index m = 0; m < eta.cols(); ++m) {
+    if constexpr (Responses == 1) {
+      eta.setConstant(point.intercept);
+    } else {
+      eta.col(m).setConstant(point.intercept(m));
+    }
+    for (std::size_t i = 0; i < point.support.size(); ++i) {
+      x.add_column(point.support[i], point.coefficients(static_cast<Index>(i), m), eta.col(m));
+    }
   }
   return eta;
 }
 
-template <class Family, class Scalar>
-double mean_loss(const Family& family, const Vector<Scalar>& eta, const Vector<Scalar>& y,
-                 const Vector<Scalar>& weight) {
+template <class Family, class Eta, class Y, class Scalar>
+double mean_loss(const Family& family, const Eta& eta, const Y& y, const Vector<Scalar>& weight) {
   double total = 0;
   double weights = 0;
-  for (Index i = 0; i < eta.size(); ++i) {
-    total += static_cast<double>(weight(i)) * family.loss(static_cast<double>(eta(i)), static_cast<double>(y(i)));
+  for (Index i = 0; i < eta.rows(); ++i) {
+    total += static_cast<double>(weight(i)) * family.loss(eta.row(i), y.row(i));
     weights += static_cast<double>(weight(i));
   }
   return weights > 0 ? total / weights : 0;
 }
 
-/// The supports of a selection as refitted points, size by size; sizes that were not met are left out.
-template <class Family, class Design, class Scalar>
-std::vector<PathPoint<Scalar>> refit_path(const Family& family, const Design& x, const Vector<Scalar>& y,
-                                          const Vector<Scalar>& weight, const SelectionResult& selection,
-                                          const SelectionOptions& options) {
-  std::vector<PathPoint<Scalar>> path;
-  SupportScore score = options.score;
+/// The score by criterion, whatever the search went by.
+template <class Family, class Design, class Y>
+SupportScore criterion_score(const Family& family, const Design& x, const Y& y, const SelectionOptions& options) {
+  SupportScore score = complete_score(options, x.rows(), x.columns(), family.free_responses(y));
   score.kind = SupportScore::Kind::criterion;
   score.limit = std::numeric_limits<Index>::max();
-  score.samples = static_cast<double>(x.rows());
-  score.features = static_cast<double>(x.columns());
+  return score;
+}
+
+/// Refits a support and completes the point; `score` is that of `criterion_score`.
+template <class Family, class Design, class Y, class Scalar>
+auto refit_point(const Family& family, const Design& x, const Y& y, const Vector<Scalar>& weight,
+                 std::vector<Index> support, const SelectionOptions& options, const SupportScore& score) {
+  std::sort(support.begin(), support.end());
+  auto point = family.refit(x, y, weight, std::move(support), options);
+  const std::vector<Index> units = options.rules.units.units_of(point.support);
+  point.size = static_cast<Index>(units.size());
+  point.criterion = family.criterion(score, point.loss, options.rules.units.size_of(units));
+  point.cv_loss = std::numeric_limits<double>::quiet_NaN();
+  return point;
+}
+
+/// The supports of a selection as refitted points, size by size; sizes that were not met are left out.
+template <class Family, class Design, class Y, class Scalar>
+auto refit_path(const Family& family, const Design& x, const Y& y, const Vector<Scalar>& weight,
+                const SelectionResult& selection, const SelectionOptions& options) {
+  std::vector<PathPoint<Scalar, Family::responses>> path;
+  const SupportScore score = criterion_score(family, x, y, options);
   for (const FoundSupport& found : selection.by_size) {
     if (!std::isfinite(found.loss)) continue;
-    PathPoint<Scalar> point = family.refit(x, y, weight, found.support, options);
-    point.criterion = score.of_deviance(family.deviance(point.loss, score.samples), point.size);
-    point.cv_loss = std::numeric_limits<double>::quiet_NaN();
+    auto point = refit_point(family, x, y, weight, found.support, options, score);
     point.lambda = path.empty()
                        ? std::numeric_limits<double>::infinity()
                        : std::max(0.0, (path.back().loss - point.loss) /
@@ -109,10 +136,11 @@ inline std::vector<Index> assign_folds(Index samples, Index folds, std::uint64_t
 
 /// Mean held-out loss of every size 0, 1, ... of the path; each fold runs the whole selection on its training part. A
 /// size that a fold did not meet counts with that fold's largest below it.
-template <class Family, class Design, class Scalar>
-std::vector<double> cross_validate(const Family& family, const Design& x, const Vector<Scalar>& y,
-                                   const Vector<Scalar>& weight, const SelectionOptions& options, Index folds,
-                                   std::uint64_t seed, int threads) {
+template <class Family, class Design, class Y, class Scalar>
+std::vector<double> cross_validate(const Family& family, const Design& x, const Y& y, const Vector<Scalar>& weight,
+                                   SelectionOptions options, Index folds, std::uint64_t seed, int threads) {
+  if (folds > x.rows()) fail("folds", to_text(folds), "at most the " + to_text(x.rows()) + " samples");
+  options.start.clear();  // what a fit of all samples chose knows the held-out ones
   const std::vector<Index> fold_of = assign_folds(x.rows(), folds, seed);
   std::vector<std::vector<double>> total(static_cast<std::size_t>(folds));
   std::vector<double> held_weight(static_cast<std::size_t>(folds), 0.0);
@@ -121,16 +149,19 @@ std::vector<double> cross_validate(const Family& family, const Design& x, const 
     for (Index i = 0; i < x.rows(); ++i) (fold_of[static_cast<std::size_t>(i)] == fold ? held : train).push_back(i);
     const Design train_x = x.rows_at(train);
     const Design held_x = x.rows_at(held);
-    const Vector<Scalar> train_y = y(train), held_y = y(held), held_w = weight(held);
-    Vector<Scalar> train_w = weight(train);
-    train_w *= static_cast<Scalar>(static_cast<double>(train.size()) / static_cast<double>(train_w.sum()));
-    const SelectionResult selection = family.select(train_x, train_y, train_w, options);
+    const Y train_y = rows_of(y, train), held_y = rows_of(y, held);
+    Vector<Scalar> train_w = rows_of(weight, train);
+    const Vector<Scalar> held_w = rows_of(weight, held);
     auto& totals = total[static_cast<std::size_t>(fold)];
     held_weight[static_cast<std::size_t>(fold)] = static_cast<double>(held_w.sum());
+    const auto training = static_cast<double>(train_w.sum());
+    if (!(training > 0)) train_w.setOnes();
+    train_w *= static_cast<Scalar>(static_cast<double>(train.size()) / static_cast<double>(train_w.sum()));
+    const SelectionResult selection = family.select(train_x, train_y, train_w, options);
     double last = 0;
     for (const FoundSupport& found : selection.by_size) {
       if (std::isfinite(found.loss)) {
-        const PathPoint<Scalar> point = family.refit(train_x, train_y, train_w, found.support, options);
+        const auto point = family.refit(train_x, train_y, train_w, found.support, options);
         last = mean_loss(family, linear_predictor(held_x, point), held_y, held_w) *
                held_weight[static_cast<std::size_t>(fold)];
       }
@@ -138,13 +169,21 @@ std::vector<double> cross_validate(const Family& family, const Design& x, const 
     }
   };
   const auto workers = static_cast<Index>(std::min<std::ptrdiff_t>(threads, folds));
+  std::vector<std::exception_ptr> failed(static_cast<std::size_t>(workers));
   const auto run_share = [&](Index worker) {
-    for (Index fold = worker; fold < folds; fold += workers) run_fold(fold);
+    try {
+      for (Index fold = worker; fold < folds; fold += workers) run_fold(fold);
+    } catch (...) {
+      failed[static_cast<std::size_t>(worker)] = std::current_exception();
+    }
   };
   std::vector<std::thread> pool;
   for (Index worker = 1; worker < workers; ++worker) pool.emplace_back(run_share, worker);
   run_share(0);
   for (std::thread& thread : pool) thread.join();
+  for (const std::exception_ptr& failure : failed) {
+    if (failure) std::rethrow_exception(failure);
+  }
   std::size_t sizes = 0;
   for (const auto& totals : total) sizes = std::max(sizes, totals.size());
   std::vector<double> mean(sizes, 0.0);
@@ -155,101 +194,93 @@ std::vector<double> cross_validate(const Family& family, const Design& x, const 
   return mean;
 }
 
+/// σ of half of what the criterion loses.
+inline double gate_probability(double rise) { return 1 / (1 + std::exp(-std::clamp(rise / 2, -700.0, 700.0))); }
+
 /// P(open) of every feature's gate given the others, σ((F without − F with)/2), in the quadratic model at the fit.
-template <class Family, class Design, class Scalar>
-Vector<Scalar> gate_importance(const Family& family, const Design& x, const Vector<Scalar>& y,
-                               const Vector<Scalar>& weight, const PathPoint<Scalar>& point,
-                               const SelectionOptions& options) {
-  using Precise = std::common_type_t<Scalar, double>;
-  const auto k = static_cast<Index>(point.support.size());
-  const Vector<Scalar> eta = linear_predictor(x, point);
-  Vector<Scalar> residual(x.rows());
-  Vector<Scalar> curvature(x.rows());
-  for (Index i = 0; i < x.rows(); ++i) {
-    const auto [r, d] = family.working(static_cast<double>(eta(i)), static_cast<double>(y(i)));
-    residual(i) = static_cast<Scalar>(r) * weight(i);
-    curvature(i) = static_cast<Scalar>(d) * weight(i);
-  }
-  StandardizedColumns<Design> columns(x);
-  columns.set_weights(curvature, options.centre);
-  Matrix<Scalar> block;
-  columns.weighted_columns(point.support, block);
-  const Matrix<Scalar> g = columns.correlate(block);
-  Matrix<Precise> gram(k, k);
-  for (Index i = 0; i < k; ++i) {
-    gram.row(i) = g.row(point.support[static_cast<std::size_t>(i)]).template cast<Precise>();
-    gram(i, i) = 1 + 1e-10;
-  }
-  const Matrix<Precise> h = gram.ldlt().solve(Matrix<Precise>::Identity(k, k));
-  const Matrix<Scalar> b = g * h.template cast<Scalar>();
-  const Matrix<Scalar> c = columns.correlate(residual);
-  SupportScore score = options.score;
-  score.kind = SupportScore::Kind::criterion;
-  score.limit = std::numeric_limits<Index>::max();
-  score.samples = static_cast<double>(x.rows());
-  score.features = static_cast<double>(x.columns());
-  // In units of the deviance: twice the loss of a likelihood, n log of a residual sum of squares.
-  const auto change = [&](double from, double to, Index size_from, Index size_to) {
-    const double n = score.samples;
-    return score.of_deviance(family.deviance(to / n, n), size_to) -
-           score.of_deviance(family.deviance(from / n, n), size_from);
-  };
-  const double here = point.loss * score.samples;
+template <class Family, class Design, class Y, class Scalar>
+Vector<Scalar> gate_importance(const Family& family, const Design& x, const Y& y, const Vector<Scalar>& weight,
+                               const PathPoint<Scalar, Family::responses>& point, const SelectionOptions& options,
+                               const SupportScore& score) {
   Vector<Scalar> importance = Vector<Scalar>::Zero(x.columns());
-  for (Index j = 0; j < x.columns(); ++j) {
-    const double d = 1 - static_cast<double>(b.row(j).dot(g.row(j)));
-    if (!(columns.scale(j) > 0) || !(d > 1e-6)) continue;
-    const double gain = Family::loss_per_square * static_cast<double>(c(j, 0)) * static_cast<double>(c(j, 0)) / d;
-    const double rise = change(here, std::max(here - gain, score.rounding), k, k + 1);
-    importance(j) = static_cast<Scalar>(1 / (1 + std::exp(std::min(rise / 2, 700.0))));
-  }
-  for (Index i = 0; i < k; ++i) {
-    const Index j = point.support[static_cast<std::size_t>(i)];
-    const double beta =
-        columns.scale(j) > 0 ? static_cast<double>(point.coefficients(i)) / static_cast<double>(columns.scale(j)) : 0;
-    const double cost = Family::loss_per_square * beta * beta / h(i, i);
-    const double rise = change(here, here + cost, k, k - 1);
-    importance(j) = static_cast<Scalar>(1 / (1 + std::exp(-std::min(rise / 2, 700.0))));
-  }
+  const auto of = [&](double change) { return static_cast<Scalar>(gate_probability(change)); };
+  family.with_expansion(x, y, weight, point, options, [&](const auto& problem, double ridge, auto judge) {
+    if (!options.rules.units.trivial()) {
+      SupportRules rules;
+      rules.units = options.rules.units;
+      GramRows<Design> gram(problem.columns, ridge);
+      SubsetState<Design> state(gram, rules);
+      const std::vector<Index> units = rules.units.units_of(point.support);
+      state.reset(problem.correlation, problem.squares, column_capacity(options, static_cast<Index>(units.size())));
+      state.set(units);
+      const double here = judge(score, state.loss(), state.extent());
+      const auto write = [&](Index unit, Scalar value) {
+        for (const Index j : rules.units.of(unit)) importance(j) = value;
+      };
+      for (Index g = 0; g < state.unit_count(); ++g) {
+        const SupportSize size = state.size_after({SupportMove::Kind::add, -1, g, 0});
+        if (!state.contains(g)) {
+          write(g, of(here - judge(score, std::max(state.loss() - state.add_gain(g), score.rounding), size)));
+        }
+      }
+      for (Index i = 0; i < state.size(); ++i) {
+        const SupportSize size = state.size_after({SupportMove::Kind::drop, i, -1, 0});
+        write(state.active()[static_cast<std::size_t>(i)],
+              of(judge(score, state.loss() + state.drop_cost(i), size) - here));
+      }
+      return;
+    }
+    const NeighbourScan<Design> scan(problem, ridge, point.support);
+    const auto k = static_cast<Index>(point.support.size());
+    const double here = judge(score, scan.loss, SupportSize{k, k});
+    scan.each_chunk([&](Index first, const auto&, const auto& c, const auto& d) {
+      for (Index l = 0; l < d.size(); ++l) {
+        if (!(d(l) > NeighbourScan<Design>::spanned)) continue;
+        const double gain = static_cast<double>(c.row(l).squaredNorm()) / static_cast<double>(d(l));
+        importance(first + l) =
+            of(here - judge(score, std::max(scan.loss - gain, score.rounding), SupportSize{k + 1, k + 1}));
+      }
+    });
+    for (Index i = 0; i < k; ++i) {
+      const double cost = static_cast<double>(scan.beta.row(i).squaredNorm() / scan.inverse(i, i));
+      importance(point.support[static_cast<std::size_t>(i)]) =
+          of(judge(score, scan.loss + cost, SupportSize{k - 1, k - 1}) - here);
+    }
+  });
   return importance;
 }
 
-/// What a fit of one response comes to.
-template <class Scalar>
+/// What a fit comes to.
+template <class Scalar, int Responses>
 struct SparseFit {
-  PathPoint<Scalar> point;
+  PathPoint<Scalar, Responses> point;
   Vector<Scalar> importance;
   RegressionReport report;
 };
 
-/// Selects, chooses the size and refits.
-template <class Family, class Design, class Scalar>
-SparseFit<Scalar> fit_sparse(const Family& family, const Design& x, const Vector<Scalar>& y,
-                             const Vector<Scalar>& weight, const RegressionOptions& options) {
+/// Selects, chooses the size and refits. `start` is a support of columns to search from as well.
+template <class Family, class Design, class Y, class Scalar>
+SparseFit<Scalar, Family::responses> fit_sparse(const Family& family, const Design& x, const Y& y,
+                                                const Vector<Scalar>& weight, const RegressionOptions& options,
+                                                const std::vector<Index>& start) {
   const auto begin = std::chrono::steady_clock::now();
-  const SelectionOptions selection_settings = selection_options(options, Family::unknown_variance);
-  const SelectionResult selection = family.select(x, y, weight, selection_settings);
-  SparseFit<Scalar> fit;
+  const SelectionOptions settings = selection_options(options, Family::unknown_variance, start);
+  const SelectionResult selection = options.gates == GateMode::sampled
+                                        ? select_sampled(family, x, y, weight, options, settings)
+                                        : family.select(x, y, weight, settings);
+  const SupportScore score = criterion_score(family, x, y, settings);
+  SparseFit<Scalar, Family::responses> fit;
   std::vector<Index> support = selection.best.support;
-  const bool choose_by_folds = options.folds >= 2 && !options.lambda_l0 && !options.max_features;
-  if (choose_by_folds) {
-    if (options.folds > x.rows())
-      fail("folds", to_text(options.folds), "at most the " + to_text(x.rows()) + " samples");
-    const auto held =
-        cross_validate(family, x, y, weight, selection_settings, options.folds, options.seed, options.threads);
+  if (options.folds >= 2 && !options.lambda_l0 && !options.max_features) {
+    const auto held = cross_validate(family, x, y, weight, settings, options.folds, options.seed, options.threads);
     std::size_t best = 0;
     for (std::size_t k = 0; k < std::min(held.size(), selection.by_size.size()); ++k) {
       if (std::isfinite(selection.by_size[k].loss) && held[k] < held[best]) best = k;
     }
     support = selection.by_size[best].support;
   }
-  fit.point = family.refit(x, y, weight, support, selection_settings);
-  SupportScore score = selection_settings.score;
-  score.kind = SupportScore::Kind::criterion;
-  score.samples = static_cast<double>(x.rows());
-  score.features = static_cast<double>(x.columns());
-  fit.point.criterion = score.of_deviance(family.deviance(fit.point.loss, score.samples), fit.point.size);
-  fit.importance = gate_importance(family, x, y, weight, fit.point, selection_settings);
+  fit.point = refit_point(family, x, y, weight, support, settings, score);
+  fit.importance = gate_importance(family, x, y, weight, fit.point, settings, score);
   RegressionReport& report = fit.report;
   report.size = fit.point.size;
   report.loss = fit.point.loss;
@@ -257,19 +288,19 @@ SparseFit<Scalar> fit_sparse(const Family& family, const Design& x, const Vector
   report.lambda = options.lambda_l0.value_or(0);
   if (!options.lambda_l0 && fit.point.size > 0) {
     const FoundSupport* smaller = nullptr;
-    for (Index k = 0; k < fit.point.size && k < static_cast<Index>(selection.by_size.size()); ++k) {
-      if (std::isfinite(selection.by_size[static_cast<std::size_t>(k)].loss))
-        smaller = &selection.by_size[static_cast<std::size_t>(k)];
+    Index smaller_size = 0;
+    for (Index k = 0; k < std::min(fit.point.size, static_cast<Index>(selection.by_size.size())); ++k) {
+      const FoundSupport& found = selection.by_size[static_cast<std::size_t>(k)];
+      if (std::isfinite(found.loss)) smaller = &found, smaller_size = k;
     }
     if (smaller != nullptr) {
-      report.lambda =
-          std::max(0.0, family.refit(x, y, weight, smaller->support, selection_settings).loss - fit.point.loss) /
-          static_cast<double>(fit.point.size - static_cast<Index>(smaller->support.size()));
+      report.lambda = std::max(0.0, family.refit(x, y, weight, smaller->support, settings).loss - fit.point.loss) /
+                      static_cast<double>(fit.point.size - smaller_size);
     }
   }
   if (options.max_features && fit.point.size < *options.max_features) {
-    report.notes.push_back(to_text(fit.point.size) +
-                           " features suffice: no independent one is left to reach the budget of " +
+    report.notes.push_back(to_text(fit.point.size) + (settings.rules.units.trivial() ? " features" : " groups") +
+                           " suffice: no independent one is left to reach the budget of " +
                            to_text(*options.max_features));
   }
   StandardizedColumns<Design> columns(x);

@@ -20,12 +20,12 @@ struct PathOptions {
 };
 
 /// Models of every size, from the smallest to the largest.
-template <class Scalar>
+template <class Scalar, int Responses = 1>
 struct RegularizationPath {
-  std::vector<PathPoint<Scalar>> points;
+  std::vector<PathPoint<Scalar, Responses>> points;
   Index best = 0;  ///< place of the chosen one in `points`
 
-  const PathPoint<Scalar>& chosen() const { return points[static_cast<std::size_t>(best)]; }
+  const PathPoint<Scalar, Responses>& chosen() const { return points[static_cast<std::size_t>(best)]; }
 
   /// One line per point, the chosen one marked: size, λ, mean loss, criterion and, if there is one, held-out loss.
   std::string table() const {
@@ -60,9 +60,8 @@ struct RegularizationPath {
 /// The best models of all sizes that `model` would choose from on these data, each refitted. `model` gives the other
 /// options (L2, intercept, rules, ...); its own price or budget is not used, and it is not changed.
 template <class Model, class X, class Y>
-RegularizationPath<typename Model::Scalar> regularization_path(const Model& model, const Eigen::EigenBase<X>& x,
-                                                               const Eigen::MatrixBase<Y>& y,
-                                                               const PathOptions& options = {}) {
+auto regularization_path(const Model& model, const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y,
+                         const PathOptions& options = {}) {
   using Scalar = typename Model::Scalar;
   using Family = typename Model::Family;
   RegressionOptions settings = model.options();
@@ -71,14 +70,13 @@ RegularizationPath<typename Model::Scalar> regularization_path(const Model& mode
   settings.criterion = options.criterion;
   settings.folds = options.folds;
   settings.max_size = options.max_size;
-  return detail::with_regression_data<Scalar>(
+  return detail::with_regression_data<Scalar, Family::target_columns>(
       x, y, Vector<Scalar>(), settings, [&](const auto& design, const auto& target, const auto& weight) {
-        const Family family;
-        family.require_targets(target);
+        const Family family = Model::family_for(target);
         auto selection_settings = detail::selection_options(settings, Family::unknown_variance);
         selection_settings.whole_path = true;
         const auto selection = family.select(design, target, weight, selection_settings);
-        RegularizationPath<Scalar> path;
+        RegularizationPath<Scalar, Family::responses> path;
         path.points = detail::refit_path(family, design, target, weight, selection, selection_settings);
         if (options.folds >= 2) {
           const auto held = detail::cross_validate(family, design, target, weight, selection_settings, options.folds,

@@ -10,7 +10,7 @@
 
 namespace l0::detail {
 
-/// A support, its residual sum of squares and its score.
+/// A support of units, its residual sum of squares and its score.
 struct FoundSupport {
   double score = std::numeric_limits<double>::infinity();
   double loss = std::numeric_limits<double>::infinity();
@@ -23,13 +23,15 @@ template <class Design>
 class SubsetSearch {
  public:
   SubsetSearch(SubsetState<Design>& state, const SupportScore& score)
-      : state_(state), score_(score), by_size_(static_cast<std::size_t>(state.capacity() + 1)) {}
+      : state_(state), score_(score),
+        by_size_(static_cast<std::size_t>(std::min(state.capacity(), state.unit_count()) + 1)) {}
 
   const FoundSupport& best() const { return best_; }
   /// The best support found of each size; an infinite loss where there is none.
   const std::vector<FoundSupport>& by_size() const { return by_size_; }
 
-  double score() const { return score_.of_squares(state_.loss(), state_.size()); }
+  double score() const { return score_.of_squares(state_.loss(), state_.extent()); }
+  double score_after(const SupportMove& move) const { return score_.of_squares(move.loss, state_.size_after(move)); }
 
   void record() {
     const double value = score();
@@ -109,18 +111,20 @@ class SubsetSearch {
     state_.set(start.support);
     state_.save(home_);
     const double here = score();
-    const double slack = 0.5 * (score_.kind == SupportScore::Kind::price ? score_.lambda : score_.next_feature(k));
+    const double slack =
+        0.5 * (score_.kind == SupportScore::Kind::price ? score_.lambda : score_.next_unit(state_.extent()));
     std::vector<Excursion> tries;
+    const auto rise = [&](Index i, Index j, double change) {
+      return score_after({SupportMove::Kind::swap, i, j, state_.loss() + change}) - here;
+    };
     for (Index i = 0; i < k; ++i) {
       double gain = 0;
       const Index j = state_.best_swap_for(i, gain);
       const Index out = state_.active()[static_cast<std::size_t>(i)];
-      if (j >= 0) tries.push_back({score_.of_squares(state_.loss() - gain, k) - here, out, j});
-      tries.push_back({score_.of_squares(state_.loss() + state_.drop_cost(i), k - 1) - here, out, -1});
+      if (j >= 0) tries.push_back({rise(i, j, -gain), out, j});
+      tries.push_back({rise(i, -1, state_.drop_cost(i)), out, -1});
     }
-    for (const Index l : state_.best_adds(most)) {
-      tries.push_back({score_.of_squares(state_.loss() - state_.add_gain(l), k + 1) - here, -1, l});
-    }
+    for (const Index l : state_.best_adds(most)) tries.push_back({rise(-1, l, -state_.add_gain(l)), -1, l});
     std::stable_sort(tries.begin(), tries.end(), [](const auto& a, const auto& b) { return a.rise < b.rise; });
     Index made = 0;
     for (const Excursion& excursion : tries) {
@@ -159,11 +163,10 @@ class SubsetSearch {
 
   SupportMove best_move() const {
     const double loss = state_.loss();
-    const Index k = state_.size();
     double lowest = score() - progress;
     SupportMove best;
-    const auto consider = [&](const SupportMove& move, Index size) {
-      const double value = score_.of_squares(move.loss, size);
+    const auto consider = [&](const SupportMove& move) {
+      const double value = score_after(move);
       if (value < lowest) {
         lowest = value;
         best = move;
@@ -171,11 +174,11 @@ class SubsetSearch {
     };
     double change = 0;
     const Index j = state_.best_add(change);
-    if (j >= 0) consider({SupportMove::Kind::add, -1, j, loss - change}, k + 1);
+    if (j >= 0) consider({SupportMove::Kind::add, -1, j, loss - change});
     const Index i = state_.best_drop(change);
-    if (i >= 0) consider({SupportMove::Kind::drop, i, -1, loss + change}, k - 1);
+    if (i >= 0) consider({SupportMove::Kind::drop, i, -1, loss + change});
     const SupportMove swap = state_.best_swap(least_gain());
-    if (swap.kind != SupportMove::Kind::none) consider(swap, k);
+    if (swap.kind != SupportMove::Kind::none) consider(swap);
     return best;
   }
 
