@@ -44,6 +44,7 @@ struct SupportScore {
   Index size = 0;                                   ///< for Kind::exact
   Index limit = std::numeric_limits<Index>::max();  ///< larger supports are out of the question
   bool unknown_variance = true;                     ///< of a Gaussian; a likelihood has none to estimate
+  bool squares_are_deviance = false;                ///< of a likelihood's quadratic expansion
   double rounding = 1e-300;                         ///< a residual sum below this is rounding
 
   /// The part of the criterion that depends on the size alone.
@@ -53,6 +54,7 @@ struct SupportScore {
 
   /// F for a residual sum of squares over all responses.
   double of_squares(double squares, SupportSize size_of) const {
+    if (squares_are_deviance) return of_deviance(squares, size_of);
     if (size_of.units > limit) return std::numeric_limits<double>::infinity();
     if (kind == Kind::price) return squares / samples + lambda * static_cast<double>(size_of.units);
     const double residuals = samples * responses;

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include <l0/models/glm_selection.hpp>
-#include <l0/models/regression_pipeline.hpp>
+#include <l0/models/moments.hpp>
 
 namespace l0 {
 
@@ -141,6 +141,56 @@ class GeneralizedLinearModel : public LinearModel<Scalar_> {
     }
     if ((y.array() == y.coeff(0)).all()) fit.report.notes.emplace_back("all targets are equal");
     this->set_model(x.cols(), fit.point, fit.importance, fit.report);
+    moments_ = {};
+    return *this;
+  }
+
+  /// Adds samples to those of earlier calls, which need not be kept: of each call's likelihood the quadratic expansion
+  /// at the coefficients it led to is, p² numbers (the renewable estimator, Luo & Song, JRSS B 82, 2020). Close to `fit`
+  /// on all samples at once, the closer the larger the first calls. `fit` forgets them. The loss in the report is the
+  /// quadratic one. Throws `Error` as `fit` does, for another number of features than before, and for options that need
+  /// the samples again (`folds`, sampled gates).
+  template <class X, class Y, class W = Vector<Scalar>>
+  GeneralizedLinearModel& partial_fit(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y,
+                                      const Eigen::MatrixBase<W>& sample_weight = Vector<Scalar>()) {
+    const RegressionOptions& options = this->options_;
+    detail::require_streamable(options, moments_.columns(), x.cols(), moments_.empty());
+    detail::with_regression_data<Scalar, 1>(
+        x, y, sample_weight, options, [&](const auto& design, const auto& target, const auto& unit_weight) {
+          const Family family = family_for(target);
+          detail::SparseFit<Scalar, 1> fit;
+          if (moments_.empty()) {
+            fit = detail::fit_sparse(family, design, target, unit_weight, options, this->start_for(x.cols()));
+          } else {
+            fit.point.support = this->selected_features();
+            fit.point.intercept = this->intercept();
+            fit.point.coefficients = detail::rows_of(this->coefficients(), fit.point.support);
+          }
+          Vector<Scalar> weight = unit_weight;
+          if (sample_weight.size() > 0) {
+            weight *= static_cast<Scalar>(sample_weight.template cast<double>().sum()) / weight.sum();
+          }
+          const auto likelihood = family.likelihood(target, weight);
+          detail::Moments moments;
+          for (int round = 0; round < 10; ++round) {
+            const Vector<Scalar> eta = detail::linear_predictor(design, fit.point);
+            detail::LikelihoodPoint point;
+            point.eta = eta.template cast<double>();
+            likelihood.evaluate(point);
+            const Vector<double> curvature = point.curvature.col(0);
+            const Matrix<double> pull = curvature.cwiseProduct(point.eta.col(0)) + point.residual.col(0);
+            const double squares =
+                point.deviance + point.eta.col(0).dot(pull.col(0) + point.residual.col(0));
+            moments = moments_;
+            moments.add(design, curvature, pull, squares, options.fit_intercept);
+            const Vector<Scalar> before = eta;
+            fit = detail::fit_moments<Scalar, 1>(moments, options, false, fit.point.support);
+            const Vector<Scalar> after = detail::linear_predictor(design, fit.point);
+            if ((after - before).cwiseAbs().maxCoeff() < Scalar(1e-5)) break;
+          }
+          this->set_model(x.cols(), fit.point, fit.importance, fit.report);
+          moments_ = std::move(moments);
+        });
     return *this;
   }
 
@@ -175,6 +225,9 @@ class GeneralizedLinearModel : public LinearModel<Scalar_> {
     detail::require_shape("y", y.rows(), y.cols(), x.rows(), 1);
     return y.template cast<Scalar>() - predict_mean(x);
   }
+
+ private:
+  detail::Moments moments_;  // of the samples given to partial_fit
 };
 
 }  // namespace l0

@@ -8,7 +8,7 @@
 
 #include <Eigen/QR>
 
-#include <l0/models/regression_pipeline.hpp>
+#include <l0/models/moments.hpp>
 
 namespace l0 {
 
@@ -157,6 +157,32 @@ class LeastSquaresRegression : public LinearModel<Scalar_, Responses> {
           return detail::fit_sparse(Family{}, design, target, weight, this->options_, this->start_for(x.cols()));
         });
     this->set_model(x.cols(), fit.point, fit.importance, fit.report);
+    moments_ = {};
+    return *this;
+  }
+
+  /// Adds samples to those of earlier calls and fits to all of them, which need not be kept: their sums of products are,
+  /// p² numbers. The model is that of `fit` on all samples at once, to rounding; `fit` forgets them. Throws `Error` as
+  /// `fit` does, for another number of features than before, and for options that need the samples again (`folds`,
+  /// sampled gates).
+  template <class X, class Y, class W = Vector<Scalar>>
+  LeastSquaresRegression& partial_fit(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y,
+                                      const Eigen::MatrixBase<W>& sample_weight = Vector<Scalar>()) {
+    const RegressionOptions& options = this->options_;
+    detail::require_streamable(options, moments_.columns(), x.cols(), moments_.empty());
+    if (!moments_.empty()) detail::require_shape("y", y.rows(), y.cols(), x.rows(), moments_.responses());
+    detail::Moments moments = moments_;
+    detail::with_regression_data<Scalar, Responses>(
+        x, y, sample_weight, options, [&](const auto& design, const auto& target, const auto& unit_weight) {
+          Vector<double> weight = unit_weight.template cast<double>();
+          if (sample_weight.size() > 0) weight *= sample_weight.template cast<double>().sum() / weight.sum();
+          const Matrix<double> product = weight.asDiagonal() * target.template cast<double>();
+          moments.add(design, weight, product, product.cwiseProduct(target.template cast<double>()).sum(),
+                      options.fit_intercept);
+        });
+    auto fit = detail::fit_moments<Scalar, Responses>(moments, options, true, this->start_for(x.cols()));
+    this->set_model(x.cols(), fit.point, fit.importance, fit.report);
+    moments_ = std::move(moments);
     return *this;
   }
 
@@ -188,6 +214,9 @@ class LeastSquaresRegression : public LinearModel<Scalar_, Responses> {
     const auto spread = static_cast<double>((y.rowwise() - y.colwise().mean()).squaredNorm());
     return spread > 0 ? 1 - error / spread : 0;
   }
+
+ private:
+  detail::Moments moments_;  // of the samples given to partial_fit
 };
 
 /// See `LeastSquaresRegression`.

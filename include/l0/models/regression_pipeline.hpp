@@ -197,56 +197,54 @@ std::vector<double> cross_validate(const Family& family, const Design& x, const 
 /// σ of half of what the criterion loses.
 inline double gate_probability(double rise) { return 1 / (1 + std::exp(-std::clamp(rise / 2, -700.0, 700.0))); }
 
-/// P(open) of every feature's gate given the others, σ((F without − F with)/2), in the quadratic model at the fit.
-template <class Family, class Design, class Y, class Scalar>
-Vector<Scalar> gate_importance(const Family& family, const Design& x, const Y& y, const Vector<Scalar>& weight,
-                               const PathPoint<Scalar, Family::responses>& point, const SelectionOptions& options,
-                               const SupportScore& score) {
-  Vector<Scalar> importance = Vector<Scalar>::Zero(x.columns());
+/// P(open) of every column's gate given the others, σ((F without − F with)/2), in a least-squares problem on a support;
+/// `judge(score, squares, size)` is F.
+template <class Scalar, class Design, class Judge>
+Vector<Scalar> importance_of(const LeastSquaresProblem<Design>& problem, double ridge, const SelectionOptions& options,
+                             const SupportScore& score, const std::vector<Index>& support, Judge judge) {
+  Vector<Scalar> importance = Vector<Scalar>::Zero(problem.columns.columns());
   const auto of = [&](double change) { return static_cast<Scalar>(gate_probability(change)); };
-  family.with_expansion(x, y, weight, point, options, [&](const auto& problem, double ridge, auto judge) {
-    if (!options.rules.units.trivial()) {
-      SupportRules rules;
-      rules.units = options.rules.units;
-      GramRows<Design> gram(problem.columns, ridge);
-      SubsetState<Design> state(gram, rules);
-      const std::vector<Index> units = rules.units.units_of(point.support);
-      state.reset(problem.correlation, problem.squares, column_capacity(options, static_cast<Index>(units.size())));
-      state.set(units);
-      const double here = judge(score, state.loss(), state.extent());
-      const auto write = [&](Index unit, Scalar value) {
-        for (const Index j : rules.units.of(unit)) importance(j) = value;
-      };
-      for (Index g = 0; g < state.unit_count(); ++g) {
-        const SupportSize size = state.size_after({SupportMove::Kind::add, -1, g, 0});
-        if (!state.contains(g)) {
-          write(g, of(here - judge(score, std::max(state.loss() - state.add_gain(g), score.rounding), size)));
-        }
+  if (!options.rules.units.trivial()) {
+    SupportRules rules;
+    rules.units = options.rules.units;
+    GramRows<Design> gram(problem.columns, ridge);
+    SubsetState<Design> state(gram, rules);
+    const std::vector<Index> units = rules.units.units_of(support);
+    state.reset(problem.correlation, problem.squares, rules.units.widest(static_cast<Index>(units.size()) + 1));
+    state.set(units);
+    const double here = judge(score, state.loss(), state.extent());
+    const auto write = [&](Index unit, Scalar value) {
+      for (const Index j : rules.units.of(unit)) importance(j) = value;
+    };
+    for (Index g = 0; g < state.unit_count(); ++g) {
+      const SupportSize size = state.size_after({SupportMove::Kind::add, -1, g, 0});
+      if (!state.contains(g)) {
+        write(g, of(here - judge(score, std::max(state.loss() - state.add_gain(g), score.rounding), size)));
       }
-      for (Index i = 0; i < state.size(); ++i) {
-        const SupportSize size = state.size_after({SupportMove::Kind::drop, i, -1, 0});
-        write(state.active()[static_cast<std::size_t>(i)],
-              of(judge(score, state.loss() + state.drop_cost(i), size) - here));
-      }
-      return;
     }
-    const NeighbourScan<Design> scan(problem, ridge, point.support);
-    const auto k = static_cast<Index>(point.support.size());
-    const double here = judge(score, scan.loss, SupportSize{k, k});
-    scan.each_chunk([&](Index first, const auto&, const auto& c, const auto& d) {
-      for (Index l = 0; l < d.size(); ++l) {
-        if (!(d(l) > NeighbourScan<Design>::spanned)) continue;
-        const double gain = static_cast<double>(c.row(l).squaredNorm()) / static_cast<double>(d(l));
-        importance(first + l) =
-            of(here - judge(score, std::max(scan.loss - gain, score.rounding), SupportSize{k + 1, k + 1}));
-      }
-    });
-    for (Index i = 0; i < k; ++i) {
-      const double cost = static_cast<double>(scan.beta.row(i).squaredNorm() / scan.inverse(i, i));
-      importance(point.support[static_cast<std::size_t>(i)]) =
-          of(judge(score, scan.loss + cost, SupportSize{k - 1, k - 1}) - here);
+    for (Index i = 0; i < state.size(); ++i) {
+      const SupportSize size = state.size_after({SupportMove::Kind::drop, i, -1, 0});
+      write(state.active()[static_cast<std::size_t>(i)],
+            of(judge(score, state.loss() + state.drop_cost(i), size) - here));
+    }
+    return importance;
+  }
+  const NeighbourScan<Design> scan(problem, ridge, support);
+  const auto k = static_cast<Index>(support.size());
+  const double here = judge(score, scan.loss, SupportSize{k, k});
+  scan.each_chunk([&](Index first, const auto&, const auto& c, const auto& d) {
+    for (Index l = 0; l < d.size(); ++l) {
+      if (!(d(l) > NeighbourScan<Design>::spanned)) continue;
+      const double gain = static_cast<double>(c.row(l).squaredNorm()) / static_cast<double>(d(l));
+      importance(first + l) =
+          of(here - judge(score, std::max(scan.loss - gain, score.rounding), SupportSize{k + 1, k + 1}));
     }
   });
+  for (Index i = 0; i < k; ++i) {
+    const double cost = static_cast<double>(scan.beta.row(i).squaredNorm() / scan.inverse(i, i));
+    importance(support[static_cast<std::size_t>(i)]) =
+        of(judge(score, scan.loss + cost, SupportSize{k - 1, k - 1}) - here);
+  }
   return importance;
 }
 
@@ -280,7 +278,9 @@ SparseFit<Scalar, Family::responses> fit_sparse(const Family& family, const Desi
     support = selection.by_size[best].support;
   }
   fit.point = refit_point(family, x, y, weight, support, settings, score);
-  fit.importance = gate_importance(family, x, y, weight, fit.point, settings, score);
+  family.with_expansion(x, y, weight, fit.point, settings, [&](const auto& problem, double ridge, auto judge) {
+    fit.importance = importance_of<Scalar>(problem, ridge, settings, score, fit.point.support, judge);
+  });
   RegressionReport& report = fit.report;
   report.size = fit.point.size;
   report.loss = fit.point.loss;

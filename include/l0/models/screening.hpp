@@ -179,23 +179,29 @@ inline SelectionResult in_columns(SelectionResult result, const SelectionUnits& 
   return result;
 }
 
+/// Completes the options of a least-squares search that knows its problem, and returns the largest size to look at.
+template <class Design>
+Index complete_for_squares(SelectionOptions& options, const LeastSquaresProblem<Design>& problem, Index samples,
+                           Index columns) {
+  SupportScore& score = options.score;
+  score.rounding =
+      std::max(1e-300, problem.squares * (std::is_same_v<typename Design::Scalar, double> ? 1e-12 : 1e-7));
+  const Index units = options.rules.units.count(columns);
+  if (score.kind == SupportScore::Kind::exact) {
+    return std::min({units, samples, score.size + std::max<Index>(5, score.size / 4)});
+  }
+  score.limit = std::max(support_limit(samples, columns, options), static_cast<Index>(options.rules.keep.size()));
+  return score.limit;
+}
+
 /// Selects a support for least squares of one or more responses. `part_of(design)` poses the problem again on a part of
 /// the columns.
 template <class Design, class PartOf>
 SelectionResult select_least_squares(const Design& x, const LeastSquaresProblem<Design>& problem,
                                      SelectionOptions options, PartOf part_of) {
-  using Scalar = typename Design::Scalar;
   options.score = complete_score(options, x.rows(), x.columns(), problem.correlation.cols());
-  SupportScore& score = options.score;
-  score.rounding = std::max(1e-300, problem.squares * (std::is_same_v<Scalar, double> ? 1e-12 : 1e-7));
-  const Index units = options.rules.units.count(x.columns());
-  Index limit = support_limit(x.rows(), x.columns(), options);
-  if (score.kind == SupportScore::Kind::exact) {
-    limit = std::min({units, x.rows(), score.size + std::max<Index>(5, score.size / 4)});
-  } else {
-    limit = std::max({limit, static_cast<Index>(options.rules.keep.size())});
-    score.limit = limit;
-  }
+  const Index limit = complete_for_squares(options, problem, x.rows(), x.columns());
+  const SupportScore& score = options.score;
   if (x.columns() <= screened_columns || !options.rules.units.trivial()) {
     return in_columns(SupportSelection<Design>(problem, options, limit).run(), options.rules.units);
   }
