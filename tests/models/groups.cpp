@@ -140,7 +140,8 @@ TEST_CASE("Likelihoods choose groups as well as a look at all choices") {
     double lowest = std::numeric_limits<double>::infinity();
     for (unsigned groups = 0; groups < 256; ++groups) {
       if (std::popcount(groups) != 2) continue;
-      l0::LogisticRegression<double> all({.max_features = 2, .must_keep = problem.columns_of(groups), .groups = problem.group});
+      l0::LogisticRegression<double> all(
+          {.max_features = 2, .must_keep = problem.columns_of(groups), .groups = problem.group});
       lowest = std::min(lowest, all.fit(problem.X, problem.y).report().loss);
     }
     l0::LogisticRegression<double> model({.max_features = 2, .groups = problem.group});

@@ -79,7 +79,8 @@ TEST_CASE("Residual and curvature of several classes are the derivatives of the 
     Eigen::MatrixXd above = start, below = start;
     above(c) += h;
     below(c) -= h;
-    CHECK(gradient(c) == Catch::Approx(-(at(above).deviance - at(below).deviance) / (4 * h)).epsilon(1e-7).margin(1e-7));
+    CHECK(gradient(c) ==
+          Catch::Approx(-(at(above).deviance - at(below).deviance) / (4 * h)).epsilon(1e-7).margin(1e-7));
     const Eigen::MatrixXd column = -A.transpose() * (at(above).residual - at(below).residual) / (2 * h);
     CHECK((column.reshaped() - symmetric.col(c)).cwiseAbs().maxCoeff() < 1e-6);
   }

@@ -146,10 +146,10 @@ class GeneralizedLinearModel : public LinearModel<Scalar_> {
   }
 
   /// Adds samples to those of earlier calls, which need not be kept: of each call's likelihood the quadratic expansion
-  /// at the coefficients it led to is, p² numbers (the renewable estimator, Luo & Song, JRSS B 82, 2020). Close to `fit`
-  /// on all samples at once, the closer the larger the first calls. `fit` forgets them. The loss in the report is the
-  /// quadratic one. Throws `Error` as `fit` does, for another number of features than before, and for options that need
-  /// the samples again (`folds`, sampled gates).
+  /// at the coefficients it led to is, p² numbers (the renewable estimator, Luo & Song, JRSS B 82, 2020). Close to
+  /// `fit` on all samples at once, the closer the larger the first calls. `fit` forgets them. The loss in the report is
+  /// the quadratic one. Throws `Error` as `fit` does, for another number of features than before, and for options that
+  /// need the samples again (`folds`, sampled gates).
   template <class X, class Y, class W = Vector<Scalar>>
   GeneralizedLinearModel& partial_fit(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y,
                                       const Eigen::MatrixBase<W>& sample_weight = Vector<Scalar>()) {
@@ -179,8 +179,7 @@ class GeneralizedLinearModel : public LinearModel<Scalar_> {
             likelihood.evaluate(point);
             const Vector<double> curvature = point.curvature.col(0);
             const Matrix<double> pull = curvature.cwiseProduct(point.eta.col(0)) + point.residual.col(0);
-            const double squares =
-                point.deviance + point.eta.col(0).dot(pull.col(0) + point.residual.col(0));
+            const double squares = point.deviance + point.eta.col(0).dot(pull.col(0) + point.residual.col(0));
             moments = moments_;
             moments.add(design, curvature, pull, squares, options.fit_intercept);
             const Vector<Scalar> before = eta;

@@ -62,7 +62,6 @@ class GlmSelection {
   const StandardizedColumns<Design>& columns() const { return fitter_.columns(); }
 
  private:
-  static constexpr Index patience = 10;       // sizes without improvement before the path ends
   static constexpr Index chain_moves = 20;    // excursions per round
   static constexpr Index most_gates = 256;    // columns the gates compete on
   static constexpr Index outside_gates = 48;  // of them not in the best support
@@ -167,7 +166,7 @@ class GlmSelection {
   }
 
   /// Adds the best column, then swaps until no swap helps, size by size, until `limit_` or until the score has not
-  /// improved for `patience` sizes.
+  /// improved for a while.
   void forward() {
     double lowest = current_.score;
     Index best_size = current_.size();
@@ -178,7 +177,8 @@ class GlmSelection {
         best_size = current_.size();
       }
       const bool to_the_limit = is_exact() || options_.whole_path;
-      if (!to_the_limit && current_.size() >= best_size + std::max(patience, best_size / 4)) return;
+      const Index patience = SubsetSearch<Design>::patience(best_size, options_.beyond);
+      if (!to_the_limit && current_.size() >= best_size + patience) return;
     }
   }
 

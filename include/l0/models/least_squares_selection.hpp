@@ -20,6 +20,7 @@ struct SelectionOptions {
   bool centre = true;          ///< the model has an intercept
   Index max_size = 100;        ///< of the supports looked at, where no size is asked for
   bool whole_path = false;     ///< look at every size up to max_size, not only until the score stops falling
+  double beyond = 0.25;        ///< how far beyond the best size to look for a better one, as a share of it
   std::vector<Index> start{};  ///< units of an earlier fit: one more support to search from
 };
 
@@ -103,7 +104,7 @@ class SupportSelection {
   SelectionResult run() {
     const bool exact = options_.score.kind == SupportScore::Kind::exact;
     state_.set(options_.rules.keep);
-    search_->forward(limit_, exact || options_.whole_path ? limit_ + 1 : patience);
+    search_->forward(limit_, exact || options_.whole_path ? limit_ : 0, options_.beyond);
     const auto best_size = static_cast<Index>(search_->best().support.size());
     search_->backward(exact ? options_.score.size : std::max<Index>(1, best_size / 2));
     if (!options_.start.empty()) {
@@ -122,7 +123,6 @@ class SupportSelection {
   }
 
  private:
-  static constexpr Index patience = 10;     // sizes without improvement before the path ends
   static constexpr Index chain_moves = 20;  // excursions per round
   static constexpr Index most_gates = 256;  // columns the gates compete on
 

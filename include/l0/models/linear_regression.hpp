@@ -161,10 +161,10 @@ class LeastSquaresRegression : public LinearModel<Scalar_, Responses> {
     return *this;
   }
 
-  /// Adds samples to those of earlier calls and fits to all of them, which need not be kept: their sums of products are,
-  /// p² numbers. The model is that of `fit` on all samples at once, to rounding; `fit` forgets them. Throws `Error` as
-  /// `fit` does, for another number of features than before, and for options that need the samples again (`folds`,
-  /// sampled gates).
+  /// Adds samples to those of earlier calls and fits to all of them, which need not be kept: their sums of products
+  /// are, p² numbers. The model is that of `fit` on all samples at once, to rounding; `fit` forgets them. Throws
+  /// `Error` as `fit` does, for another number of features than before, and for options that need the samples again
+  /// (`folds`, sampled gates).
   template <class X, class Y, class W = Vector<Scalar>>
   LeastSquaresRegression& partial_fit(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y,
                                       const Eigen::MatrixBase<W>& sample_weight = Vector<Scalar>()) {

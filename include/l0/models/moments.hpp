@@ -114,8 +114,8 @@ class StandardizedColumns<Moments> {
     for (Index j = 0; j < columns(); ++j) {
       const double spread = moments.product(j, j, centre);
       // Of samples of unit weight about the origin; rounding leaves a relative 1e-13.
-      const double floor = 1e-13 * (spread + moments.mean(j, centre) * moments.mean(j, centre) *
-                                                 static_cast<double>(moments.rows()));
+      const double floor =
+          1e-13 * (spread + moments.mean(j, centre) * moments.mean(j, centre) * static_cast<double>(moments.rows()));
       scale_(j) = spread > floor && spread > 0 ? 1 / std::sqrt(spread) : 0.0;
     }
   }
@@ -205,14 +205,14 @@ SparseFit<Scalar, Responses> fit_moments(const Moments& moments, const Regressio
   score.kind = SupportScore::Kind::criterion;
   score.limit = std::numeric_limits<Index>::max();
   point.criterion = score.of_squares(squares, settings.rules.units.size_of(units));
-  fit.importance = importance_of<Scalar>(problem, ridge, settings, score, point.support,
-                                         [](const SupportScore& by, double value, SupportSize size) {
-                                           return by.of_squares(value, size);
-                                         });
+  fit.importance = importance_of<Scalar>(
+      problem, ridge, settings, score, point.support,
+      [](const SupportScore& by, double value, SupportSize size) { return by.of_squares(value, size); });
   fit.report.size = point.size;
   fit.report.loss = point.loss;
   fit.report.criterion = point.criterion;
   fit.report.lambda = options.lambda_l0.value_or(0);
+  fit.report.lambda_l2 = options.lambda_l2;
   fit.report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return fit;
 }

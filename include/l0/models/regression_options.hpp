@@ -41,6 +41,7 @@ struct RegressionOptions {
   int threads = 1;                        ///< for folds; the result does not depend on it
   std::vector<std::string> feature_names{};  ///< for `summary` and `feature_name`; empty: x0, x1, ...
   bool warm_start = false;                   ///< a further fit also searches from the features of the one before
+  std::vector<double> l2_candidates{};       ///< with folds: they also choose among these values of lambda_l2
   GateMode gates = GateMode::noise_free;
   Index epochs = 1000;          ///< steps of Adam, with sampled gates
   double learning_rate = 0.02;  ///< of the coefficients of standardized columns, with sampled gates
@@ -54,6 +55,7 @@ struct RegressionReport {
   double loss = 0;       ///< mean loss at the reported coefficients: squared error, or deviance / (2n)
   double criterion = 0;  ///< deviance + price of the size, see `Criterion`
   double lambda = 0;     ///< price of a feature: as given, or what the last feature was worth
+  double lambda_l2 = 0;  ///< as given, or as the folds chose
   double seconds = 0;
   std::vector<std::string> notes;  ///< what deserves a look: constant columns, separable data, ...
 
@@ -87,6 +89,10 @@ inline void validate(const RegressionOptions& options, Index features) {
   }
   require(options.folds == 0 || options.folds >= 2, "folds", options.folds, "0 or at least 2");
   require_non_negative("lambda_l2", options.lambda_l2);
+  for (const double candidate : options.l2_candidates) require_non_negative("l2_candidates", candidate);
+  if (!options.l2_candidates.empty() && (options.folds == 0 || options.lambda_l0 || options.max_features)) {
+    fail("l2_candidates", "given without a choice by folds", "folds, and neither lambda_l0 nor max_features");
+  }
   for (const Index j : options.must_keep) {
     if (j < 0 || j >= features) fail("must_keep", to_text(j), "a feature in [0, " + to_text(features) + ")");
   }

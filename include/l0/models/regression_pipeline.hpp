@@ -262,21 +262,40 @@ SparseFit<Scalar, Family::responses> fit_sparse(const Family& family, const Desi
                                                 const Vector<Scalar>& weight, const RegressionOptions& options,
                                                 const std::vector<Index>& start) {
   const auto begin = std::chrono::steady_clock::now();
-  const SelectionOptions settings = selection_options(options, Family::unknown_variance, start);
-  const SelectionResult selection = options.gates == GateMode::sampled
-                                        ? select_sampled(family, x, y, weight, options, settings)
-                                        : family.select(x, y, weight, settings);
-  const SupportScore score = criterion_score(family, x, y, settings);
+  SelectionOptions settings = selection_options(options, Family::unknown_variance, start);
+  const auto select = [&] {
+    return options.gates == GateMode::sampled ? select_sampled(family, x, y, weight, options, settings)
+                                              : family.select(x, y, weight, settings);
+  };
   SparseFit<Scalar, Family::responses> fit;
-  std::vector<Index> support = selection.best.support;
+  SelectionResult selection;
+  std::vector<Index> support;
   if (options.folds >= 2 && !options.lambda_l0 && !options.max_features) {
-    const auto held = cross_validate(family, x, y, weight, settings, options.folds, options.seed, options.threads);
-    std::size_t best = 0;
-    for (std::size_t k = 0; k < std::min(held.size(), selection.by_size.size()); ++k) {
-      if (std::isfinite(selection.by_size[k].loss) && held[k] < held[best]) best = k;
+    settings.beyond = 1;  // held-out loss may want more features than the criterion
+    double lowest = std::numeric_limits<double>::infinity();
+    double chosen = options.lambda_l2;
+    const std::vector<double> candidates =
+        options.l2_candidates.empty() ? std::vector<double>{options.lambda_l2} : options.l2_candidates;
+    for (const double candidate : candidates) {
+      settings.lambda_l2 = candidate;
+      const auto held = cross_validate(family, x, y, weight, settings, options.folds, options.seed, options.threads);
+      SelectionResult found = select();
+      bool better = false;
+      for (std::size_t k = 0; k < std::min(held.size(), found.by_size.size()); ++k) {
+        if (!std::isfinite(found.by_size[k].loss) || !(held[k] < lowest)) continue;
+        lowest = held[k];
+        chosen = candidate;
+        support = found.by_size[k].support;
+        better = true;
+      }
+      if (better) selection = std::move(found);
     }
-    support = selection.by_size[best].support;
+    settings.lambda_l2 = chosen;
+  } else {
+    selection = select();
+    support = selection.best.support;
   }
+  const SupportScore score = criterion_score(family, x, y, settings);
   fit.point = refit_point(family, x, y, weight, support, settings, score);
   family.with_expansion(x, y, weight, fit.point, settings, [&](const auto& problem, double ridge, auto judge) {
     fit.importance = importance_of<Scalar>(problem, ridge, settings, score, fit.point.support, judge);
@@ -286,6 +305,7 @@ SparseFit<Scalar, Family::responses> fit_sparse(const Family& family, const Desi
   report.loss = fit.point.loss;
   report.criterion = fit.point.criterion;
   report.lambda = options.lambda_l0.value_or(0);
+  report.lambda_l2 = settings.lambda_l2;
   if (!options.lambda_l0 && fit.point.size > 0) {
     const FoundSupport* smaller = nullptr;
     Index smaller_size = 0;

@@ -30,9 +30,14 @@ class SampledGates {
     columns_.set_weights(weight, settings.centre);
   }
 
-  /// How much every unit's gate is open at the end, times the size of its effect; closed gates are negative.
+  /// The size of every unit's effect, E[z] times the length of its coefficients, and whether its gate ended open.
+  struct Outcome {
+    std::vector<double> effect;
+    std::vector<char> open;
+  };
+
   /// `budget` < 0: the price stays as it is.
-  std::vector<double> train(double price, Index budget) {
+  Outcome train(double price, Index budget) {
     const Index units = settings_.rules.units.count(x_.columns());
     const Index predictors = family_.predictors(y_);
     Parameter<Matrix<Scalar>> weight(ParameterKind::weight, "weight", x_.columns(), predictors);
@@ -102,26 +107,20 @@ class SampledGates {
     }
     const Vector<Scalar> open = gate.deterministic();
     const Vector<Scalar> mean = gate.mean();
-    std::vector<double> effect(static_cast<std::size_t>(units), 0.0);
+    Outcome outcome{std::vector<double>(kept.size(), 0.0), std::vector<char>(kept.size(), 0)};
     for (Index j = 0; j < x_.columns(); ++j) {
       const Index unit = settings_.rules.units.unit_of(j);
       if (unit_scale(j) > 0) {
-        effect[static_cast<std::size_t>(unit)] +=
+        outcome.effect[static_cast<std::size_t>(unit)] +=
             static_cast<double>(std::as_const(weight).value().row(j).norm() * mean(unit));
       }
     }
-    for (Index unit = 0; unit < units; ++unit) {
-      double& of = effect[static_cast<std::size_t>(unit)];
-      if (kept[static_cast<std::size_t>(unit)]) {
-        of = std::numeric_limits<double>::infinity();
-      } else if (!(open(unit) > 0)) {
-        of -= closed;
-      }
+    for (std::size_t unit = 0; unit < kept.size(); ++unit) {
+      if (kept[unit]) outcome.effect[unit] = std::numeric_limits<double>::infinity();
+      outcome.open[unit] = kept[unit] || open(static_cast<Index>(unit)) > 0;
     }
-    return effect;
+    return outcome;
   }
-
-  static constexpr double closed = 1e30;
 
  private:
   Scalar unit_scale(Index j) const {
@@ -161,15 +160,15 @@ SelectionResult select_sampled(const Family& family, const Design& x, const Y& y
     if (value < result.best.score) result.best = {value, loss * samples, columns};
   };
   // The units by their effect, largest first, as far as the rules allow; `most` of them, or those that are open.
-  const auto read_off = [&](const std::vector<double>& effect, Index most) {
-    std::vector<Index> order(effect.size());
+  const auto read_off = [&](const typename SampledGates<Family, Design, Y>::Outcome& outcome, Index most) {
+    std::vector<Index> order(outcome.effect.size());
     std::iota(order.begin(), order.end(), Index{0});
-    const auto of = [&](Index unit) { return effect[static_cast<std::size_t>(unit)]; };
+    const auto of = [&](Index unit) { return outcome.effect[static_cast<std::size_t>(unit)]; };
     std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return of(a) > of(b); });
     std::vector<Index> support, count;
     for (const Index unit : order) {
-      if (most >= 0 ? static_cast<Index>(support.size()) >= most : !(of(unit) > 0)) break;
-      if (of(unit) == 0 || of(unit) == -SampledGates<Family, Design, Y>::closed) continue;  // constant, or no effect
+      if (static_cast<Index>(support.size()) == most || !(of(unit) > 0)) break;  // 0: a constant column
+      if (most < 0 && !outcome.open[static_cast<std::size_t>(unit)]) continue;
       if (!settings.rules.group.empty()) {
         const auto g = static_cast<std::size_t>(settings.rules.group[static_cast<std::size_t>(unit)]);
         if (count.size() <= g) count.resize(g + 1, 0);

@@ -184,8 +184,7 @@ template <class Design>
 Index complete_for_squares(SelectionOptions& options, const LeastSquaresProblem<Design>& problem, Index samples,
                            Index columns) {
   SupportScore& score = options.score;
-  score.rounding =
-      std::max(1e-300, problem.squares * (std::is_same_v<typename Design::Scalar, double> ? 1e-12 : 1e-7));
+  score.rounding = std::max(1e-300, problem.squares * (std::is_same_v<typename Design::Scalar, double> ? 1e-12 : 1e-7));
   const Index units = options.rules.units.count(columns);
   if (score.kind == SupportScore::Kind::exact) {
     return std::min({units, samples, score.size + std::max<Index>(5, score.size / 4)});

@@ -40,9 +40,14 @@ class SubsetSearch {
     if (value < best_.score - gain_floor) best_ = {value, state_.loss(), state_.active()};
   }
 
-  /// Adds the best column, then swaps until no swap helps, size by size, until `limit` or until the score has not
-  /// improved for `patience` sizes.
-  void forward(Index limit, Index patience) {
+  /// How far beyond the best size a path goes on.
+  static Index patience(Index best_size, double beyond) {
+    return std::max<Index>(10, static_cast<Index>(beyond * static_cast<double>(best_size)));
+  }
+
+  /// Adds the best column, then swaps until no swap helps, size by size, until `limit`, or, from size `least` on, until
+  /// the score has not improved for a while.
+  void forward(Index limit, Index least, double beyond) {
     record();
     Index best_size = state_.size();
     double lowest = score();
@@ -60,7 +65,8 @@ class SubsetSearch {
         lowest = score();
         best_size = state_.size();
       }
-      if (state_.size() >= best_size + std::max(patience, best_size / 4) || state_.loss() < score_.rounding) break;
+      const Index end = std::max(least, best_size + patience(best_size, beyond));
+      if (state_.size() >= end || state_.loss() < score_.rounding) break;
     }
   }
 
