@@ -10,9 +10,7 @@
 
 #include <Eigen/QR>
 
-#include <l0/models/linear_regression.hpp>
-#include <l0/models/logistic_regression.hpp>
-
+#include "models/instances.hpp"
 #include "support/catch.hpp"
 
 namespace {

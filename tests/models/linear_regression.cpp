@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include <l0/models/linear_regression.hpp>
-
 #include <Eigen/QR>
 #include <random>
 #include <string>
@@ -8,6 +6,7 @@
 
 #include <l0/models/regularization_path.hpp>
 
+#include "models/instances.hpp"
 #include "support/catch.hpp"
 
 namespace {

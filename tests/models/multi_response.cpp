@@ -7,9 +7,9 @@
 
 #include <Eigen/QR>
 
-#include <l0/models/linear_regression.hpp>
 #include <l0/models/regularization_path.hpp>
 
+#include "models/instances.hpp"
 #include "support/catch.hpp"
 
 namespace {

@@ -6,9 +6,7 @@
 #include <random>
 #include <vector>
 
-#include <l0/models/logistic_regression.hpp>
-#include <l0/models/multinomial_regression.hpp>
-
+#include "models/instances.hpp"
 #include "support/catch.hpp"
 
 namespace {

@@ -5,10 +5,7 @@
 #include <type_traits>
 #include <vector>
 
-#include <l0/models/linear_regression.hpp>
-#include <l0/models/logistic_regression.hpp>
-#include <l0/models/poisson_regression.hpp>
-
+#include "models/instances.hpp"
 #include "support/catch.hpp"
 
 namespace {
