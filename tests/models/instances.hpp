@@ -9,26 +9,34 @@
 #include <l0/models/multinomial_regression.hpp>
 #include <l0/models/poisson_regression.hpp>
 
-#define L0_TEST_FIT(prefix, Family, Design, Scalar, Columns)                                            \
-  prefix template SparseFit<Scalar, Family::responses> fit_sparse(                                      \
-      const Family&, const Design<Scalar>&, const Eigen::Matrix<Scalar, Eigen::Dynamic, Columns>&,      \
-      const Vector<Scalar>&, const RegressionOptions&, const std::vector<Index>&);                      \
-  prefix template SelectionResult Family::select(const Design<Scalar>&,                                 \
-                                                 const Eigen::Matrix<Scalar, Eigen::Dynamic, Columns>&, \
-                                                 const Vector<Scalar>&, const SelectionOptions&) const;
+#define L0_TEST_FIT(prefix, Family, Design, Columns)                                               \
+  prefix template SparseFit<double, Family::responses> fit_sparse(                                 \
+      const Family&, const Design<double>&, const Eigen::Matrix<double, Eigen::Dynamic, Columns>&, \
+      const Vector<double>&, const RegressionOptions&, const std::vector<Index>&);
 
-#define L0_TEST_FITS(prefix)                                                    \
-  L0_TEST_FIT(prefix, SquaredFamily<1>, DenseDesign, double, 1)                 \
-  L0_TEST_FIT(prefix, SquaredFamily<1>, SparseDesign, double, 1)                \
-  L0_TEST_FIT(prefix, SquaredFamily<-1>, DenseDesign, double, -1)               \
-  L0_TEST_FIT(prefix, SquaredFamily<-1>, SparseDesign, double, -1)              \
-  L0_TEST_FIT(prefix, LikelihoodFamily<LogisticFamily>, DenseDesign, double, 1) \
-  L0_TEST_FIT(prefix, LikelihoodFamily<PoissonFamily>, DenseDesign, double, 1)
+#define L0_TEST_SEARCHES(prefix, Design)                                                             \
+  prefix template SelectionResult select_least_squares(const Design<double>&, const Matrix<double>&, \
+                                                       const Vector<double>&, const SelectionOptions&);
+
+#define L0_TEST_LIKELIHOOD(prefix, Family)                                                                   \
+  L0_TEST_FIT(prefix, LikelihoodFamily<Family>, DenseDesign, 1)                                              \
+  prefix template SelectionResult select_glm(const DenseDesign<double>&, const PointwiseLikelihood<Family>&, \
+                                             SelectionOptions);
+
+#define L0_TEST_FITS(prefix)                                                                                  \
+  L0_TEST_SEARCHES(prefix, DenseDesign)                                                                       \
+  L0_TEST_SEARCHES(prefix, SparseDesign)                                                                      \
+  L0_TEST_FIT(prefix, SquaredFamily<1>, DenseDesign, 1)                                                       \
+  L0_TEST_FIT(prefix, SquaredFamily<1>, SparseDesign, 1)                                                      \
+  L0_TEST_FIT(prefix, SquaredFamily<-1>, DenseDesign, -1)                                                     \
+  L0_TEST_FIT(prefix, SquaredFamily<-1>, SparseDesign, -1)                                                    \
+  L0_TEST_LIKELIHOOD(prefix, LogisticFamily)                                                                  \
+  L0_TEST_LIKELIHOOD(prefix, PoissonFamily)                                                                   \
+  prefix template SparseFit<double, 1> fit_moments<double, 1>(const Moments&, const RegressionOptions&, bool, \
+                                                              const std::vector<Index>&);
 
 namespace l0::detail {
 
-extern template SparseFit<double, 1> fit_moments<double, 1>(const Moments&, const RegressionOptions&, bool,
-                                                            const std::vector<Index>&);
 L0_TEST_FITS(extern)
 
 }  // namespace l0::detail
