@@ -119,8 +119,8 @@ class Table:
 
     def print_comparison(self):
         """Against the best of abess and L0Learn: F1, error and seconds."""
-        print("\nthe library's native build beside the peers that are known from another day; their seconds are scaled\n"
-              "by what cv.glmnet takes now over what it took then, where it was measured now")
+        print("\nthe library's native build beside the peers that are known from another day; their seconds are scaled by"
+              "\nwhat cv.glmnet takes now over what it took then, where it was measured now")
         print(f"{'config':<7} {'F1 - best':>10} {'(told the size)':>16} {'error / best':>13} {'(told the size)':>16} "
               f"{'abess / l0 s':>13} {'L0Learn cv / l0 s':>18} {'now / then':>11}")
         for config in sorted({line[0] for line in self.lines}):
