@@ -2,7 +2,7 @@
 // Estimators on real data: error on held-out folds, features kept and time, for the ways a user may have the size
 // chosen.
 //
-//   bench_real_sets [--data DIR] [--folds FILE] [--csv FILE] [--quick] [METHOD ...]
+//   bench_real_sets [--data DIR] [--folds FILE] [--csv FILE] [--seed N] [--only SET] [METHOD ...]
 //
 // METHOD: default, ebic, bic, gic or foldsN (cross validation inside the nine folds), and +l2=VALUE behind it.
 // diabetes: squared error of a linear model of 64 features. digit0, ..., digit9: logistic models of 64 pixels, a digit
@@ -134,19 +134,22 @@ Result evaluate(const Part& train, const Part& test, const l0::RegressionOptions
 
 int main(int argc, char** argv) {
   std::string data = "examples/data", folds_file, csv_file;
-  bool quick = false;
+  std::string only;
+  std::uint64_t seed = 1;  // of the outer folds
   std::vector<Method> methods;
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
-    if (word == "--quick") {
-      quick = true;
+    if (i + 1 < argc && word == "--seed") {
+      seed = static_cast<std::uint64_t>(std::atoll(argv[++i]));
+    } else if (i + 1 < argc && word == "--only") {
+      only = argv[++i];
     } else if (i + 1 < argc && (word == "--data" || word == "--folds" || word == "--csv")) {
       (word == "--data" ? data : word == "--folds" ? folds_file : csv_file) = argv[++i];
     } else if (Method method; make_method(word, method)) {
       methods.push_back(method);
     } else {
       std::fprintf(stderr,
-                   "usage: bench_real_sets [--data DIR] [--folds FILE] [--csv FILE] [--quick] "
+                   "usage: bench_real_sets [--data DIR] [--folds FILE] [--csv FILE] [--seed N] [--only SET] "
                    "[default|ebic|bic|gic|foldsN][+l2=VALUE] ...\n");
       return 2;
     }
@@ -157,11 +160,11 @@ int main(int argc, char** argv) {
     }
   }
   std::vector<Set> sets{read(data + "/diabetes.csv", "diabetes")};
-  sets[0].fold = draw_folds(sets[0].x.rows(), 1);
+  sets[0].fold = draw_folds(sets[0].x.rows(), seed);
   Set digits = read(data + "/digits.csv", "digits");
   digits.x /= 16;
-  digits.fold = draw_folds(digits.x.rows(), 2);
-  for (int digit = 0; digit < (quick ? 1 : 10); ++digit) {
+  digits.fold = draw_folds(digits.x.rows(), seed + 1);
+  for (int digit = 0; digit < 10; ++digit) {
     sets.push_back(digits);
     sets.back().name = "digit" + std::to_string(digit);
     sets.back().binary = true;
@@ -179,6 +182,7 @@ int main(int argc, char** argv) {
   csv << "set,method,fold,error,misclassified,size,seconds\n";
   std::printf("%-10s %-24s %10s %14s %6s %9s\n", "set", "method", "error", "misclassified", "size", "seconds");
   for (const Set& set : sets) {
+    if (!only.empty() && set.name != only) continue;
     for (const Method& method : methods) {
       Result mean;
       for (Index fold = 0; fold < outer_folds; ++fold) {

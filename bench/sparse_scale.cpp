@@ -214,12 +214,15 @@ std::vector<Pass> train(const Settings& settings, const Data<Scalar>& data) {
 
 void draw(const std::string& svg, const std::string& csv) {
   const std::string file = svg + ".gnuplot";
-  std::ofstream(file) << "set terminal svg size 800,480 font 'Helvetica,14' background 'white'\nset output '" << svg
-                      << R"('
-set datafile separator ','; set border 3; set tics nomirror; set key top left
-set xlabel 'open gates (thousand)'; set ylabel 'milliseconds of a forward and backward pass'
-set xrange [0:*]; set yrange [0:*]
-plot ')" << csv << R"(' every ::1 using ($2/1e3):4 with points pt 7 ps 0.5 lc '#2166ac' notitle
+  std::ofstream(file) << "set terminal svg size 800,400 font 'Helvetica,14' background 'white'\nset output '" << svg
+                      << "'\nfile = '" << csv << R"('
+set datafile separator ','; set border 3; set tics nomirror; unset key; set multiplot layout 1,2
+set xrange [0:*]; set yrange [0:*]; set ylabel 'ms per forward and backward pass'
+set xlabel 'open gates (thousand)'
+plot file every ::1 using ($2/1e3):4 with points pt 7 ps 0.5 lc '#2166ac'
+set xlabel 'entries of X read (million)'; unset ylabel
+plot file every ::1 using ($3/1e6):4 with points pt 7 ps 0.5 lc '#2166ac'
+unset multiplot
 )";
   if (std::system(("gnuplot '" + file + "'").c_str()) == 0) std::printf("picture: %s\n", svg.c_str());
   std::remove(file.c_str());
