@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: MIT
 // Sparse regression without being told the number of features: support, error and time, on instances of known truth.
 //
-//   bench_sparse_regression                       made-up instances of every configuration, seeds 1 to 5
-//   bench_sparse_regression --seeds 10 g3 g6      ten seeds of two configurations
-//   bench_sparse_regression --save DIR            also writes them for other programs:
-//   DIR/<config>_s<seed>/{X,y,beta}.bin, meta.txt bench_sparse_regression --load DIR [DIR ...]  instances from such
-//   folders
+//   bench_sparse_regression                            made-up instances of every configuration, seeds 1 to 5
+//   bench_sparse_regression --seeds 101..110 g3 g6     ten seeds of two configurations
+//   bench_sparse_regression --save DIR [--no-fit]      also writes them for other programs: DIR/<config>_s<seed>/
+//   bench_sparse_regression --load DIR [DIR ...]       instances from such folders, which other programs may have made
 //
-// Rows of X are AR(1) with correlation ρ; the truth has k coefficients, evenly spread, equal to 1 or signed in ±[0.5,
-// 2].
+//   --repeat N     fits every instance N times, the median time counts
+//   --csv FILE     a line per instance, as the peers write them; --method NAME is its second column
+//   --criterion ebic|bic|gic, --folds N    how the size is chosen, instead of the default
+//   --exact        is told the true number of features
+//   --truth        also the criterion of the found support less that of the true one: above 0 the search missed it,
+//                  at or below 0 no search by this criterion would have returned the truth
+//
+// Rows of X are AR(1) with correlation ρ; the truth has k coefficients, evenly spread, equal to 1 or signed in
+// ±[0.5, 2]. A folder holds {X,y,beta}.bin (doubles, X by columns) and meta.txt: "n p ..." and "family gaussian" or
+// "family binomial".
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -19,6 +26,7 @@
 #include <map>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <l0/models/linear_regression.hpp>
@@ -44,7 +52,7 @@ const std::vector<Configuration> configurations{
     {"b2", true, true, 1000, 1000, 15, 0.3, 0}};
 
 struct Instance {
-  std::string name;
+  std::string name;  // <config>_s<seed>
   bool binary = false;
   Eigen::MatrixXd x;
   Eigen::VectorXd y, truth;
@@ -55,7 +63,8 @@ Instance make(const Configuration& c, int seed) {
               static_cast<std::uint64_t>(c.rho * 100));
   std::normal_distribution<double> normal;
   std::uniform_real_distribution<double> uniform;
-  Instance made{c.name, c.binary, Eigen::MatrixXd(c.n, c.p), Eigen::VectorXd(c.n), Eigen::VectorXd::Zero(c.p)};
+  Instance made{c.name + "_s" + std::to_string(seed), c.binary, Eigen::MatrixXd(c.n, c.p), Eigen::VectorXd(c.n),
+                Eigen::VectorXd::Zero(c.p)};
   for (Index j = 0; j < c.p; ++j) {
     for (Index i = 0; i < c.n; ++i) {
       const double e = normal(rng);
@@ -111,75 +120,171 @@ Instance load(const std::filesystem::path& folder) {
     std::fprintf(stderr, "%s: no meta.txt of an instance\n", folder.c_str());
     std::exit(1);
   }
-  Instance loaded{folder.filename().string(), family.find("binomial") != std::string::npos, Eigen::MatrixXd(n, p),
-                  Eigen::VectorXd(n), Eigen::VectorXd(p)};
-  loaded.name = loaded.name.substr(0, loaded.name.find("_s"));
+  Instance loaded{folder.filename().empty() ? folder.parent_path().filename() : folder.filename(),
+                  family.find("binomial") != std::string::npos, Eigen::MatrixXd(n, p), Eigen::VectorXd(n),
+                  Eigen::VectorXd(p)};
   read(folder / "X.bin", loaded.x.data(), n * p);
   read(folder / "y.bin", loaded.y.data(), n);
   read(folder / "beta.bin", loaded.truth.data(), p);
   return loaded;
 }
 
+struct Settings {
+  int first_seed = 1, last_seed = 5, repeat = 1;
+  std::filesystem::path save;
+  std::string csv, method = "l0";
+  bool fit = true, exact = false, truth = false;
+  l0::RegressionOptions options;
+  std::vector<std::string> loads, names;
+
+  bool wants(const std::string& name) const {
+    return names.empty() || std::find(names.begin(), names.end(), name) != names.end();
+  }
+};
+
+[[noreturn]] void refuse(const std::string& word) {
+  std::fprintf(stderr, "bench_sparse_regression: '%s' is no option, or its value is missing or unknown\n",
+               word.c_str());
+  std::exit(2);
+}
+
+Settings parse(const std::vector<std::string>& words) {
+  Settings settings;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const std::string& word = words[i];
+    const auto value = [&]() -> const std::string& {
+      if (i + 1 == words.size()) refuse(word);
+      return words[++i];
+    };
+    if (word == "--seeds") {
+      const std::string& range = value();
+      const auto dots = range.find("..");
+      settings.first_seed = dots == std::string::npos ? 1 : std::atoi(range.c_str());
+      settings.last_seed = std::atoi(range.c_str() + (dots == std::string::npos ? 0 : dots + 2));
+      if (settings.last_seed < settings.first_seed) refuse(word);
+    } else if (word == "--save") {
+      settings.save = value();
+    } else if (word == "--no-fit") {
+      settings.fit = false;
+    } else if (word == "--load") {
+      while (i + 1 < words.size() && words[i + 1].compare(0, 2, "--") != 0) settings.loads.push_back(words[++i]);
+    } else if (word == "--repeat") {
+      settings.repeat = std::max(1, std::atoi(value().c_str()));
+    } else if (word == "--csv") {
+      settings.csv = value();
+    } else if (word == "--method") {
+      settings.method = value();
+    } else if (word == "--folds") {
+      settings.options.folds = std::atoi(value().c_str());
+    } else if (word == "--criterion") {
+      const std::map<std::string, l0::Criterion> known{
+          {"ebic", l0::Criterion::ebic}, {"bic", l0::Criterion::bic}, {"gic", l0::Criterion::gic}};
+      const auto found = known.find(value());
+      if (found == known.end()) refuse(word);
+      settings.options.criterion = found->second;
+    } else if (word == "--exact") {
+      settings.exact = true;
+    } else if (word == "--truth") {
+      settings.truth = true;
+    } else if (word.compare(0, 1, "-") == 0) {
+      refuse(word);
+    } else {
+      settings.names.push_back(word);
+    }
+  }
+  return settings;
+}
+
 struct Score {
-  double f1 = 0, size = 0, error = 0, seconds = 0;
-  int count = 0;
+  double f1 = 0, size = 0, true_positives = 0, error = 0, seconds = 0, over_truth = 0;
 };
 
 template <class Model>
-void run(const Instance& instance, Score& score) {
-  const auto begin = std::chrono::steady_clock::now();
-  Model model;
-  model.fit(instance.x, instance.y);
-  score.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  Index found = 0;
-  for (const Index j : model.selected_features()) found += instance.truth(j) != 0 ? 1 : 0;
-  const auto selected = static_cast<double>(model.selected_features().size());
-  score.f1 +=
-      2.0 * static_cast<double>(found) / (selected + static_cast<double>((instance.truth.array() != 0).count()));
-  score.size += selected;
-  score.error += (model.coefficients() - instance.truth).norm() / instance.truth.norm();
-  ++score.count;
+Score measure(const Instance& instance, const Settings& settings) {
+  std::vector<Index> truth;
+  for (Index j = 0; j < instance.truth.size(); ++j) {
+    if (instance.truth(j) != 0) truth.push_back(j);
+  }
+  const auto k = static_cast<Index>(truth.size());
+  l0::RegressionOptions options = settings.options;
+  if (settings.exact) options.max_features = k;
+  Model model(options);
+  std::vector<double> seconds;
+  for (int r = 0; r < settings.repeat; ++r) {
+    const auto begin = std::chrono::steady_clock::now();
+    model = Model(options);
+    model.fit(instance.x, instance.y);
+    seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+  }
+  std::nth_element(seconds.begin(), seconds.begin() + settings.repeat / 2, seconds.end());
+  Score score;
+  for (const Index j : model.selected_features()) score.true_positives += instance.truth(j) != 0 ? 1 : 0;
+  score.size = static_cast<double>(model.selected_features().size());
+  score.f1 = 2 * score.true_positives / (score.size + static_cast<double>(k));
+  score.error = (model.coefficients() - instance.truth).norm() / instance.truth.norm();
+  score.seconds = seconds[static_cast<std::size_t>(settings.repeat / 2)];
+  if (settings.truth) {
+    options.max_features = k;
+    options.must_keep = truth;
+    Model told(options);
+    told.fit(instance.x, instance.y);
+    score.over_truth = model.report().criterion - told.report().criterion;
+  }
+  return score;
 }
+
+/// Means by configuration: the part of the name before "_s".
+class Means {
+ public:
+  void add(const std::string& name, const Score& score) {
+    auto& [count, sum] = sums_[name.substr(0, name.find("_s"))];
+    ++count;
+    sum.f1 += score.f1;
+    sum.size += score.size;
+    sum.error += score.error;
+    sum.seconds += score.seconds;
+  }
+
+  void print() const {
+    std::printf("config  instances      F1    size   error  seconds\n");
+    for (const auto& [name, entry] : sums_) {
+      const auto& [count, sum] = entry;
+      std::printf("%-6s  %9d  %.4f  %6.2f  %.4f  %.4f\n", name.c_str(), count, sum.f1 / count, sum.size / count,
+                  sum.error / count, sum.seconds / count);
+    }
+  }
+
+ private:
+  std::map<std::string, std::pair<int, Score>> sums_;
+};
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  int seeds = 5;
-  std::string folder;
-  std::vector<std::string> loads, names;
-  for (int i = 1; i < argc; ++i) {
-    const std::string word = argv[i];
-    if (word == "--seeds" && i + 1 < argc) {
-      seeds = std::atoi(argv[++i]);
-    } else if (word == "--save" && i + 1 < argc) {
-      folder = argv[++i];
-    } else if (word == "--load") {
-      while (i + 1 < argc) loads.emplace_back(argv[++i]);
-    } else {
-      names.push_back(word);
-    }
+  const Settings settings = parse({argv + 1, argv + argc});
+  std::ofstream csv;
+  if (!settings.csv.empty()) {
+    csv.open(settings.csv);
+    csv << "id,method,f1,size,true_positives,coefficient_error,seconds\n";
   }
-  std::map<std::string, Score> scores;
-  const auto add = [&](const Instance& instance) {
-    if (instance.binary) {
-      run<l0::LogisticRegression<double>>(instance, scores[instance.name]);
-    } else {
-      run<l0::LinearRegression<double>>(instance, scores[instance.name]);
+  Means means;
+  const auto take = [&](const Instance& instance) {
+    if (!settings.save.empty()) save(instance, settings.save / instance.name);
+    if (!settings.fit) return;
+    const Score score = instance.binary ? measure<l0::LogisticRegression<double>>(instance, settings)
+                                        : measure<l0::LinearRegression<double>>(instance, settings);
+    means.add(instance.name, score);
+    if (settings.truth) {
+      std::printf("%-10s  F1 %.4f  size %3g  criterion over the truth's %+.3f\n", instance.name.c_str(), score.f1,
+                  score.size, score.over_truth);
     }
+    csv << instance.name << ',' << settings.method << ',' << score.f1 << ',' << score.size << ','
+        << score.true_positives << ',' << score.error << ',' << score.seconds << '\n';
   };
-  for (const std::string& place : loads) add(load(place));
+  for (const std::string& place : settings.loads) take(load(place));
   for (const Configuration& c : configurations) {
-    if (!loads.empty() || (!names.empty() && std::find(names.begin(), names.end(), c.name) == names.end())) continue;
-    for (int seed = 1; seed <= seeds; ++seed) {
-      const Instance instance = make(c, seed);
-      if (!folder.empty()) save(instance, std::filesystem::path(folder) / (c.name + "_s" + std::to_string(seed)));
-      add(instance);
-    }
+    if (!settings.loads.empty() || !settings.wants(c.name)) continue;
+    for (int seed = settings.first_seed; seed <= settings.last_seed; ++seed) take(make(c, seed));
   }
-  std::printf("config  instances      F1    size   error  seconds\n");
-  for (const auto& [name, s] : scores) {
-    const double m = s.count;
-    std::printf("%-6s  %9d  %.4f  %6.2f  %.4f  %.4f\n", name.c_str(), s.count, s.f1 / m, s.size / m, s.error / m,
-                s.seconds / m);
-  }
+  if (settings.fit) means.print();
 }
