@@ -4,10 +4,11 @@
 //
 //   bench_real_sets [--data DIR] [--folds FILE] [--csv FILE] [--seed N] [--only SET] [METHOD ...]
 //
-// METHOD: default, ebic, bic, gic or foldsN (cross validation inside the nine folds), and +l2=VALUE behind it.
+// METHOD: default, ebic, bic, gic or foldsN (cross validation inside the nine folds), and +l2=VALUE behind it, or
+// +ridge, where the inner folds choose the ridge among 1e-6, 1e-5 and 1e-4.
 // diabetes: squared error of a linear model of 64 features. digit0, ..., digit9: logistic models of 64 pixels, a digit
-// against the others. Ten outer folds, drawn from a seed and written to FILE (set,row,fold), so that other programs can
-// use the same; every fit sees the other nine alone.
+// against the others; digits: one multinomial model of all ten. Ten outer folds, drawn from a seed and written to FILE
+// (set,row,fold), so that other programs can use the same; every fit sees the other nine alone.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -20,6 +21,7 @@
 
 #include <l0/models/linear_regression.hpp>
 #include <l0/models/logistic_regression.hpp>
+#include <l0/models/multinomial_regression.hpp>
 
 namespace {
 
@@ -27,9 +29,11 @@ using Eigen::Index;
 
 constexpr Index outer_folds = 10;
 
+enum class Kind { squared, binary, classes };
+
 struct Set {
   std::string name;
-  bool binary = false;
+  Kind kind = Kind::squared;
   Eigen::MatrixXd x;
   Eigen::VectorXd y;
   std::vector<Index> fold;
@@ -90,9 +94,9 @@ struct Method {
   l0::RegressionOptions options;
 };
 
-/// From the name: a criterion or foldsN, then +l2=VALUE where wanted. False for other words.
+/// From the name: a criterion or foldsN, then +l2=VALUE or +ridge where wanted. False for other words.
 bool make_method(const std::string& word, Method& method) {
-  const auto plus = word.find("+l2=");
+  const auto plus = word.find('+');
   const std::string choice = word.substr(0, plus);
   method.name = "l0 " + word;
   if (choice == "gic") {
@@ -104,7 +108,15 @@ bool make_method(const std::string& word, Method& method) {
   } else if (choice != "ebic" && choice != "default") {
     return false;
   }
-  if (plus != std::string::npos) method.options.lambda_l2 = std::atof(word.c_str() + plus + 4);
+  if (plus == std::string::npos) return true;
+  const std::string ridge = word.substr(plus);
+  if (ridge == "+ridge") {
+    method.options.l2_candidates = {1e-6, 1e-5, 1e-4};
+  } else if (ridge.compare(0, 4, "+l2=") == 0) {
+    method.options.lambda_l2 = std::atof(ridge.c_str() + 4);
+  } else {
+    return false;
+  }
   return true;
 }
 
@@ -150,12 +162,12 @@ int main(int argc, char** argv) {
     } else {
       std::fprintf(stderr,
                    "usage: bench_real_sets [--data DIR] [--folds FILE] [--csv FILE] [--seed N] [--only SET] "
-                   "[default|ebic|bic|gic|foldsN][+l2=VALUE] ...\n");
+                   "[default|ebic|bic|gic|foldsN][+l2=VALUE|+ridge] ...\n");
       return 2;
     }
   }
   if (methods.empty()) {
-    for (const char* word : {"default", "gic", "bic", "folds10", "folds10+l2=0.0001", "folds10+l2=0.001"}) {
+    for (const char* word : {"default", "gic", "folds10+ridge"}) {
       make_method(word, methods.emplace_back());
     }
   }
@@ -167,9 +179,11 @@ int main(int argc, char** argv) {
   for (int digit = 0; digit < 10; ++digit) {
     sets.push_back(digits);
     sets.back().name = "digit" + std::to_string(digit);
-    sets.back().binary = true;
+    sets.back().kind = Kind::binary;
     sets.back().y = (digits.y.array() == digit).cast<double>();
   }
+  sets.push_back(digits);
+  sets.back().kind = Kind::classes;
   if (!folds_file.empty()) {
     std::ofstream out(folds_file);
     out << "set,row,fold\n";
@@ -188,8 +202,10 @@ int main(int argc, char** argv) {
       for (Index fold = 0; fold < outer_folds; ++fold) {
         const Part train = part_of(set, fold, false);
         const Part test = part_of(set, fold, true);
-        const Result result = set.binary ? evaluate<l0::LogisticRegression<double>>(train, test, method.options)
-                                         : evaluate<l0::LinearRegression<double>>(train, test, method.options);
+        const Result result =
+            set.kind == Kind::squared  ? evaluate<l0::LinearRegression<double>>(train, test, method.options)
+            : set.kind == Kind::binary ? evaluate<l0::LogisticRegression<double>>(train, test, method.options)
+                                       : evaluate<l0::MultinomialRegression<double>>(train, test, method.options);
         csv << set.name << ',' << method.name << ',' << fold << ',' << result.error << ',' << result.wrong << ','
             << result.size << ',' << result.seconds << std::endl;
         mean.error += result.error / outer_folds;
