@@ -59,7 +59,7 @@ class DenseDesign {
   double sum(Index j, const V& v) const {
     return static_cast<double>(x_.col(j).dot(v));
   }
-  double spread(Index j, const Vector<Scalar>& v, double m) const {
+  double spread(Index j, const Vector<Scalar>& v, double m, double /*weights*/) const {
     return static_cast<double>(((x_.col(j).array() - static_cast<Scalar>(m)).square() * v.array()).sum());
   }
   /// result = X₍first..first+count₎ᵀ r, for one or several r.
@@ -138,15 +138,25 @@ class SparseDesign {
   SparseDesign rows_at(const std::vector<Index>& wanted) const {
     std::vector<Index> place(static_cast<std::size_t>(rows()), Index{-1});
     for (std::size_t i = 0; i < wanted.size(); ++i) place[static_cast<std::size_t>(wanted[i])] = static_cast<Index>(i);
-    std::vector<Eigen::Triplet<Scalar, int>> entries;
+    const auto place_of = [&](Index i) { return place[static_cast<std::size_t>(i)]; };
+    Index entries = 0;
     for (Index j = 0; j < columns(); ++j) {
-      for (typename View::InnerIterator entry(x_, j); entry; ++entry) {
-        const Index i = place[static_cast<std::size_t>(entry.row())];
-        if (i >= 0) entries.emplace_back(static_cast<int>(i), static_cast<int>(j), entry.value());
-      }
+      for (typename View::InnerIterator entry(x_, j); entry; ++entry) entries += place_of(entry.row()) >= 0 ? 1 : 0;
     }
     Storage chosen(static_cast<Index>(wanted.size()), columns());
-    chosen.setFromTriplets(entries.begin(), entries.end());
+    chosen.reserve(entries);
+    const bool ascending = std::is_sorted(wanted.begin(), wanted.end());
+    std::vector<std::pair<Index, Scalar>> column;
+    for (Index j = 0; j < columns(); ++j) {
+      column.clear();
+      for (typename View::InnerIterator entry(x_, j); entry; ++entry) {
+        if (place_of(entry.row()) >= 0) column.emplace_back(place_of(entry.row()), entry.value());
+      }
+      if (!ascending) std::sort(column.begin(), column.end());
+      chosen.startVec(j);
+      for (const auto& [i, value] : column) chosen.insertBack(i, j) = value;
+    }
+    chosen.finalize();
     return SparseDesign(Owned{}, std::move(chosen));
   }
 
@@ -164,20 +174,41 @@ class SparseDesign {
     }
     return total;
   }
-  double spread(Index j, const Vector<Scalar>& v, double m) const {
-    double total = m * m * static_cast<double>(v.sum());
+  /// `weights` is Σ v: summing it here would cost rows × columns.
+  double spread(Index j, const Vector<Scalar>& v, double m, double weights) const {
+    double total = m * m * weights;
     for (typename View::InnerIterator entry(x_, j); entry; ++entry) {
       const auto value = static_cast<double>(entry.value());
       total += static_cast<double>(v(entry.row())) * value * (value - 2 * m);
     }
     return std::max(total, 0.0);
   }
+  /// Many entries against several r: these are laid side by side, a cache line per sample, for they are read in no
+  /// order.
   template <class R, class Result>
   void transpose_times(const R& r, Index first, Index count, Result&& result) const {
-    for (Index j = 0; j < count; ++j) {
-      result.row(j).setZero();
-      for (typename View::InnerIterator entry(x_, first + j); entry; ++entry) {
-        for (Index m = 0; m < r.cols(); ++m) result(j, m) += entry.value() * r(entry.row(), m);
+    const Index entries = x_.outerIndexPtr()[first + count] - x_.outerIndexPtr()[first];
+    if (r.cols() == 1 || entries < r.rows()) {
+      for (Index j = 0; j < count; ++j) {
+        result.row(j).setZero();
+        for (typename View::InnerIterator entry(x_, first + j); entry; ++entry) {
+          for (Index m = 0; m < r.cols(); ++m) result(j, m) += entry.value() * r(entry.row(), m);
+        }
+      }
+      return;
+    }
+    constexpr Index line = 64 / sizeof(Scalar);
+    Eigen::Matrix<Scalar, line, Eigen::Dynamic> side_by_side(line, r.rows());
+    for (Index m = 0; m < r.cols(); m += line) {
+      const Index width = std::min(line, r.cols() - m);
+      if (width < line) side_by_side.setZero();
+      side_by_side.topRows(width) = r.middleCols(m, width).transpose();
+      for (Index j = 0; j < count; ++j) {
+        Eigen::Matrix<Scalar, line, 1> total = Eigen::Matrix<Scalar, line, 1>::Zero();
+        for (typename View::InnerIterator entry(x_, first + j); entry; ++entry) {
+          total += entry.value() * side_by_side.col(entry.row());
+        }
+        result.row(j).segment(m, width) = total.head(width).transpose();
       }
     }
   }
@@ -243,7 +274,7 @@ class StandardizedColumns {
     scale_.resize(columns());
     for (Index j = 0; j < columns(); ++j) {
       const double m = centre && total > 0 ? x_->sum(j, d) / total : 0.0;
-      const double spread = x_->spread(j, d, m);
+      const double spread = x_->spread(j, d, m, total);
       // Rounding alone leaves a relative variance of about ε².
       constexpr auto epsilon = static_cast<double>(std::numeric_limits<Scalar>::epsilon());
       const double floor = 64 * epsilon * epsilon * total * m * m;

@@ -151,20 +151,6 @@ class GlmModel {
     }
   }
 
-  /// Brings the state to `size` columns by single adds or drops.
-  void resize(Index size) {
-    double change = 0;
-    while (state_.size() > size) {
-      const Index i = state_.best_drop(change);
-      if (i < 0) return;
-      state_.drop(i);
-    }
-    while (state_.size() < size) {
-      const Index j = state_.best_add(change);
-      if (j < 0 || !state_.add(j)) return;
-    }
-  }
-
   /// The best add, the best drop and the best `swaps` swaps, with the loss after each.
   std::vector<SupportMove> moves_from_here(std::size_t swaps) const {
     const double loss = state_.loss();

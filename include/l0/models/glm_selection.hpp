@@ -47,7 +47,7 @@ class GlmSelection {
     if (!options_.start.empty()) {
       state().set(with_kept(options_.start));
       state().obey_signs();
-      if (is_exact()) model_.resize(options_.score.size);
+      if (is_exact()) state().resize(options_.score.size);
       record_if_new();
     }
     return polish();
@@ -301,7 +301,7 @@ class GlmSelection {
         continue;
       seen.push_back(support);
       state().set(support);
-      if (is_exact()) model_.resize(options_.score.size);
+      if (is_exact()) state().resize(options_.score.size);
       model_.descend();
       if (improves()) accept(best_, true);
     }

@@ -109,7 +109,7 @@ class SupportSelection {
     search_->backward(exact ? options_.score.size : std::max<Index>(1, best_size / 2));
     if (!options_.start.empty()) {
       stand_on(options_.start);
-      if (exact) search_->resize(options_.score.size);
+      if (exact) state_.resize(options_.score.size);
       search_->descend();
     }
     return polish();
@@ -180,7 +180,7 @@ class SupportSelection {
       if (static_cast<Index>(support.size()) > limit_ || known) continue;
       seen.push_back(support);
       state_.set(support);
-      if (score.kind == SupportScore::Kind::exact) search_->resize(score.size);
+      if (score.kind == SupportScore::Kind::exact) state_.resize(score.size);
       search_->descend();
     }
   }

@@ -14,19 +14,6 @@ namespace l0 {
 
 namespace detail {
 
-/// The columns of a support in at least double, centred by `mean`: what refits work on.
-template <class Precise, class Design>
-Matrix<Precise> support_block(const Design& x, const std::vector<Index>& support, const Vector<Precise>& mean) {
-  Matrix<Precise> block(x.rows(), static_cast<Index>(support.size()));
-  Vector<typename Design::Scalar> column(x.rows());
-  for (Index i = 0; i < block.cols(); ++i) {
-    column.setZero();
-    x.add_column(support[static_cast<std::size_t>(i)], 1, column);
-    block.col(i) = column.template cast<Precise>().array() - mean(i);
-  }
-  return block;
-}
-
 /// Squared loss ‖y − η‖² of one response, or of several that share their features.
 template <int Responses>
 struct SquaredFamily {
@@ -94,18 +81,29 @@ struct SquaredFamily {
     }
     const Vector<Precise> root = w.cwiseSqrt();
     const bool ridge = options.lambda_l2 > 0;
+    Vector<Scalar> column(n);
+    const auto weighted_column = [&](Index i) {
+      column.setZero();
+      x.add_column(support[static_cast<std::size_t>(i)], 1, column);
+      return ((column.template cast<Precise>().array() - mean(i)) * root.array()).matrix();
+    };
     Matrix<Precise> a = Matrix<Precise>::Zero(n + (ridge ? k : 0), k);
-    a.topRows(n) = support_block<Precise>(x, support, mean).array().colwise() * root.array();
+    for (Index i = 0; i < k; ++i) a.col(i).head(n) = weighted_column(i);
     if (ridge) a.bottomRows(k).diagonal().setConstant(std::sqrt(static_cast<Precise>(n) * options.lambda_l2));
     Matrix<Precise> b = Matrix<Precise>::Zero(a.rows(), target.cols());
     b.topRows(n) = (target.rowwise() - target_mean).array().colwise() * root.array();
     PathPoint<Scalar, Responses> point;
     Matrix<Precise> coefficients = Matrix<Precise>::Zero(k, target.cols());
-    if (k > 0) coefficients = a.colPivHouseholderQr().solve(b);
+    if (k > 0) {
+      // In place: of n × k numbers there is one copy.
+      const Eigen::ColPivHouseholderQR<Eigen::Ref<Matrix<Precise>>> decomposition(a);
+      coefficients = decomposition.solve(b);
+    }
+    for (Index i = 0; i < k; ++i) b.topRows(n).noalias() -= weighted_column(i) * coefficients.row(i);
     point.support = std::move(support);
     point.coefficients = coefficients.template cast<Scalar>();
     point.intercept = to_intercept<Scalar, Responses>(target_mean - mean.transpose() * coefficients);
-    point.loss = (b.topRows(n) - a.topRows(n) * coefficients).squaredNorm() / static_cast<Precise>(n);
+    point.loss = b.topRows(n).squaredNorm() / static_cast<Precise>(n);
     return point;
   }
 };

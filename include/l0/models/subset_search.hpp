@@ -93,20 +93,6 @@ class SubsetSearch {
     record();
   }
 
-  /// Brings the state to `size` columns by single adds or drops.
-  void resize(Index size) {
-    double change = 0;
-    while (state_.size() > size) {
-      const Index i = state_.best_drop(change);
-      if (i < 0) return;
-      state_.drop(i);
-    }
-    while (state_.size() < size) {
-      const Index j = state_.best_add(change);
-      if (j < 0 || !state_.add(j)) return;
-    }
-  }
-
   /// Ejection chains (Glover 1996): around the best support, every single move that raises the score by less than half
   /// the price of a feature is made all the same, cheapest first, its way back is barred, and the search descends from
   /// there. Finds exchanges of two or three that pay only together, as among correlated columns; a well-determined
