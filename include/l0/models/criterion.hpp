@@ -16,6 +16,7 @@ enum class Criterion {
   ebic,  ///< k log n + 2 log C(p, k): Chen & Chen, Biometrika 95, 2008, with γ = 1
   bic,   ///< k log n: Schwarz 1978; for p well below n
   gic,   ///< k log p · log log n: Fan & Tang, JRSS B 75, 2013, as abess uses it
+  aic,   ///< 2k: Akaike 1974; for prediction, with p well below n
 };
 
 namespace detail {
@@ -82,6 +83,8 @@ struct SupportScore {
     double value = 0;
     if (criterion == Criterion::gic) {
       value = coefficients * std::log(features) * std::log(std::max(std::log(samples), 1.0));
+    } else if (criterion == Criterion::aic) {
+      value = 2 * coefficients;
     } else {
       value = coefficients * std::log(samples);
       if (criterion == Criterion::ebic) {

@@ -90,8 +90,12 @@ class GlmSelection {
   SubsetState<Design>& state() { return model_.state(); }
   GlmFit& same_size(Index k) { return by_size_[static_cast<std::size_t>(k)]; }
 
+  /// With many coefficients a step of Newton's method costs more than the digits it brings: those of the best support
+  /// are made up for at the end.
+  double search_tolerance() const { return fitter_.responses() > 1 ? 1e-5 : NewtonLimits().tolerance; }
+
   /// Two fits of one support may differ by this much.
-  double progress() const { return 1e-6 * model_.deviance_unit(); }
+  double progress() const { return std::max(1e-6, 10 * search_tolerance()) * model_.deviance_unit(); }
 
   bool is_known(const GlmFit& proposal) { return same_size(proposal.size()).units == proposal.units; }
 
@@ -99,7 +103,7 @@ class GlmSelection {
   GlmFit refit(double bound = infinite) { return fit_allowed(model_.expected(), bound); }
 
   GlmFit fit_allowed(const GlmFit& start, double bound = infinite) {
-    GlmFit fit = fitter_.fit(start, {.bound = bound});
+    GlmFit fit = fitter_.fit(start, {.bound = bound, .tolerance = search_tolerance()});
     while (options_.rules.non_negative && leave_out_most_negative(fit)) fit = fitter_.fit(fit, {.bound = bound});
     fit.score = options_.score.of_deviance(fit.objective, fit.extent());
     return fit;
@@ -177,7 +181,7 @@ class GlmSelection {
         best_size = current_.size();
       }
       const bool to_the_limit = is_exact() || options_.whole_path;
-      const Index patience = SubsetSearch<Design>::patience(best_size, options_.beyond);
+      const Index patience = SubsetSearch<Design>::patience(best_size);
       if (!to_the_limit && current_.size() >= best_size + patience) return;
     }
   }

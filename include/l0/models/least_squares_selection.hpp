@@ -20,7 +20,6 @@ struct SelectionOptions {
   bool centre = true;          ///< the model has an intercept
   Index max_size = 100;        ///< of the supports looked at, where no size is asked for
   bool whole_path = false;     ///< look at every size up to max_size, not only until the score stops falling
-  double beyond = 0.25;        ///< how far beyond the best size to look for a better one, as a share of it
   std::vector<Index> start{};  ///< units of an earlier fit: one more support to search from
 };
 
@@ -104,7 +103,7 @@ class SupportSelection {
   SelectionResult run() {
     const bool exact = options_.score.kind == SupportScore::Kind::exact;
     state_.set(options_.rules.keep);
-    search_->forward(limit_, exact || options_.whole_path ? limit_ : 0, options_.beyond);
+    search_->forward(limit_, exact || options_.whole_path ? limit_ : 0);
     const auto best_size = static_cast<Index>(search_->best().support.size());
     search_->backward(exact ? options_.score.size : std::max<Index>(1, best_size / 2));
     if (!options_.start.empty()) {

@@ -271,7 +271,7 @@ SparseFit<Scalar, Family::responses> fit_sparse(const Family& family, const Desi
   SelectionResult selection;
   std::vector<Index> support;
   if (options.folds >= 2 && !options.lambda_l0 && !options.max_features) {
-    settings.beyond = 1;  // held-out loss may want more features than the criterion
+    settings.score.criterion = Criterion::aic;  // held-out loss wants more features than a consistent criterion
     double lowest = std::numeric_limits<double>::infinity();
     double chosen = options.lambda_l2;
     const std::vector<double> candidates =
@@ -291,6 +291,7 @@ SparseFit<Scalar, Family::responses> fit_sparse(const Family& family, const Desi
       if (better) selection = std::move(found);
     }
     settings.lambda_l2 = chosen;
+    settings.score.criterion = options.criterion;
   } else {
     selection = select();
     support = selection.best.support;

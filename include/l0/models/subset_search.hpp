@@ -41,13 +41,11 @@ class SubsetSearch {
   }
 
   /// How far beyond the best size a path goes on.
-  static Index patience(Index best_size, double beyond) {
-    return std::max<Index>(10, static_cast<Index>(beyond * static_cast<double>(best_size)));
-  }
+  static Index patience(Index best_size) { return std::max<Index>(10, best_size / 4); }
 
   /// Adds the best column, then swaps until no swap helps, size by size, until `limit`, or, from size `least` on, until
   /// the score has not improved for a while.
-  void forward(Index limit, Index least, double beyond) {
+  void forward(Index limit, Index least) {
     record();
     Index best_size = state_.size();
     double lowest = score();
@@ -65,7 +63,7 @@ class SubsetSearch {
         lowest = score();
         best_size = state_.size();
       }
-      const Index end = std::max(least, best_size + patience(best_size, beyond));
+      const Index end = std::max(least, best_size + patience(best_size));
       if (state_.size() >= end || state_.loss() < score_.rounding) break;
     }
   }
