@@ -2,8 +2,6 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
-#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -22,11 +20,8 @@ class Workers {
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
   ~Workers() {
-    {
-      const std::lock_guard lock(mutex_);
-      closing_ = true;
-    }
-    wake_.notify_all();
+    call_ = nullptr;
+    start_round();
     for (std::thread& thread : pool_) thread.join();
   }
 
@@ -37,33 +32,28 @@ class Workers {
       for (Index chunk = 0; chunk < chunks; ++chunk) work(chunk);
       return;
     }
-    {
-      const std::lock_guard lock(mutex_);
-      call_ = [](const void* context, Index chunk) { (*static_cast<const Work*>(context))(chunk); };
-      context_ = &work;
-      chunks_ = chunks;
-      next_ = 0;
-      busy_ = static_cast<Index>(pool_.size());
-      ++round_;
-    }
-    wake_.notify_all();
+    call_ = [](const void* context, Index chunk) { (*static_cast<const Work*>(context))(chunk); };
+    context_ = &work;
+    chunks_ = chunks;
+    next_ = 0;
+    busy_ = static_cast<int>(pool_.size());
+    start_round();
     take_chunks();
-    std::unique_lock lock(mutex_);
-    done_.wait(lock, [this] { return busy_ == 0; });
+    for (int busy = busy_; busy != 0; busy = busy_) busy_.wait(busy);
   }
 
  private:
+  void start_round() {
+    ++round_;
+    round_.notify_all();
+  }
+
   void serve() {
-    Index seen = 0;
-    std::unique_lock lock(mutex_);
-    for (;;) {
-      wake_.wait(lock, [&] { return closing_ || round_ != seen; });
-      if (closing_) return;
-      seen = round_;
-      lock.unlock();
+    for (int seen = 0;; ++seen) {
+      round_.wait(seen);
+      if (call_ == nullptr) return;
       take_chunks();
-      lock.lock();
-      if (--busy_ == 0) done_.notify_one();
+      if (--busy_ == 0) busy_.notify_one();
     }
   }
 
@@ -72,16 +62,12 @@ class Workers {
   }
 
   std::vector<std::thread> pool_;
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::condition_variable done_;
   void (*call_)(const void*, Index) = nullptr;
   const void* context_ = nullptr;
-  std::atomic<Index> next_{0};
   Index chunks_ = 0;
-  Index busy_ = 0;
-  Index round_ = 0;
-  bool closing_ = false;
+  std::atomic<Index> next_{0};
+  std::atomic<int> busy_{0};
+  std::atomic<int> round_{0};
 };
 
 }  // namespace l0::detail

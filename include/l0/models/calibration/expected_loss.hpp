@@ -50,6 +50,7 @@ class ExpectedLoss {
       log_weight[j] = std::min(log_weight[j], highest[j]);
       ridge_[j] = static_cast<Scalar>(options.lambda_l2 + options.concentration / (total * w0 * w0));
     }
+    has_ridge_ = options.lambda_l2 > 0 || options.concentration > 0;
     if (options.total_weight) {
       total_inverse_ = 1 / *options.total_weight;
       total_kappa_ = 10;
@@ -141,12 +142,12 @@ class ExpectedLoss {
     return gates;
   }
 
-  /// h E[w]² of every record, with h at the weights ω for the capped loss.
+  /// h (exp θ P(z ≠ 0))² of every record, with h at the weights ω for the capped loss.
   std::vector<double> worth() const {
-    const MomentlessMean mean{formulas_};
     std::vector<double> result(at(records()));
     for (Index j = 0; j < records(); ++j) {
-      const double w = std::exp(static_cast<double>(log_weight[at(j)])) * mean(log_alpha[at(j)]);
+      const double w = std::exp(static_cast<double>(log_weight[at(j)])) *
+                       static_cast<double>(formulas_.active_probability(log_alpha[at(j)]));
       result[at(j)] = static_cast<double>(curvature_[at(j)]) * w * w;
     }
     return result;
@@ -170,11 +171,6 @@ class ExpectedLoss {
   static constexpr double closed_below = -8;  // log α of a gate that is passed over, without noise
   static constexpr std::uint64_t noise_stream = 3;
   static std::size_t at(Index k) { return static_cast<std::size_t>(k); }
-
-  struct MomentlessMean {
-    HardConcreteFormulas<Scalar> formulas;
-    double operator()(Scalar log_alpha) const { return static_cast<double>(formulas.active_probability(log_alpha)); }
-  };
 
   /// Whether variances of sums are needed, target by target.
   bool has_pairs() const { return mode_ == GateMode::noise_free && terms_->loss() == CalibrationLoss::capped; }
@@ -235,9 +231,11 @@ class ExpectedLoss {
                 static_cast<double>(curvature_[at(first + i)]) * static_cast<double>(variance_[at(first + i)]);
           }
         }
-        for (Index i = 0; i < noise_block; ++i) {
-          const double s = std::exp(static_cast<double>(log_weight[at(first + i)]));
-          piece_extra_[at(piece)] += static_cast<double>(ridge_[at(first + i)]) * s * s;
+        if (has_ridge_) {
+          for (Index i = 0; i < noise_block; ++i) {
+            const double s = std::exp(static_cast<double>(log_weight[at(first + i)]));
+            piece_extra_[at(piece)] += static_cast<double>(ridge_[at(first + i)]) * s * s;
+          }
         }
       }
     });
@@ -369,6 +367,7 @@ class ExpectedLoss {
   std::vector<char> usable_;
   std::vector<double> sums_, variances_, sum_slope_, by_variance_, partial_, piece_mean_, piece_extra_;
   std::vector<Scalar> slope_;
+  bool has_ridge_ = false;
   double total_inverse_ = 0;
   double total_kappa_ = 0;
   double total_mean_ = 0;
