@@ -17,6 +17,7 @@ class NumberList {
  public:
   NumberList() = default;
   NumberList(std::initializer_list<Number> values) : values_(values) {}
+  NumberList(Number value) : values_{value} {}  // NOLINT(google-explicit-constructor): one number for all
 
   /// Copies a container that has a size and is indexed. Whole numbers are wanted where `Number` is one.
   template <class Container>
