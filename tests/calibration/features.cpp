@@ -190,7 +190,7 @@ TEST_CASE("The report adds up") {
 TEST_CASE("Keep probabilities and jitter are per record and seeded") {
   const Index n = survey().m.cols();
   std::vector<double> keep(static_cast<std::size_t>(n), 0.5);
-  const Calibration plain(n, {.keep_probability = keep, .log_alpha_jitter = 0});
+  const Calibration plain(n, {.keep_probability = 0.5, .log_alpha_jitter = 0});
   for (const double a : plain.log_alpha()) CHECK(a == 0);
   // Gates that start nearly shut are the first to go.
   for (std::size_t j = 0; j < keep.size(); ++j) keep[j] = j % 2 == 0 ? 0.999 : 0.001;

@@ -136,7 +136,7 @@ TEST_CASE("A record without entries goes first, and stays as it is where nothing
   dense.col(2).setZero();
   const Eigen::SparseMatrix<double> m = dense.sparseView();
   Calibration chosen(4, {.max_records = 3});
-  CHECK(chosen.fit(m, targets).empty_records == std::vector<Index>{2});
+  CHECK(chosen.fit(m, targets, {.target_groups = Eigen::Vector3i(4, 4, 7)}).empty_records == std::vector<Index>{2});
   CHECK(chosen.active_records() == std::vector<Index>{0, 1, 3});
   Calibration all(4, {.max_records = 4});
   CHECK(all.fit(m, targets).records == 4);
