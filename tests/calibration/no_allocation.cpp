@@ -10,11 +10,9 @@ TEST_CASE("Passes after the first few take no memory from the heap") {
   for (const l0::CalibrationMethod method : {l0::CalibrationMethod::coordinate, l0::CalibrationMethod::gradient}) {
     for (const l0::CalibrationLoss loss : {l0::CalibrationLoss::relative, l0::CalibrationLoss::capped}) {
       CAPTURE(static_cast<int>(method), static_cast<int>(loss));
-      l0::SparseCalibrationWeights<float> cal(survey.m.cols(), {.max_records = 60,
-                                                                .initial_weights = survey.start,
-                                                                .method = method,
-                                                                .epochs = 100,
-                                                                .refit_epochs = 30});
+      l0::SparseCalibrationWeights<float> cal(
+          survey.m.cols(),
+          {.max_records = 60, .initial_weights = survey.start, .method = method, .epochs = 100, .refit_epochs = 30});
       int counted = 0;
       l0::CalibrationTask task{.loss = loss};
       task.callback = [&](const l0::StepReport& report) {
