@@ -36,6 +36,7 @@ have_catch2() {
 }
 have_benchmark() { have_header benchmark/benchmark.h benchmark; }
 have_lbfgspp() { have_header LBFGS.h; }
+have_cli11() { have_header CLI/CLI.hpp; }
 
 need_build_packages() {
   if [[ -n ${CXX:-} ]] && ! have_compiler; then

@@ -12,6 +12,7 @@ need pkg-config have pkg-config
 install_missing
 need libbenchmark-dev have_benchmark
 need liblbfgspp-dev have_lbfgspp
+need libcli11-dev have_cli11
 install_optional
 
 status=0

@@ -13,6 +13,7 @@
 #include <l0/gates/hard_concrete.hpp>
 #include <l0/layers/linear.hpp>
 #include <l0/losses/losses.hpp>
+#include <l0/models/calibration.hpp>
 #include <l0/models/linear_regression.hpp>
 #include <l0/models/logistic_regression.hpp>
 #include <l0/models/multinomial_regression.hpp>

@@ -74,6 +74,12 @@ class MomentRule {
     }
   }
 
+  /// visit(position, weight, ratio) for every node t, with ratio = r(t)^β: what kernels over many gates need.
+  template <class Visit>
+  void for_nodes(Visit&& visit) const {
+    for (const Node& node : nodes_) visit(node.position, node.weight, node.ratio);
+  }
+
   /// The moments at log α.
   GateMoments evaluate(double log_alpha) const {
     const double cut = std::clamp(log_alpha, -limit_, limit_);

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+#include <vector>
+
+#include <Eigen/SparseCore>
+
+#include <l0/core/error.hpp>
+#include <l0/core/simd.hpp>
+#include <l0/core/types.hpp>
+
+namespace l0::detail {
+
+/// out[c] = Σ_k value_k r[row_k] over the entries of column columns[c]; with `squared`, r and out hold pairs and the
+/// second of each is Σ value_k² r[row_k].
+template <bool squared>
+struct GatherColumns {
+  template <class Row, class Scalar>
+  L0_ALWAYS_INLINE static void run(const Index* start, const Row* row, const Scalar* value, const Index* columns,
+                                   Index count, const Scalar* r, Scalar* out) {
+    constexpr int lanes = 8;  // one sum would wait for each addition; eight also suit the vector units
+    constexpr int width = squared ? 2 : 1;
+    for (Index c = 0; c < count; ++c) {
+      Index k = start[columns[c]];
+      const Index end = start[columns[c] + 1];
+      Scalar first[lanes] = {};
+      Scalar second[lanes] = {};
+      for (; k + lanes <= end; k += lanes) {
+        for (int i = 0; i < lanes; ++i) first[i] += value[k + i] * r[width * static_cast<Index>(row[k + i])];
+        if constexpr (squared) {
+          for (int i = 0; i < lanes; ++i) {
+            second[i] += value[k + i] * value[k + i] * r[2 * static_cast<Index>(row[k + i]) + 1];
+          }
+        }
+      }
+      Scalar total = 0;
+      Scalar total_squared = 0;
+      for (; k < end; ++k) {
+        total += value[k] * r[width * static_cast<Index>(row[k])];
+        if constexpr (squared) total_squared += value[k] * value[k] * r[2 * static_cast<Index>(row[k]) + 1];
+      }
+      for (int i = 0; i < lanes; ++i) total += first[i];
+      out[width * c] = total;
+      if constexpr (squared) {
+        for (int i = 0; i < lanes; ++i) total_squared += second[i];
+        out[2 * c + 1] = total_squared;
+      }
+    }
+  }
+};
+
+/// sum[row_k] += value_k w[c] over the entries of column columns[c]; with `squared`, w and sum hold pairs and the
+/// second of each gets value_k² times its own.
+template <bool squared>
+struct ScatterColumns {
+  template <class Row, class Scalar, class Sum>
+  L0_ALWAYS_INLINE static void run(const Index* start, const Row* row, const Scalar* value, const Index* columns,
+                                   Index count, const Scalar* w, Sum* sum) {
+    for (Index c = 0; c < count; ++c) {
+      const Index end = start[columns[c] + 1];
+      for (Index k = start[columns[c]]; k < end; ++k) {
+        if constexpr (squared) {
+          sum[2 * static_cast<Index>(row[k])] += static_cast<Sum>(value[k] * w[2 * c]);
+          sum[2 * static_cast<Index>(row[k]) + 1] += static_cast<Sum>(value[k] * value[k] * w[2 * c + 1]);
+        } else {
+          sum[row[k]] += static_cast<Sum>(value[k] * w[c]);
+        }
+      }
+    }
+  }
+};
+
+/// The one working copy of M (targets × records): compressed by records, so that one record's entries lie together for
+/// both of its passes, the product with the residuals and the update of the predictions. Row numbers take 16 bits where
+/// there are at most 65 536 targets, else 32: 6 or 8 bytes per entry in float. Duplicate entries are summed, zeros
+/// dropped.
+template <class Scalar_>
+class CompactMatrix {
+ public:
+  using Scalar = Scalar_;
+
+  CompactMatrix() = default;
+
+  /// Copies any sparse matrix, either storage order, compressed or not. Throws `Error` for a value that is not finite.
+  template <class Derived>
+  explicit CompactMatrix(const Eigen::SparseMatrixBase<Derived>& m) : rows_(m.rows()), columns_(m.cols()) {
+    if constexpr (std::is_base_of_v<Eigen::SparseCompressedBase<Derived>, Derived>) {
+      fill(m.derived());
+    } else {
+      fill(Eigen::SparseMatrix<typename Derived::Scalar>(m.derived()));
+    }
+  }
+
+  Index rows() const { return rows_; }
+  Index columns() const { return columns_; }
+  Index entries() const { return start_.empty() ? 0 : start_.back(); }
+  Index column_entries(Index j) const { return start_[at(j) + 1] - start_[at(j)]; }
+  std::size_t bytes() const {
+    return value_.size() * sizeof(Scalar) + narrow_.size() * sizeof(narrow_[0]) + wide_.size() * sizeof(wide_[0]) +
+           start_.size() * sizeof(Index);
+  }
+
+  /// out = Mᵀr for some columns; pairs where `squared`.
+  template <bool squared = false>
+  void gather(const Index* columns, Index count, const Scalar* r, Scalar* out) const {
+    run<GatherColumns<squared>>(columns, count, r, out);
+  }
+
+  /// sum += M w for some columns, w given in their order; pairs where `squared`.
+  template <bool squared = false, class Sum>
+  void scatter(const Index* columns, Index count, const Scalar* w, Sum* sum) const {
+    run<ScatterColumns<squared>>(columns, count, w, sum);
+  }
+
+  /// Calls a kernel with the arrays of the storage before its own arguments.
+  template <class Kernel, class... Args>
+  void run(const Index* columns, Index count, Args... args) const {
+    if (is_narrow()) {
+      dispatch<Kernel>(start_.data(), narrow_.data(), value_.data(), columns, count, args...);
+    } else {
+      dispatch<Kernel>(start_.data(), wide_.data(), value_.data(), columns, count, args...);
+    }
+  }
+
+  /// Multiplies row j by factor[j].
+  void scale_rows(const std::vector<double>& factor) {
+    for (Index k = 0; k < entries(); ++k) {
+      value_[at(k)] = static_cast<Scalar>(static_cast<double>(value_[at(k)]) * factor[at(row_at(k))]);
+    }
+  }
+
+  /// visit(row, value) for the entries of column j.
+  template <class Visit>
+  void for_column(Index j, Visit&& visit) const {
+    for (Index k = start_[at(j)]; k < start_[at(j) + 1]; ++k) {
+      visit(row_at(k), value_[at(k)]);
+    }
+  }
+
+ private:
+  static std::size_t at(Index k) { return static_cast<std::size_t>(k); }
+  bool is_narrow() const { return rows_ <= (Index{1} << 16); }
+
+  Index row_at(Index k) const {
+    return is_narrow() ? static_cast<Index>(narrow_[at(k)]) : static_cast<Index>(wide_[at(k)]);
+  }
+  void set_row(Index k, Index row) {
+    if (is_narrow()) {
+      narrow_[at(k)] = static_cast<std::uint16_t>(row);
+    } else {
+      wide_[at(k)] = static_cast<std::uint32_t>(row);
+    }
+  }
+
+  /// Two sweeps over M in its own order: counting, then placing.
+  template <class Sparse>
+  void fill(const Sparse& m) {
+    require(rows_ <= Index{std::numeric_limits<std::uint32_t>::max()}, "the number of targets", rows_,
+            "less than 2^32");
+    start_.assign(at(columns_) + 1, 0);
+    for (Index outer = 0; outer < m.outerSize(); ++outer) {
+      for (typename Sparse::InnerIterator entry(m, outer); entry; ++entry) {
+        if (!(entry.value() - entry.value() == 0)) {
+          fail("M(" + to_text(Index{entry.row()}) + ", " + to_text(Index{entry.col()}) + ")", to_text(entry.value()),
+               "a finite number");
+        }
+        if (entry.value() != 0) ++start_[at(entry.col()) + 1];
+      }
+    }
+    for (Index j = 0; j < columns_; ++j) start_[at(j) + 1] += start_[at(j)];
+    value_.resize(at(entries()));
+    if (is_narrow()) {
+      narrow_.resize(value_.size());
+    } else {
+      wide_.resize(value_.size());
+    }
+    std::vector<Index> next(start_.begin(), start_.end() - 1);
+    for (Index outer = 0; outer < m.outerSize(); ++outer) {
+      for (typename Sparse::InnerIterator entry(m, outer); entry; ++entry) {
+        if (entry.value() == 0) continue;
+        const Index k = next[at(entry.col())]++;
+        set_row(k, entry.row());
+        value_[at(k)] = static_cast<Scalar>(entry.value());
+      }
+    }
+    merge_duplicates();
+  }
+
+  /// Sums entries of the same row and column, moving the rest forward in place.
+  void merge_duplicates() {
+    std::vector<Index> last(at(rows_), Index{-1});  // where the row was last written
+    Index written = 0;
+    Index begin = 0;
+    for (Index j = 0; j < columns_; ++j) {
+      const Index end = start_[at(j) + 1];
+      const Index first = written;
+      for (Index k = begin; k < end; ++k) {
+        const Index row = row_at(k);
+        if (last[at(row)] >= first) {
+          value_[at(last[at(row)])] += value_[at(k)];
+        } else {
+          value_[at(written)] = value_[at(k)];
+          set_row(written, row);
+          last[at(row)] = written++;
+        }
+      }
+      begin = end;
+      start_[at(j) + 1] = written;
+    }
+    value_.resize(at(written));
+    if (is_narrow()) {
+      narrow_.resize(at(written));
+    } else {
+      wide_.resize(at(written));
+    }
+  }
+
+  Index rows_ = 0;
+  Index columns_ = 0;
+  std::vector<Index> start_;
+  std::vector<std::uint16_t> narrow_;
+  std::vector<std::uint32_t> wide_;
+  std::vector<Scalar> value_;
+};
+
+}  // namespace l0::detail

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include <l0/core/error.hpp>
+#include <l0/core/types.hpp>
+
+namespace l0 {
+
+/// Where a calibration stood after a pass: all that its continuation needs, as bytes. `fit` hands it to
+/// `CalibrationTask::checkpoint` and goes on from it when given as `resume`.
+///
+///     task.checkpoint = [](const l0::CalibrationState& state) { state.save("run.state"); };
+///     const auto state = l0::CalibrationState::load("run.state");   // after a crash
+///     cal.fit(M, targets, {.resume = &state});
+///
+/// Bytes are those of the machine that wrote them; another byte order or type of numbers is refused.
+class CalibrationState {
+ public:
+  CalibrationState() = default;
+  explicit CalibrationState(std::string bytes) : bytes_(std::move(bytes)) {}
+
+  const std::string& bytes() const { return bytes_; }
+
+  /// Writes the file anew beside `path` and renames it, so that a crash leaves the old one or the new one. Throws
+  /// `Error` if that fails.
+  void save(const std::string& path) const {
+    const std::string fresh = path + ".new";
+    std::FILE* file = std::fopen(fresh.c_str(), "wb");
+    bool good = file != nullptr && std::fwrite(bytes_.data(), 1, bytes_.size(), file) == bytes_.size();
+    if (file != nullptr) good = std::fclose(file) == 0 && good;
+    good = good && std::rename(fresh.c_str(), path.c_str()) == 0;
+    if (!good) detail::fail("path", path, "a file that can be written");
+  }
+
+  /// Throws `Error` if the file cannot be read; what it holds is checked by `fit`.
+  static CalibrationState load(const std::string& path) {
+    struct Close {
+      void operator()(std::FILE* open) const { std::fclose(open); }
+    };
+    const std::unique_ptr<std::FILE, Close> file(std::fopen(path.c_str(), "rb"));
+    if (!file) detail::fail("path", path, "a file that can be read");
+    std::string bytes;
+    char buffer[1 << 14];
+    for (std::size_t got = 1; got > 0;) {
+      got = std::fread(buffer, 1, sizeof buffer, file.get());
+      bytes.append(buffer, got);
+    }
+    if (std::ferror(file.get()) != 0) detail::fail("path", path, "a file that can be read");
+    return CalibrationState(std::move(bytes));
+  }
+
+ private:
+  std::string bytes_;
+};
+
+namespace detail {
+
+/// Writes values one after the other; the counterpart of `StateReader`, with which solvers share one list of members.
+class StateWriter {
+ public:
+  template <class T>
+    requires std::is_trivially_copyable_v<T>
+  void operator()(const T& value) { append(&value, sizeof value); }
+
+  template <class T>
+  void operator()(const std::vector<T>& values) {
+    (*this)(static_cast<std::uint64_t>(values.size()));
+    append(values.data(), values.size() * sizeof(T));
+  }
+
+  /// The bytes with their length and checksum.
+  CalibrationState finish() && {
+    (*this)(checksum(bytes_));
+    return CalibrationState(std::move(bytes_));
+  }
+
+  /// FNV-1a.
+  static std::uint64_t checksum(std::string_view bytes) {
+    std::uint64_t hash = 0xCBF29CE484222325U;
+    for (const char byte : bytes) hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001B3U;
+    return hash;
+  }
+
+ private:
+  void append(const void* from, std::size_t size) { bytes_.append(static_cast<const char*>(from), size); }
+
+  std::string bytes_;
+};
+
+/// Reads what `StateWriter` wrote; throws `Error` for bytes that are damaged or end early.
+class StateReader {
+ public:
+  explicit StateReader(const CalibrationState& state) : left_(state.bytes()) {
+    std::uint64_t sum = 0;
+    bool good = left_.size() >= sizeof sum;
+    if (good) {
+      std::memcpy(&sum, left_.data() + left_.size() - sizeof sum, sizeof sum);
+      left_.remove_suffix(sizeof sum);
+      good = sum == StateWriter::checksum(left_);
+    }
+    if (!good) fail("resume", "damaged or empty", "the bytes of a CalibrationState");
+  }
+
+  template <class T>
+    requires std::is_trivially_copyable_v<T>
+  void operator()(T& value) { take(&value, 1, sizeof value); }
+
+  template <class T>
+  void operator()(std::vector<T>& values) {
+    std::uint64_t size = 0;
+    (*this)(size);
+    if (size > left_.size() / sizeof(T)) fail("resume", "too short", "the bytes of a CalibrationState");
+    values.resize(static_cast<std::size_t>(size));
+    take(values.data(), values.size(), sizeof(T));
+  }
+
+ private:
+  void take(void* to, std::size_t count, std::size_t size) {
+    if (count * size > left_.size()) fail("resume", "too short", "the bytes of a CalibrationState");
+    if (count > 0) std::memcpy(to, left_.data(), count * size);
+    left_.remove_prefix(count * size);
+  }
+
+  std::string_view left_;
+};
+
+}  // namespace detail
+}  // namespace l0

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+// Same bits from any number of threads and after a crash; callbacks; states of other runs.
+#include <l0/models/calibration.hpp>
+
+#include <filesystem>
+#include <string>
+
+#include "calibration/problems.hpp"
+#include "support/catch.hpp"
+
+namespace {
+
+using Catch::Matchers::ContainsSubstring;
+using l0::CalibrationLoss;
+using l0::CalibrationMethod;
+using l0::CalibrationOptions;
+using l0::CalibrationState;
+using l0::CalibrationTask;
+using l0::GateMode;
+using l0::Index;
+using l0::test::Survey;
+using Calibration = l0::SparseCalibrationWeights<float>;
+
+const Survey<float>& survey() {
+  // More than 16 blocks of 64 records, so that pieces of M fall to several workers.
+  static const Survey<float> instance(8, 5, 40, 4, 0.02);
+  return instance;
+}
+
+struct Run {
+  const char* name;
+  CalibrationOptions options;
+  CalibrationLoss loss;
+};
+
+std::vector<Run> runs() {
+  const auto options = [](GateMode gates, CalibrationMethod method) {
+    CalibrationOptions result{.max_records = 300, .initial_weights = survey().start};
+    result.gates = gates;
+    result.method = method;
+    result.epochs = 40;
+    result.refit_epochs = 30;
+    return result;
+  };
+  std::vector<Run> all{
+      {"coordinate, relative", options(GateMode::noise_free, CalibrationMethod::coordinate), CalibrationLoss::relative},
+      {"coordinate, capped", options(GateMode::noise_free, CalibrationMethod::coordinate), CalibrationLoss::capped},
+      {"gradient, relative", options(GateMode::noise_free, CalibrationMethod::gradient), CalibrationLoss::relative},
+      {"gradient, capped", options(GateMode::noise_free, CalibrationMethod::gradient), CalibrationLoss::capped},
+      {"gradient, sampled", options(GateMode::sampled, CalibrationMethod::gradient), CalibrationLoss::relative}};
+  Run priced{"coordinate, price, total held", options(GateMode::noise_free, CalibrationMethod::coordinate),
+             CalibrationLoss::relative};
+  priced.options.max_records.reset();
+  priced.options.lambda_l0 = 1e-3;
+  priced.options.total_weight = 1e5;
+  priced.options.max_weight_ratio = 50;
+  all.push_back(priced);
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("Any number of threads gives the same bits") {
+  for (const Run& run : runs()) {
+    CAPTURE(run.name);
+    l0::Vector<float> expected;
+    for (const int threads : {1, 2, 3}) {
+      CAPTURE(threads);
+      CalibrationOptions options = run.options;
+      options.threads = threads;
+      Calibration cal(survey().m.cols(), options);
+      cal.fit(survey().m, survey().targets, {.loss = run.loss});
+      if (threads == 1) expected = cal.weights();
+      CHECK(cal.weights() == expected);
+    }
+  }
+}
+
+TEST_CASE("Resumed after any pass, a run ends with the bits of one that was never stopped") {
+  for (const Run& run : runs()) {
+    CAPTURE(run.name);
+    std::vector<CalibrationState> states;
+    CalibrationTask task{.loss = run.loss};
+    task.checkpoint_every = 9;
+    task.checkpoint = [&](const CalibrationState& state) { states.push_back(state); };
+    Calibration whole(survey().m.cols(), run.options);
+    const auto report = whole.fit(survey().m, survey().targets, task);
+    CHECK(states.size() >= 5);
+    for (const CalibrationState& state : states) {
+      Calibration resumed(survey().m.cols(), run.options);
+      const auto rest = resumed.fit(survey().m, survey().targets, {.loss = run.loss, .resume = &state});
+      CHECK(resumed.weights() == whole.weights());
+      CHECK(resumed.log_alpha() == whole.log_alpha());
+      CHECK(rest.loss == report.loss);
+      CHECK(rest.steps == report.steps);
+    }
+  }
+}
+
+TEST_CASE("A state survives a file, and a damaged one is refused") {
+  const Run run = runs().front();
+  CalibrationState last;
+  CalibrationTask task{.loss = run.loss};
+  task.checkpoint_every = 20;
+  task.checkpoint = [&](const CalibrationState& state) { last = state; };
+  Calibration cal(survey().m.cols(), run.options);
+  cal.fit(survey().m, survey().targets, task);
+
+  const std::string path = (std::filesystem::temp_directory_path() / "l0_calibration.state").string();
+  last.save(path);
+  const CalibrationState loaded = CalibrationState::load(path);
+  CHECK(loaded.bytes() == last.bytes());
+  std::filesystem::remove(path);
+  CHECK_THROWS_AS(CalibrationState::load(path), l0::Error);
+  CHECK_THROWS_AS(last.save("/no such folder/state"), l0::Error);
+
+  const l0::Vector<float> before = cal.weights();
+  const auto refused = [&](const CalibrationState& state, const char* message) {
+    CHECK_THROWS_WITH(cal.fit(survey().m, survey().targets, {.loss = run.loss, .resume = &state}),
+                      ContainsSubstring(message));
+    CHECK(cal.weights() == before);
+  };
+  std::string bytes = last.bytes();
+  refused(CalibrationState(bytes.substr(0, bytes.size() / 2)), "damaged");
+  refused(CalibrationState(), "damaged");
+  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
+  refused(CalibrationState(bytes), "damaged");
+  // The state of another run.
+  CHECK_THROWS_WITH(cal.fit(survey().m, survey().targets, {.loss = CalibrationLoss::capped, .resume = &last}),
+                    ContainsSubstring("another run"));
+  const l0::Vector<float> other = 2 * survey().targets;
+  CHECK_THROWS_WITH(cal.fit(survey().m, other, {.loss = run.loss, .resume = &last}), ContainsSubstring("another run"));
+}
+
+TEST_CASE("A callback sees both stages and may stop; the budget holds all the same") {
+  for (const Run& run : runs()) {
+    CAPTURE(run.name);
+    Index passes = 0;
+    std::vector<std::string> stages;
+    CalibrationTask task{.loss = run.loss};
+    task.callback = [&](const l0::StepReport& report) {
+      if (stages.empty() || stages.back() != report.stage) stages.emplace_back(report.stage);
+      CHECK(report.step >= 1);
+      CHECK(report.step <= report.steps);
+      CHECK(std::isfinite(report.objective));
+      ++passes;
+    };
+    Calibration cal(survey().m.cols(), run.options);
+    CHECK(cal.fit(survey().m, survey().targets, task).steps == passes);
+    CHECK(stages == std::vector<std::string>{"gates", "refit"});
+
+    task.callback = [&](const l0::StepReport& report) {
+      return report.stage == "gates" && report.step == 7 ? l0::Flow::stop : l0::Flow::proceed;
+    };
+    const auto report = cal.fit(survey().m, survey().targets, task);
+    CHECK(report.stop == l0::StopReason::callback);
+    CHECK(report.steps == 7);
+    if (run.options.max_records) CHECK(report.records == *run.options.max_records);
+  }
+}
