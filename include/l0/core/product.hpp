@@ -59,9 +59,15 @@ class ProductWorkspace {
   /// `largest` bounds the sizes of this product over all steps: buffers are made for it at once.
   template <class Lhs, class Rhs>
   void multiply(const Lhs& lhs, const Rhs& rhs, Eigen::Map<Matrix<Scalar>> result, const ProductSizes& largest) {
-    static_assert(bool(Lhs::Flags & Eigen::DirectAccessBit) && bool(Rhs::Flags & Eigen::DirectAccessBit));
     result.setZero();
-    if (lhs.cols() == 0) return;
+    add(lhs, rhs, result, largest);
+  }
+
+  /// result += lhs · rhs, under the same conditions.
+  template <class Lhs, class Rhs>
+  void add(const Lhs& lhs, const Rhs& rhs, Eigen::Map<Matrix<Scalar>> result, const ProductSizes& largest) {
+    static_assert(bool(Lhs::Flags & Eigen::DirectAccessBit) && bool(Rhs::Flags & Eigen::DirectAccessBit));
+    if (lhs.cols() == 0 || result.size() == 0) return;
     // As vectors in the type too: Eigen copies what is a vector only by its size, above 128 KB to the heap.
     Eigen::Map<Vector<Scalar>> vector(result.data(), result.size());
     if (rhs.cols() == 1) {
