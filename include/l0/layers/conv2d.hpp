@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cmath>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -73,6 +74,7 @@ class L0Conv2d {
   using Scalar = Scalar_;
   using Grouping = std::conditional_t<std::is_same_v<Grouping_, PerInput>, PerInputChannel, Grouping_>;
   using Gates = Gate<Distribution, Grouping::gate_columns>;
+  static constexpr std::string_view type_name = "L0Conv2d";
   using Options = L0ConvOptions<Scalar>;
 
   /// Convolves images of shape `image` with `output_channels` filters of size `kernel`. Throws `Error` for options
@@ -235,7 +237,7 @@ class L0Conv2d {
     Index row = 0;
     for (const Index c : convolution.open_channels()) {
       for (Index k = 0; k < area; ++k, ++row) {
-        grouping_.scale_column(c * area + k, z, weight().col(c * area + k), scaled);
+        grouping_.scale_column(c * area + k, z, weight().col(c * area + k), scaled.col(0));
         Index column = 0;
         for (const Index o : convolution.open_outputs()) kernels(row, column++) = scaled(o);
       }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cmath>
+#include <string_view>
 #include <utility>
 
 #include <l0/layers/conv2d.hpp>
@@ -46,7 +47,9 @@ class L0DepthwiseConv2d {
  public:
   using Scalar = Scalar_;
   using Grouping = PerOutput;
+  static constexpr bool is_depthwise = true;
   using Gates = Gate<Distribution, 1>;
+  static constexpr std::string_view type_name = "L0DepthwiseConv2d";
   using Options = L0ConvOptions<Scalar>;
 
   /// Throws `Error` for options outside their ranges and for a kernel that does not fit.

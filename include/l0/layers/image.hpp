@@ -57,6 +57,13 @@ class Window {
   Index output_width() const { return width_; }
   Index output_pixels() const { return height_ * width_; }
 
+  /// The same window over images with another number of channels.
+  Window with_channels(Index channels) const {
+    Window result = *this;
+    result.image_.channels = channels;
+    return result;
+  }
+
   /// Calls run(output, pixel, count) for the outputs first..end−1 of output row `row` at kernel position (ky, kx): the
   /// outputs output..output+count−1 of that row read the input pixels pixel..pixel+count−1. Outputs that read the
   /// padding are left out.
@@ -77,7 +84,7 @@ class Window {
     }
   }
 
-  /// Does any output read the pixel? Calls visit(ky, kx, pixel) for the kernel positions of one output inside the
+  /// Calls visit(ky, kx, pixel) for the kernel positions of one output inside the
   /// image.
   template <class Visit>
   void for_each_position(Index row, Index column, Visit&& visit) const {

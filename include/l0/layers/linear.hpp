@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cmath>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -46,6 +47,7 @@ class L0Linear {
  public:
   using Scalar = Scalar_;
   using Gates = Gate<Distribution, Grouping::gate_columns>;
+  static constexpr std::string_view type_name = "L0Linear";
   using Options = L0LinearOptions<Scalar>;
 
   /// Throws `Error` for options outside their ranges, negative sizes and groupings that do not fit.

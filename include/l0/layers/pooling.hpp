@@ -107,6 +107,12 @@ class Pooling {
     }
   }
 
+  template <class Pool>
+  static Pool with_channels(Pool pool, Index channels) {
+    pool.Pooling::window_ = pool.window_.with_channels(channels);
+    return pool;
+  }
+
  private:
   Window window_;
 };
@@ -119,6 +125,9 @@ class MaxPool2d : public detail::Pooling {
   /// Throws `Error` for a window that does not fit and for options outside their ranges.
   MaxPool2d(const ImageShape& image, Extent kernel, const PoolOptions& options = {})
       : Pooling(image, kernel, options) {}
+
+  /// The same pooling of images with another number of channels.
+  MaxPool2d with_channels(Index channels) const { return Pooling::with_channels(*this, channels); }
 
   template <class Scalar>
   void apply(const Scalar* x, Index samples, Scalar* y) const {
@@ -142,6 +151,9 @@ class AvgPool2d : public detail::Pooling {
   /// Throws `Error` for a window that does not fit and for options outside their ranges.
   AvgPool2d(const ImageShape& image, Extent kernel, const PoolOptions& options = {})
       : Pooling(image, kernel, options) {}
+
+  /// The same pooling of images with another number of channels.
+  AvgPool2d with_channels(Index channels) const { return Pooling::with_channels(*this, channels); }
 
   template <class Scalar>
   void apply(const Scalar* x, Index samples, Scalar* y) const {
