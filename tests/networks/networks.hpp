@@ -22,11 +22,12 @@ inline Matrix<double> fixed_numbers(Index rows, Index columns, double seed) {
 /// and weights large enough for signals to reach the end.
 template <class Network>
 void spread_gates(Network& net, Index period = 3) {
+  net.set_temperature(typename Network::Scalar(1.5));  // most draws lie between 0 and 1
   net.for_each_gated([&](auto& layer) {
     auto& log_alpha = layer.log_alpha();
     const Matrix<double> numbers = fixed_numbers(log_alpha.rows(), log_alpha.cols(), 7);
     for (Index k = 0; k < log_alpha.size(); ++k) {
-      log_alpha(k) = static_cast<typename Network::Scalar>(k % period == 1 ? -6 : 0.4 + numbers(k));
+      log_alpha(k) = static_cast<typename Network::Scalar>(k % period == 1 ? -9 : 0.4 + numbers(k));
     }
     layer.weight() =
         (2 * fixed_numbers(layer.weight().rows(), layer.weight().cols(), 9)).template cast<typename Network::Scalar>();
@@ -39,7 +40,7 @@ void spread_gates(Network& net, Index period = 3) {
 /// Convolutions, poolings, activations and linear layers on images 2 × 9 × 8.
 inline auto small_convolutional_network(Rng& rng) {
   return Sequential{L0Conv2d<double>({2, 9, 8}, 4, 3, rng, {.padding = 1}),
-                    Tanh{},
+                    Relu{},
                     MaxPool2d({4, 9, 8}, {3, 2}, {.stride = 2, .padding = {1, 0}}),
                     L0DepthwiseConv2d<double>({4, 5, 4}, 2, rng),
                     Sigmoid{},
@@ -47,7 +48,7 @@ inline auto small_convolutional_network(Rng& rng) {
                     AvgPool2d({3, 2, 2}, {2, 1}),
                     Flatten{},
                     L0Linear<double>(6, 5, rng),
-                    Relu{},
+                    Tanh{},
                     L0Linear<double, PerInput>(5, 3, rng)};
 }
 

@@ -85,6 +85,22 @@ struct PartCache {
   Matrix<Scalar> gradient{};  ///< with respect to the input
 };
 
+/// The result of the last forward pass. Copies start without one.
+struct LastResult {
+  LastResult() = default;
+  LastResult(const LastResult&) {}
+  LastResult(LastResult&&) noexcept = default;
+  LastResult& operator=(const LastResult&) {
+    is_there = false;
+    return *this;
+  }
+  ~LastResult() = default;
+
+  bool is_there = false;
+  Index rows = 0;
+  Index columns = 0;
+};
+
 }  // namespace detail
 
 /// A network: its parts one after the other, each working on what the one before gives.
@@ -150,11 +166,11 @@ class Sequential {
   template <BatchInput X, NoiseSource Noise>
   const Matrix<Scalar>& forward(X&& x, Noise&& noise) {
     detail::require_columns(x, inputs());
-    ready_ = false;
+    last_.is_there = false;
     const Matrix<Scalar>& result = forward_from<0>(std::forward<X>(x), noise);
-    ready_ = true;
-    rows_ = result.rows();
-    columns_ = result.cols();
+    last_.is_there = true;
+    last_.rows = result.rows();
+    last_.columns = result.cols();
     return result;
   }
 
@@ -329,8 +345,8 @@ class Sequential {
   void backward_all(const Eigen::MatrixBase<Derived>& upstream, Matrix<Scalar>* input_gradient) {
     static_assert(std::is_same_v<typename Derived::Scalar, Scalar>,
                   "l0: upstream has another scalar type than the network");
-    if (!ready_) detail::fail("backward", "called before forward", "a call of forward first");
-    detail::require_shape("upstream", upstream.rows(), upstream.cols(), rows_, columns_);
+    if (!last_.is_there) detail::fail("backward", "called before forward", "a call of forward first");
+    detail::require_shape("upstream", upstream.rows(), upstream.cols(), last_.rows, last_.columns);
     if constexpr (std::is_same_v<Derived, Matrix<Scalar>>) {
       backward_from<size - 1>(upstream.derived(), nullptr, input_gradient);
     } else {
@@ -402,9 +418,7 @@ class Sequential {
   std::array<detail::PartCache<Scalar>, size> caches_;
   detail::DenseBatch<Scalar> batch_;
   Matrix<Scalar> upstream_;
-  bool ready_ = false;
-  Index rows_ = 0;
-  Index columns_ = 0;
+  detail::LastResult last_;
 };
 
 template <class... Parts>
