@@ -132,6 +132,10 @@ class Trainer {
     epoch_ = epoch;
   }
 
+  /// Has `change(batch, rng)` alter every batch before the network sees it, e.g. shift images; what it draws depends on
+  /// the seed and the number of the step alone.
+  void transform_batches(std::function<void(Matrix<Scalar>& batch, Rng& rng)> change) { change_ = std::move(change); }
+
   /// X is samples × inputs, dense or sparse; y holds a label or a row of numbers per sample. `penalty` is anything with
   /// `accumulate(network)`: a penalty or a budget. Throws `Error` where X, y and the network do not fit, before
   /// anything changes. A loss that is not finite ends the run before the step that it would lead to.
@@ -244,13 +248,18 @@ class Trainer {
     return report;
   }
 
+  /// Generator number `number` of two kinds.
+  Rng numbered(std::uint64_t number, std::uint64_t kind) const {
+    return Rng(options_.seed ^ (0x9E3779B97F4A7C15U * (2 * number + kind + 1)));
+  }
+
   /// The samples in the order of this epoch.
   void order_samples(Index samples) {
     order_.resize(static_cast<std::size_t>(samples));
     std::iota(order_.begin(), order_.end(), Index{0});
     if (!options_.shuffle) return;
-    // Fisher-Yates on numbers of (seed, epoch): std::shuffle differs between standard libraries.
-    Rng rng(options_.seed ^ (0x9E3779B97F4A7C15U * (static_cast<std::uint64_t>(epoch_) + 1)));
+    // By hand: std::shuffle differs between standard libraries.
+    Rng rng = numbered(static_cast<std::uint64_t>(epoch_), 0);
     for (std::size_t k = order_.size(); k > 1; --k)
       std::swap(order_[k - 1], order_[static_cast<std::size_t>(rng() % k)]);
   }
@@ -267,6 +276,10 @@ class Trainer {
       rows_.assign(order_.begin() + first, order_.begin() + first + count);
       detail::take_rows(x, rows_, batch_);
       detail::take_rows(y.derived(), rows_, target);
+      if (change_) {
+        Rng rng = numbered(static_cast<std::uint64_t>(optimizer_.steps()), 1);
+        change_(batch_, rng);
+      }
       optimizer_.zero_grad();
       const auto value = static_cast<double>(loss(network_->forward(batch_, noise_), target, gradient_));
       network_->backward(gradient_);
@@ -288,6 +301,7 @@ class Trainer {
   Index epoch_ = 0;
   std::vector<Index> order_;
   std::vector<Index> rows_;
+  std::function<void(Matrix<Scalar>&, Rng&)> change_;
   Matrix<Scalar> batch_;
   Matrix<Scalar> gradient_;
 };
