@@ -2,7 +2,8 @@
 #pragma once
 
 /// \file
-/// Everything in l0 that needs Eigen alone. Doors of their own: <l0/training/progress.hpp>.
+/// Everything in l0 that needs Eigen alone. Doors of their own: <l0/training/progress.hpp> and the readers and writers
+/// of files, <l0/io/idx.hpp>, <l0/io/safetensors.hpp>, <l0/io/network.hpp>.
 
 #include <l0/annealing/schedules.hpp>
 #include <l0/core/error.hpp>
@@ -11,7 +12,12 @@
 #include <l0/gates/gate.hpp>
 #include <l0/gates/grouping.hpp>
 #include <l0/gates/hard_concrete.hpp>
+#include <l0/layers/activations.hpp>
+#include <l0/layers/conv2d.hpp>
+#include <l0/layers/depthwise_conv2d.hpp>
 #include <l0/layers/linear.hpp>
+#include <l0/layers/pooling.hpp>
+#include <l0/layers/sequential.hpp>
 #include <l0/losses/losses.hpp>
 #include <l0/models/calibration.hpp>
 #include <l0/models/linear_regression.hpp>
@@ -19,12 +25,19 @@
 #include <l0/models/multinomial_regression.hpp>
 #include <l0/models/poisson_regression.hpp>
 #include <l0/models/regularization_path.hpp>
+#include <l0/models/sparse_mlp.hpp>
 #include <l0/optimizers/adam.hpp>
 #include <l0/optimizers/lbfgs.hpp>
 #include <l0/optimizers/sgd.hpp>
+#include <l0/penalties/budget.hpp>
+#include <l0/penalties/cost.hpp>
 #include <l0/penalties/l0_penalty.hpp>
 #include <l0/penalties/weight_penalty.hpp>
+#include <l0/pruning/compact.hpp>
+#include <l0/pruning/prune.hpp>
+#include <l0/pruning/report.hpp>
 #include <l0/random/noise.hpp>
 #include <l0/random/rng.hpp>
 #include <l0/training/minimize.hpp>
+#include <l0/training/trainer.hpp>
 #include <l0/version.hpp>

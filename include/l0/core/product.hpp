@@ -59,9 +59,18 @@ class ProductWorkspace {
   /// `largest` bounds the sizes of this product over all steps: buffers are made for it at once.
   template <class Lhs, class Rhs>
   void multiply(const Lhs& lhs, const Rhs& rhs, Eigen::Map<Matrix<Scalar>> result, const ProductSizes& largest) {
-    static_assert(bool(Lhs::Flags & Eigen::DirectAccessBit) && bool(Rhs::Flags & Eigen::DirectAccessBit));
     result.setZero();
-    if (lhs.cols() == 0) return;
+    add(lhs, rhs, result, largest);
+  }
+
+  /// result += lhs · rhs, under the same conditions.
+  template <class Lhs, class Rhs>
+  void add(const Lhs& lhs, const Rhs& rhs, Eigen::Map<Matrix<Scalar>> result, const ProductSizes& largest) {
+    static_assert(bool(Lhs::Flags & Eigen::DirectAccessBit) && bool(Rhs::Flags & Eigen::DirectAccessBit));
+    // Before all else: a product that is empty or a vector in this step may be neither in the next.
+    strided_.reserve(largest.depth);
+    if (largest.rows > 1 && largest.columns > 1) blocking_.prepare({lhs.rows(), rhs.cols(), lhs.cols()}, largest);
+    if (lhs.cols() == 0 || result.size() == 0) return;
     // As vectors in the type too: Eigen copies what is a vector only by its size, above 128 KB to the heap.
     Eigen::Map<Vector<Scalar>> vector(result.data(), result.size());
     if (rhs.cols() == 1) {
@@ -75,7 +84,6 @@ class ProductWorkspace {
     using Product = Eigen::internal::general_matrix_matrix_product<
         Index, Scalar, Lhs::IsRowMajor ? Eigen::RowMajor : Eigen::ColMajor, false, Scalar,
         Rhs::IsRowMajor ? Eigen::RowMajor : Eigen::ColMajor, false, Eigen::ColMajor, 1>;
-    blocking_.prepare({lhs.rows(), rhs.cols(), lhs.cols()}, largest);
     Product::run(lhs.rows(), rhs.cols(), lhs.cols(), lhs.data(), lhs.outerStride(), rhs.data(), rhs.outerStride(),
                  result.data(), 1, result.outerStride(), Scalar(1), blocking_, nullptr);
   }

@@ -80,6 +80,12 @@ struct PerOutput {
 
   std::pair<Index, Index> bind(Index outputs, Index /*inputs*/) { return {outputs, 1}; }
 
+  /// All weights of output o are closed: convolutions skip it.
+  template <class Gates>
+  bool is_output_closed(Index o, const Gates& z) const {
+    return z(o) == 0;
+  }
+
   template <class Gates>
   bool is_closed(Index /*j*/, const Gates& /*z*/) const {
     return false;

@@ -32,6 +32,21 @@ inline constexpr bool is_sparse_view = std::is_base_of_v<Eigen::SparseMatrixBase
 template <class X>
 inline constexpr bool is_sparse = std::is_base_of_v<Eigen::SparseMatrixBase<X>, X>;
 
+/// Refuses X without `inputs` columns, unless that is negative: not known.
+template <class X>
+void require_columns(const X& x, Index inputs) {
+  if (inputs >= 0) require_shape("X", x.rows(), x.cols(), x.rows(), inputs);
+}
+
+/// Refuses X without `inputs` columns; builds with assertions also refuse NaN and infinity in dense X.
+template <class X>
+void check_batch(const X& x, Index inputs) {
+  require_columns(x, inputs);
+#ifndef NDEBUG
+  if constexpr (!is_sparse<X>) require_finite("X", x.derived());
+#endif
+}
+
 /// The batch of the last forward pass, kept for backward. Matrices, maps, blocks and refs given as lvalues are
 /// referenced; everything else is evaluated into a buffer of its own, which is reused.
 template <class Scalar>

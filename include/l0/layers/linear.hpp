@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cmath>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -12,55 +13,10 @@
 #include <l0/gates/gate.hpp>
 #include <l0/gates/grouping.hpp>
 #include <l0/layers/input.hpp>
+#include <l0/layers/shape.hpp>
 #include <l0/random/noise.hpp>
 
 namespace l0 {
-
-namespace detail {
-
-/// The shapes of all parameters of a gated layer, as its first member: see `ShapeGuard`.
-class LayerShape {
- public:
-  LayerShape(Index outputs, Index inputs, Index biases, std::pair<Index, Index> gates)
-      : weight_(outputs, inputs), biases_(biases), gates_(gates) {}
-  LayerShape(const LayerShape&) = default;
-  LayerShape(LayerShape&&) noexcept = default;
-  ~LayerShape() = default;
-
-  LayerShape& operator=(const LayerShape& other) {
-    take_rest(other);
-    weight_ = other.weight_;
-    return *this;
-  }
-  LayerShape& operator=(LayerShape&& other) {  // NOLINT(performance-noexcept-move-constructor): throws by contract
-    take_rest(other);
-    weight_ = std::move(other.weight_);
-    return *this;
-  }
-
-  Index outputs() const { return weight_.rows(); }
-  Index inputs() const { return weight_.columns(); }
-  Index biases() const { return biases_; }
-  const std::pair<Index, Index>& gates() const { return gates_; }
-
- private:
-  void take_rest(const LayerShape& other) {
-    if (inputs() >= 0 && other.inputs() >= 0) {  // neither has been moved from
-      require_shape("the assigned model", other.outputs(), other.inputs(), outputs(), inputs());
-      require_shape("the bias of the assigned model", other.biases_, 1, biases_, 1);
-      require_shape("the gate array of the assigned model", other.gates_.first, other.gates_.second, gates_.first,
-                    gates_.second);
-    }
-    biases_ = other.biases_;
-    gates_ = other.gates_;
-  }
-
-  ShapeGuard weight_;
-  Index biases_;
-  std::pair<Index, Index> gates_;
-};
-
-}  // namespace detail
 
 /// Options of `L0Linear`.
 template <std::floating_point Scalar>
@@ -91,6 +47,7 @@ class L0Linear {
  public:
   using Scalar = Scalar_;
   using Gates = Gate<Distribution, Grouping::gate_columns>;
+  static constexpr std::string_view type_name = "L0Linear";
   using Options = L0LinearOptions<Scalar>;
 
   /// Throws `Error` for options outside their ranges, negative sizes and groupings that do not fit.
@@ -137,7 +94,7 @@ class L0Linear {
   /// `inputs()` columns; then nothing is drawn. Builds with assertions also refuse NaN and infinity in dense X.
   template <BatchInput X, NoiseSource Noise>
   const Matrix<Scalar>& forward(X&& x, Noise&& noise) {
-    check_input(x);
+    detail::check_batch(x, inputs());
     if (gates_per_sample_) {
       if constexpr (per_sample_possible) gate_.sample_each(x.rows(), noise);
     } else {
@@ -164,7 +121,7 @@ class L0Linear {
   /// Y with deterministic gates. Safe to call from several threads.
   template <BatchInput X>
   Matrix<Scalar> predict(const X& x) const {
-    check_input(x);
+    detail::check_batch(x, inputs());
     Matrix<Scalar> result = x * effective_weight().transpose();
     if (has_bias_) result.rowwise() += bias().transpose();
     return result;
@@ -232,14 +189,6 @@ class L0Linear {
                   .gamma = options.gamma,
                   .zeta = options.zeta,
                   .stream = stream});
-  }
-
-  template <class X>
-  void check_input(const X& x) const {
-    detail::require_shape("X", x.rows(), x.cols(), x.rows(), inputs());
-#ifndef NDEBUG
-    if constexpr (!detail::is_sparse<X>) detail::require_finite("X", x.derived());
-#endif
   }
 
   // The steps of forward and backward. `scaled_` holds w∘z for the open inputs only, column c for input open_[c].

@@ -88,6 +88,20 @@ class GradientOptimizer {
 
   /// How many steps have been taken.
   Index steps() const { return steps_; }
+  /// Sets that number, to resume a run.
+  void set_steps(Index steps) {
+    detail::require(steps >= 0, "steps", steps, "a number of steps >= 0");
+    steps_ = steps;
+  }
+
+  /// Calls visit(parameter, state) for all parameters in order: what a rule keeps of each, one array after the other,
+  /// to store it or to resume a run.
+  template <class Visitor>
+  void for_each_state(Visitor&& visit) {
+    for (auto& group : groups_) {
+      for (std::size_t k = 0; k < group.parameters.size(); ++k) visit(group.parameters[k], group.state[k]);
+    }
+  }
 
   /// Replaces the learning rates of all groups from the next step on; `gate_learning_rate` 0 means the same rate.
   void set_learning_rate(Scalar learning_rate, Scalar gate_learning_rate = 0) {

@@ -29,7 +29,7 @@ Scalar accumulate_weight_price(Model& model, Scalar lambda, WeightPrice price, S
     } else {
       // As the layer differentiates w∘z: what reaches w is λ r′(w) p, what reaches p is λ Σ r(w) over its weights.
       return part.gate().accumulate_prices([&](const auto& p, auto& price_of_gate) {
-        for (Index j = 0; j < part.inputs(); ++j) {
+        for (Index j = 0; j < part.weight().cols(); ++j) {
           const auto weight = part.weight().col(j);
           part.grouping().backward_column(j, p, share * weight, lambda * weight.unaryExpr(slope),
                                           part.weight_gradient().col(j), price_of_gate);

@@ -3,6 +3,7 @@
 
 #include <concepts>
 #include <functional>
+#include <limits>
 #include <string_view>
 
 #include <l0/core/types.hpp>
@@ -11,15 +12,17 @@ namespace l0 {
 
 /// Where a training run stands after a step; what callbacks see.
 struct StepReport {
-  Index step = 0;          ///< steps done in this stage
-  Index steps = 0;         ///< steps the stage will take
-  std::string_view stage;  ///< "gates" or "refit"
-  double loss = 0;         ///< the loss alone
-  double objective = 0;    ///< loss + penalty
-  double expected_l0 = 0;  ///< expected number of open gates
-  double lambda = 0;       ///< price of one open gate
-  double temperature = 0;  ///< β; 0 in stages without gates
-  double seconds = 0;      ///< since the run began
+  Index step = 0;                                                      ///< steps done in this stage
+  Index steps = 0;                                                     ///< steps the stage will take
+  std::string_view stage;                                              ///< "gates", "refit" or "epochs"
+  double loss = 0;                                                     ///< the loss alone
+  double objective = 0;                                                ///< loss + penalty
+  double expected_l0 = 0;                                              ///< expected number of open gates
+  double lambda = 0;                                                   ///< price of one open gate
+  double temperature = 0;                                              ///< β; 0 in stages without gates
+  double seconds = 0;                                                  ///< since the run began
+  double validation_loss = std::numeric_limits<double>::quiet_NaN();   ///< of a `Trainer` that has validation data
+  double validation_error = std::numeric_limits<double>::quiet_NaN();  ///< its share of wrong labels
 };
 
 /// What a callback answers.

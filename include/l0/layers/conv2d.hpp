@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cmath>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include <l0/core/parameter.hpp>
+#include <l0/gates/gate.hpp>
+#include <l0/gates/grouping.hpp>
+#include <l0/layers/convolution.hpp>
+#include <l0/layers/shape.hpp>
+#include <l0/random/noise.hpp>
+
+namespace l0 {
+
+/// Options of `L0Conv2d` and `L0DepthwiseConv2d`.
+template <std::floating_point Scalar>
+struct L0ConvOptions {
+  bool bias = true;                    ///< add a bias per output channel, which is not gated
+  Extent stride = 1;                   ///< from one output pixel to the next, ≥ 1
+  Extent padding = 0;                  ///< pixels of value 0 around the image, ≥ 0
+  Extent dilation = 1;                 ///< from one kernel position to the next, ≥ 1
+  Scalar temperature = Scalar(0.5);    ///< β > 0 of the gates
+  Scalar init_sparsity = Scalar(0.5);  ///< log α starts at logit(1 − init_sparsity); in (0, 1)
+  Scalar gamma = Scalar(-0.1);         ///< γ < 0
+  Scalar zeta = Scalar(1.1);           ///< ζ > 1
+};
+
+/// One gate per input channel of a convolution, whose weights are `area` neighbouring columns; `L0Conv2d<Scalar,
+/// PerInput>` uses it and sets the area.
+struct PerInputChannel {
+  static constexpr int gate_columns = 1;
+  Index area = 1;
+
+  std::pair<Index, Index> bind(Index /*outputs*/, Index inputs) { return {inputs / area, 1}; }
+
+  template <class Gates>
+  bool is_closed(Index j, const Gates& z) const {
+    return z(j / area) == 0;
+  }
+
+  template <class Gates, class In, class Out>
+  void scale_column(Index j, const Gates& z, const In& weight, Out&& scaled) const {
+    scaled = weight * z(j / area);
+  }
+  template <class Gates, class In, class Gradient, class Out, class GateGradient>
+  void backward_column(Index j, const Gates& z, const In& weight, const Gradient& scaled_gradient,
+                       Out&& weight_gradient, GateGradient& gate_gradient) const {
+    weight_gradient += scaled_gradient * z(j / area);
+    gate_gradient(j / area) += scaled_gradient.dot(weight);
+  }
+};
+
+/// A two-dimensional convolution with gated weights: y_o = b_o + Σ_c (w_oc∘z_oc) ⋆ x_c, a cross-correlation as in every
+/// network library, with zero padding.
+///
+/// X is samples × (channels · height · width), in the order of `ImageShape`; so is Y. The weight is a matrix, outputs ×
+/// (channels · kernel height · kernel width), a flattened OIHW array. Gates are shared by `PerOutput` (a gate per
+/// filter, the default), `PerInput` (per input channel), `PerWeight`, or `Groups` over that matrix.
+///
+/// Filters and input channels whose gates are all closed are skipped in forward and backward, which is exact. X given
+/// as a column-major matrix is referenced until `backward`; everything else is copied into a buffer of the layer.
+/// Patches of X are made anew in backward, a few at a time: beside its parameters and its output the layer keeps
+/// little. No step allocates after the first with the same batch size.
+///
+/// Weights start uniform in ±1/√(channels · kernel height · kernel width), the bias at 0. For handles, moves and
+/// assignment see `L0Linear`.
+template <std::floating_point Scalar_, GateGrouping Grouping_ = PerOutput,
+          GateDistribution Distribution = HardConcrete<Scalar_>>
+class L0Conv2d {
+ public:
+  using Scalar = Scalar_;
+  using Grouping = std::conditional_t<std::is_same_v<Grouping_, PerInput>, PerInputChannel, Grouping_>;
+  using Gates = Gate<Distribution, Grouping::gate_columns>;
+  static constexpr std::string_view type_name = "L0Conv2d";
+  using Options = L0ConvOptions<Scalar>;
+
+  /// Convolves images of shape `image` with `output_channels` filters of size `kernel`. Throws `Error` for options
+  /// outside their ranges, for a kernel that does not fit and for groupings that do not fit.
+  L0Conv2d(const ImageShape& image, Index output_channels, Extent kernel, Rng& rng, const Options& options = {},
+           Grouping grouping = {}) requires std::default_initializable<Grouping>
+      : L0Conv2d(image, output_channels, kernel, rng, std::move(grouping), options) {}
+
+  L0Conv2d(const ImageShape& image, Index output_channels, Extent kernel, Rng& rng, Grouping grouping,
+           const Options& options = {})
+      : L0Conv2d(detail::Window(image, kernel, options.stride, options.padding, options.dilation),
+                 checked_outputs(output_channels), rng.next_stream(), rng, std::move(grouping), options) {}
+
+  const ImageShape& input_shape() const { return window().image(); }
+  ImageShape output_shape() const { return {shape_.outputs(), window().output_height(), window().output_width()}; }
+  Extent kernel() const { return window().kernel(); }
+  /// Columns of X and of Y.
+  Index inputs() const { return input_shape().size(); }
+  Index outputs() const { return output_shape().size(); }
+  const Grouping& grouping() const { return grouping_; }
+  const detail::Window& window() const { return convolution_.window(); }
+
+  auto& weight() { return weight_.value(); }
+  const auto& weight() const { return weight_.value(); }
+  auto& weight_gradient() { return weight_.gradient(); }
+  const auto& weight_gradient() const { return weight_.gradient(); }
+
+  bool has_bias() const { return has_bias_; }
+  /// The bias, an entry per output channel; of size 0 without one.
+  auto& bias() { return bias_.value(); }
+  const auto& bias() const { return bias_.value(); }
+  auto& bias_gradient() { return bias_.gradient(); }
+  const auto& bias_gradient() const { return bias_.gradient(); }
+
+  Gates& gate() { return gate_; }
+  const Gates& gate() const { return gate_; }
+  auto& log_alpha() { return gate_.log_alpha(); }
+  const auto& log_alpha() const { return gate_.log_alpha(); }
+  auto& log_alpha_gradient() { return gate_.log_alpha_gradient(); }
+  const auto& log_alpha_gradient() const { return gate_.log_alpha_gradient(); }
+
+  void set_temperature(Scalar temperature) { gate_.set_temperature(temperature); }
+  Scalar temperature() const { return gate_.temperature(); }
+
+  Parameters<Scalar> parameters() {
+    Parameters<Scalar> list{weight_.ref()};
+    if (has_bias_) list.push_back(bias_.ref());
+    return join(std::move(list), gate_.parameters());
+  }
+
+  /// Draws the gates and returns Y, a buffer of the layer, valid until the next call. Throws `Error` unless X has
+  /// `inputs()` columns; then nothing is drawn. Builds with assertions also refuse NaN and infinity in dense X.
+  template <BatchInput X, NoiseSource Noise>
+  const Matrix<Scalar>& forward(X&& x, Noise&& noise) {
+    detail::check_batch(x, inputs());
+    gate_.sample(noise);
+    batch_.set(std::forward<X>(x));
+    output_.resize(batch_.rows(), outputs());
+    apply(convolution_, gate_.values(), column_, batch_.data(), batch_.rows(), output_.data());
+    return output_;
+  }
+
+  /// Adds the gradients of the weights, the bias and log α, given `upstream`, the gradient with respect to Y. May be
+  /// called again after one forward; each call adds. Throws `Error` before a forward or for another shape.
+  template <class Derived>
+  void backward(const Eigen::MatrixBase<Derived>& upstream) {
+    backward_batch(upstream, nullptr);
+  }
+
+  /// As above, and writes the gradient with respect to X to `input_gradient`.
+  template <class Derived>
+  void backward(const Eigen::MatrixBase<Derived>& upstream, Matrix<Scalar>& input_gradient) {
+    backward_batch(upstream, &input_gradient);
+  }
+
+  /// Y with deterministic gates. Safe to call from several threads.
+  template <BatchInput X>
+  Matrix<Scalar> predict(const X& x) const {
+    detail::check_batch(x, inputs());
+    detail::DenseBatch<Scalar> batch;
+    batch.set(x);
+    Matrix<Scalar> result(x.rows(), outputs());
+    detail::Convolution<Scalar> convolution(window(), shape_.outputs());
+    Vector<Scalar> column;
+    apply(convolution, gate_.deterministic(), column, batch.data(), batch.rows(), result.data());
+    return result;
+  }
+
+  /// W∘z with deterministic gates, with exact zeros.
+  Matrix<Scalar> effective_weight() const {
+    const auto z = gate_.deterministic();
+    Matrix<Scalar> result(weight().rows(), weight().cols());
+    for (Index j = 0; j < weight().cols(); ++j) grouping_.scale_column(j, z, weight().col(j), result.col(j));
+    result.array() += Scalar(0);  // no −0
+    return result;
+  }
+
+  /// The expected number of open gates.
+  Scalar l0_penalty() const { return gate_.expected_l0(); }
+  Scalar get_l0_penalty() const { return l0_penalty(); }
+  /// The share of gates that are exactly 0 in prediction.
+  Scalar sparsity() const { return gate_.sparsity(); }
+
+  /// Calls `visit(*this)`: how penalties find the gated weights of a model.
+  template <class Visitor>
+  void for_each_gated(Visitor&& visit) {
+    visit(*this);
+  }
+
+ private:
+  L0Conv2d(const detail::Window& window, Index outputs, std::uint64_t stream, const Rng& rng, Grouping grouping,
+           const Options& options)
+      : shape_(outputs, window.image().channels * window.area(), options.bias ? outputs : 0,
+               with_area(grouping, window.area()).bind(outputs, window.image().channels * window.area())),
+        has_bias_(options.bias), grouping_(std::move(grouping)),
+        weight_(ParameterKind::weight, "weight", outputs, shape_.inputs()),
+        bias_(ParameterKind::bias, "bias", shape_.biases(), 1), gate_(shape_.gates().first, shape_.gates().second,
+                                                                      {.temperature = options.temperature,
+                                                                       .init_sparsity = options.init_sparsity,
+                                                                       .gamma = options.gamma,
+                                                                       .zeta = options.zeta,
+                                                                       .stream = stream}),
+        convolution_(window, outputs) {
+    detail::fill_uniform(rng, stream, detail::initial_draw, weight().data(), weight().size());
+    const Scalar bound = 1 / std::sqrt(static_cast<Scalar>(std::max<Index>(shape_.inputs(), 1)));
+    weight().array() = (2 * weight().array() - 1) * bound;
+  }
+
+  static Index checked_outputs(Index outputs) {
+    detail::require_size("output_channels", outputs);
+    return outputs;
+  }
+
+  static Grouping& with_area(Grouping& grouping, Index area) {
+    if constexpr (std::is_same_v<Grouping, PerInputChannel>) grouping.area = area;
+    return grouping;
+  }
+
+  /// Y for gates z; `scaled` is scratch.
+  template <class Values>
+  void apply(detail::Convolution<Scalar>& convolution, const Values& z, Vector<Scalar>& scaled, const Scalar* x,
+             Index samples, Scalar* y) const {
+    const Index area = window().area();
+    convolution.select(
+        [&](Index c) {
+          for (Index k = 0; k < area; ++k) {
+            if (!grouping_.is_closed(c * area + k, z)) return false;
+          }
+          return true;
+        },
+        [&](Index o) {
+          if constexpr (requires { grouping_.is_output_closed(o, z); }) {
+            return grouping_.is_output_closed(o, z);
+          } else {
+            return false;
+          }
+        });
+    auto kernels = convolution.kernels();
+    scaled.resize(shape_.outputs());
+    Index row = 0;
+    for (const Index c : convolution.open_channels()) {
+      for (Index k = 0; k < area; ++k, ++row) {
+        grouping_.scale_column(c * area + k, z, weight().col(c * area + k), scaled.col(0));
+        Index column = 0;
+        for (const Index o : convolution.open_outputs()) kernels(row, column++) = scaled(o);
+      }
+    }
+    convolution.forward(x, samples, has_bias_ ? bias().data() : nullptr, y);
+  }
+
+  template <class Derived>
+  void backward_batch(const Eigen::MatrixBase<Derived>& given, Matrix<Scalar>* input_gradient) {
+    if (batch_.empty()) detail::fail("backward", "called before forward", "a call of forward first");
+    detail::require_shape("upstream", given.rows(), given.cols(), output_.rows(), outputs());
+    upstream_.set(given.derived());
+    const Index samples = batch_.rows();
+    if (has_bias_) {
+      const Index plane = window().output_pixels() * samples;
+      bias_gradient() +=
+          Eigen::Map<const Matrix<Scalar>>(upstream_.data(), plane, shape_.outputs()).colwise().sum().transpose();
+    }
+    if (input_gradient != nullptr) input_gradient->resize(samples, inputs());
+    const auto gradient = convolution_.backward(batch_.data(), samples, upstream_.data(),
+                                                input_gradient == nullptr ? nullptr : input_gradient->data());
+    gate_gradient_.setZero(gate_.rows(), gate_.columns());
+    column_.setZero(shape_.outputs());
+    const Index area = window().area();
+    Index row = 0;
+    for (const Index c : convolution_.open_channels()) {
+      for (Index j = c * area; j < (c + 1) * area; ++j, ++row) {
+        Index column = 0;
+        for (const Index o : convolution_.open_outputs()) column_(o) = gradient(row, column++);
+        grouping_.backward_column(j, gate_.values(), std::as_const(*this).weight().col(j), column_,
+                                  weight_gradient().col(j), gate_gradient_);
+      }
+    }
+    gate_.backward(gate_gradient_);
+  }
+
+  detail::LayerShape shape_;
+  bool has_bias_;
+  Grouping grouping_;
+  Parameter<Matrix<Scalar>> weight_;
+  Parameter<Vector<Scalar>> bias_;
+  Gates gate_;
+
+  // Kept from forward for backward.
+  detail::Convolution<Scalar> convolution_;
+  detail::DenseBatch<Scalar> batch_;
+  Matrix<Scalar> output_;
+
+  // Scratch.
+  detail::DenseBatch<Scalar> upstream_;
+  Vector<Scalar> column_;
+  typename Gates::Values gate_gradient_;
+};
+
+}  // namespace l0

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cmath>
+#include <string_view>
+#include <utility>
+
+#include <l0/layers/conv2d.hpp>
+
+namespace l0 {
+
+namespace detail {
+
+/// y = z_c w_c ⋆ x_c + b_c for every channel; `kernels` is channels × kernel positions, with z in it. Channels whose
+/// kernel `is_closed(c)` cost nothing but their bias.
+template <class Scalar, class Closed>
+void depthwise_forward(const Window& window, const Matrix<Scalar>& kernels, const Scalar* bias, Closed&& is_closed,
+                       const Scalar* x, Index samples, Scalar* y) {
+  const Index in_plane = window.image().pixels() * samples;
+  const Index out_plane = window.output_pixels() * samples;
+  const Index out_row = window.output_width() * samples;
+  for (Index c = 0; c < window.image().channels; ++c) {
+    Eigen::Map<Vector<Scalar>>(y + c * out_plane, out_plane).setConstant(bias == nullptr ? Scalar(0) : bias[c]);
+    if (is_closed(c)) continue;
+    for (Index row = 0; row < window.output_height(); ++row) {
+      for (Index k = 0; k < window.area(); ++k) {
+        window.for_each_run(
+            row, 0, window.output_width(), k / window.kernel().width, k % window.kernel().width,
+            [&](Index output, Index pixel, Index count) {
+              Eigen::Map<Vector<Scalar>>(y + c * out_plane + row * out_row + output * samples, count * samples) +=
+                  kernels(c, k) * Eigen::Map<const Vector<Scalar>>(x + c * in_plane + pixel * samples, count * samples);
+            });
+      }
+    }
+  }
+}
+
+}  // namespace detail
+
+/// A depthwise convolution with a gate per channel: y_c = b_c + z_c w_c ⋆ x_c, each channel with a kernel of its own.
+///
+/// X is samples × (channels · height · width), in the order of `ImageShape`; so is Y. The weight is channels × (kernel
+/// height · kernel width). Closed channels are skipped in forward and backward, which is exact. Batches, buffers,
+/// handles and assignment are as with `L0Conv2d`; weights start uniform in ±1/√(kernel height · kernel width).
+template <std::floating_point Scalar_, GateDistribution Distribution = HardConcrete<Scalar_>>
+class L0DepthwiseConv2d {
+ public:
+  using Scalar = Scalar_;
+  using Grouping = PerOutput;
+  static constexpr bool is_depthwise = true;
+  using Gates = Gate<Distribution, 1>;
+  static constexpr std::string_view type_name = "L0DepthwiseConv2d";
+  using Options = L0ConvOptions<Scalar>;
+
+  /// Throws `Error` for options outside their ranges and for a kernel that does not fit.
+  L0DepthwiseConv2d(const ImageShape& image, Extent kernel, Rng& rng, const Options& options = {})
+      : L0DepthwiseConv2d(detail::Window(image, kernel, options.stride, options.padding, options.dilation),
+                          rng.next_stream(), rng, options) {}
+
+  const ImageShape& input_shape() const { return window_.image(); }
+  ImageShape output_shape() const { return {channels(), window_.output_height(), window_.output_width()}; }
+  Extent kernel() const { return window_.kernel(); }
+  /// Columns of X and of Y.
+  Index inputs() const { return input_shape().size(); }
+  Index outputs() const { return output_shape().size(); }
+  Grouping grouping() const { return {}; }
+  const detail::Window& window() const { return window_; }
+
+  auto& weight() { return weight_.value(); }
+  const auto& weight() const { return weight_.value(); }
+  auto& weight_gradient() { return weight_.gradient(); }
+  const auto& weight_gradient() const { return weight_.gradient(); }
+
+  bool has_bias() const { return has_bias_; }
+  /// The bias, an entry per channel; of size 0 without one.
+  auto& bias() { return bias_.value(); }
+  const auto& bias() const { return bias_.value(); }
+  auto& bias_gradient() { return bias_.gradient(); }
+  const auto& bias_gradient() const { return bias_.gradient(); }
+
+  Gates& gate() { return gate_; }
+  const Gates& gate() const { return gate_; }
+  auto& log_alpha() { return gate_.log_alpha(); }
+  const auto& log_alpha() const { return gate_.log_alpha(); }
+  auto& log_alpha_gradient() { return gate_.log_alpha_gradient(); }
+  const auto& log_alpha_gradient() const { return gate_.log_alpha_gradient(); }
+
+  void set_temperature(Scalar temperature) { gate_.set_temperature(temperature); }
+  Scalar temperature() const { return gate_.temperature(); }
+
+  Parameters<Scalar> parameters() {
+    Parameters<Scalar> list{weight_.ref()};
+    if (has_bias_) list.push_back(bias_.ref());
+    return join(std::move(list), gate_.parameters());
+  }
+
+  /// As `L0Conv2d::forward`.
+  template <BatchInput X, NoiseSource Noise>
+  const Matrix<Scalar>& forward(X&& x, Noise&& noise) {
+    detail::check_batch(x, inputs());
+    gate_.sample(noise);
+    batch_.set(std::forward<X>(x));
+    output_.resize(batch_.rows(), outputs());
+    kernels_ = gate_.values().asDiagonal() * std::as_const(*this).weight();
+    detail::depthwise_forward(window_, kernels_, bias_data(), closed(gate_.values()), batch_.data(), batch_.rows(),
+                              output_.data());
+    return output_;
+  }
+
+  /// As `L0Conv2d::backward`.
+  template <class Derived>
+  void backward(const Eigen::MatrixBase<Derived>& upstream) {
+    backward_batch(upstream, nullptr);
+  }
+  template <class Derived>
+  void backward(const Eigen::MatrixBase<Derived>& upstream, Matrix<Scalar>& input_gradient) {
+    backward_batch(upstream, &input_gradient);
+  }
+
+  /// Y with deterministic gates. Safe to call from several threads.
+  template <BatchInput X>
+  Matrix<Scalar> predict(const X& x) const {
+    detail::check_batch(x, inputs());
+    detail::DenseBatch<Scalar> batch;
+    batch.set(x);
+    Matrix<Scalar> result(x.rows(), outputs());
+    const auto z = gate_.deterministic();
+    detail::depthwise_forward(window_, effective_weight(), bias_data(), closed(z), batch.data(), batch.rows(),
+                              result.data());
+    return result;
+  }
+
+  /// W∘z with deterministic gates, with exact zeros.
+  Matrix<Scalar> effective_weight() const {
+    Matrix<Scalar> result = gate_.deterministic().asDiagonal() * weight();
+    result.array() += Scalar(0);  // no −0
+    return result;
+  }
+
+  /// The expected number of open gates.
+  Scalar l0_penalty() const { return gate_.expected_l0(); }
+  Scalar get_l0_penalty() const { return l0_penalty(); }
+  /// The share of gates that are exactly 0 in prediction.
+  Scalar sparsity() const { return gate_.sparsity(); }
+
+  /// Calls `visit(*this)`: how penalties find the gated weights of a model.
+  template <class Visitor>
+  void for_each_gated(Visitor&& visit) {
+    visit(*this);
+  }
+
+ private:
+  L0DepthwiseConv2d(const detail::Window& window, std::uint64_t stream, const Rng& rng, const Options& options)
+      : shape_(window.image().channels, window.area(), options.bias ? window.image().channels : 0,
+               {window.image().channels, 1}),
+        has_bias_(options.bias), window_(window),
+        weight_(ParameterKind::weight, "weight", shape_.outputs(), shape_.inputs()),
+        bias_(ParameterKind::bias, "bias", shape_.biases(), 1), gate_(shape_.outputs(), 1,
+                                                                      {.temperature = options.temperature,
+                                                                       .init_sparsity = options.init_sparsity,
+                                                                       .gamma = options.gamma,
+                                                                       .zeta = options.zeta,
+                                                                       .stream = stream}) {
+    detail::fill_uniform(rng, stream, detail::initial_draw, weight().data(), weight().size());
+    weight().array() = (2 * weight().array() - 1) / std::sqrt(static_cast<Scalar>(window.area()));
+  }
+
+  Index channels() const { return window_.image().channels; }
+  const Scalar* bias_data() const { return has_bias_ ? bias().data() : nullptr; }
+  template <class Values>
+  static auto closed(const Values& z) {
+    return [&z](Index c) { return z(c) == 0; };
+  }
+
+  template <class Derived>
+  void backward_batch(const Eigen::MatrixBase<Derived>& given, Matrix<Scalar>* input_gradient) {
+    if (batch_.empty()) detail::fail("backward", "called before forward", "a call of forward first");
+    detail::require_shape("upstream", given.rows(), given.cols(), output_.rows(), outputs());
+    upstream_.set(given.derived());
+    const Index samples = batch_.rows();
+    const Index in_plane = window_.image().pixels() * samples;
+    const Index out_plane = window_.output_pixels() * samples;
+    if (input_gradient != nullptr) input_gradient->setZero(samples, inputs());
+    if (has_bias_) {
+      bias_gradient() +=
+          Eigen::Map<const Matrix<Scalar>>(upstream_.data(), out_plane, channels()).colwise().sum().transpose();
+    }
+    gate_gradient_.setZero(channels());
+    for (Index c = 0; c < channels(); ++c) {
+      const Scalar z = gate_.values()(c);
+      if (z == 0) continue;
+      for (Index k = 0; k < window_.area(); ++k) {
+        const Scalar gradient =
+            backward_position(c, k, batch_.data() + c * in_plane, upstream_.data() + c * out_plane, samples,
+                              input_gradient == nullptr ? nullptr : input_gradient->data() + c * in_plane);
+        weight_gradient()(c, k) += gradient * z;
+        gate_gradient_(c) += gradient * std::as_const(*this).weight()(c, k);
+      }
+    }
+    gate_.backward(gate_gradient_);
+  }
+
+  /// The gradient with respect to kernels_(c, k); adds to that with respect to x, all of channel c, unless it is null.
+  Scalar backward_position(Index c, Index k, const Scalar* x, const Scalar* upstream, Index samples,
+                           Scalar* x_gradient) const {
+    using Run = Eigen::Map<const Vector<Scalar>>;
+    Scalar gradient = 0;
+    for (Index row = 0; row < window_.output_height(); ++row) {
+      window_.for_each_run(row, 0, window_.output_width(), k / kernel().width, k % kernel().width,
+                           [&](Index output, Index pixel, Index count) {
+                             const Index at = (row * window_.output_width() + output) * samples;
+                             const Run above(upstream + at, count * samples);
+                             gradient += above.dot(Run(x + pixel * samples, count * samples));
+                             if (x_gradient != nullptr) {
+                               Eigen::Map<Vector<Scalar>>(x_gradient + pixel * samples, count * samples) +=
+                                   kernels_(c, k) * above;
+                             }
+                           });
+    }
+    return gradient;
+  }
+
+  detail::LayerShape shape_;
+  bool has_bias_;
+  detail::Window window_;
+  Parameter<Matrix<Scalar>> weight_;
+  Parameter<Vector<Scalar>> bias_;
+  Gates gate_;
+
+  // Kept from forward for backward.
+  Matrix<Scalar> kernels_;
+  detail::DenseBatch<Scalar> batch_;
+  Matrix<Scalar> output_;
+
+  // Scratch.
+  detail::DenseBatch<Scalar> upstream_;
+  Vector<Scalar> gate_gradient_;
+};
+
+}  // namespace l0

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <Eigen/SparseCore>
+
+#include <l0/layers/convolution.hpp>
+#include <l0/layers/depthwise_conv2d.hpp>
+
+namespace l0 {
+
+/// Some columns of the batch, in order.
+struct SelectColumns {
+  std::vector<Index> columns;
+
+  Index outputs() const { return static_cast<Index>(columns.size()); }
+  Index flops() const { return 0; }
+
+  template <class X, class Scalar>
+  void apply(const X& x, Matrix<Scalar>& y) const {
+    y.resize(x.rows(), outputs());
+    for (Index k = 0; k < outputs(); ++k) y.col(k) = x.col(columns[static_cast<std::size_t>(k)]);
+  }
+};
+
+/// Y = X Wᵀ + 1 bᵀ with W outputs × inputs, dense or, in `sparse`, with only the weights that are not 0.
+template <class Scalar>
+struct DenseOrSparseLinear {
+  Matrix<Scalar> weight;
+  Eigen::SparseMatrix<Scalar, Eigen::RowMajor> sparse;
+  bool is_sparse = false;
+  Vector<Scalar> bias;
+
+  Index outputs() const { return bias.size(); }
+  Index flops() const { return 2 * (is_sparse ? sparse.nonZeros() : weight.size()); }
+
+  void apply(const Matrix<Scalar>& x, Matrix<Scalar>& y) const {
+    y.resize(x.rows(), outputs());
+    if (x.rows() == 1) {  // as vectors: Eigen then goes the short way
+      const Eigen::Map<const Vector<Scalar>> in(x.data(), x.size());
+      Eigen::Map<Vector<Scalar>> out(y.data(), y.size());
+      out = bias;
+      if (is_sparse) {
+        out.noalias() += sparse * in;
+      } else {
+        out.noalias() += weight * in;
+      }
+      return;
+    }
+    if (is_sparse) {
+      y.noalias() = x * sparse.transpose();
+    } else {
+      y.noalias() = x * weight.transpose();
+    }
+    y.rowwise() += bias.transpose();
+  }
+};
+
+/// A convolution of the channels that are left; depthwise where every channel has one kernel of its own.
+template <class Scalar>
+struct SmallConvolution {
+  detail::Window window;
+  bool is_depthwise = false;
+  Matrix<Scalar> weight;  ///< outputs × (channels · kernel positions), depthwise channels × kernel positions
+  Vector<Scalar> bias;
+
+  Index outputs() const { return bias.size() * window.output_pixels(); }
+  Index flops() const { return 2 * weight.size() * window.output_pixels(); }
+
+  void apply(const Matrix<Scalar>& x, Matrix<Scalar>& y) const {
+    y.resize(x.rows(), outputs());
+    if (is_depthwise) {
+      detail::depthwise_forward(
+          window, weight, bias.data(), [](Index) { return false; }, x.data(), x.rows(), y.data());
+      return;
+    }
+    detail::Convolution<Scalar> convolution(window, bias.size());
+    convolution.kernels() = weight.transpose();
+    convolution.forward(x.data(), x.rows(), bias.data(), y.data());
+  }
+};
+
+/// An activation, a pooling or a layer of the user's: anything without weights that could be made fewer.
+template <class Scalar>
+struct FixedFunction {
+  Index columns;  ///< of its result
+  std::function<void(const Matrix<Scalar>& x, Matrix<Scalar>& y)> function;
+
+  Index outputs() const { return columns; }
+  Index flops() const { return 0; }
+  void apply(const Matrix<Scalar>& x, Matrix<Scalar>& y) const { function(x, y); }
+};
+
+/// A network for prediction alone, made by `compact`: a list of layers from which everything closed is gone. It takes
+/// the same batches as the network it was made from.
+template <class Scalar_>
+class CompactModel {
+ public:
+  using Scalar = Scalar_;
+  using Layer =
+      std::variant<SelectColumns, DenseOrSparseLinear<Scalar>, SmallConvolution<Scalar>, FixedFunction<Scalar>>;
+
+  CompactModel(Index inputs, std::vector<Layer> layers) : inputs_(inputs), layers_(std::move(layers)) {}
+
+  /// Columns of X, of the result, and what there is in between.
+  Index inputs() const { return inputs_; }
+  Index outputs() const {
+    return layers_.empty() ? inputs_ : std::visit([](const auto& layer) { return layer.outputs(); }, layers_.back());
+  }
+  const std::vector<Layer>& layers() const { return layers_; }
+
+  /// How many numbers the model stores: weights that are left and biases.
+  Index parameter_count() const {
+    Index total = 0;
+    for (const auto& layer : layers_) {
+      std::visit(
+          [&](const auto& l) {
+            if constexpr (requires { l.is_sparse; }) {
+              total += (l.is_sparse ? l.sparse.nonZeros() : l.weight.size()) + l.bias.size();
+            } else if constexpr (requires { l.weight; }) {
+              total += l.weight.size() + l.bias.size();
+            }
+          },
+          layer);
+    }
+    return total;
+  }
+
+  /// The result for samples × inputs() numbers, dense or sparse. Throws `Error` for another number of columns. Safe to
+  /// call from several threads.
+  template <BatchInput X>
+  Matrix<Scalar> predict(const X& x) const {
+    detail::check_batch(x, inputs_);
+    Matrix<Scalar> now;
+    Matrix<Scalar> next;
+    auto layer = layers_.begin();
+    if constexpr (!detail::is_sparse<X>) {  // no copy of columns that nothing reads
+      if (layer != layers_.end() && std::holds_alternative<SelectColumns>(*layer)) {
+        std::get<SelectColumns>(*layer++).apply(x, now);
+      } else {
+        now = x;
+      }
+    } else {
+      now = x;
+    }
+    for (; layer != layers_.end(); ++layer) {
+      std::visit([&](const auto& l) { l.apply(now, next); }, *layer);
+      now.swap(next);
+    }
+    return now;
+  }
+
+ private:
+  Index inputs_;
+  std::vector<Layer> layers_;
+};
+
+/// Floating-point operations of one prediction: a multiplication and an addition per weight and output pixel.
+/// Activations and poolings are not counted.
+template <class Scalar>
+Index flop_count(const CompactModel<Scalar>& model) {
+  Index total = 0;
+  for (const auto& layer : model.layers()) total += std::visit([](const auto& l) { return l.flops(); }, layer);
+  return total;
+}
+
+}  // namespace l0

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <l0/gates/hard_concrete.hpp>
+#include <l0/penalties/penalty.hpp>
+
+namespace l0 {
+
+/// Options of `prune`.
+struct PruneOptions {
+  double threshold = 0;  ///< gates whose value in prediction is at most this are closed; in [0, 1)
+};
+
+/// Closes gates for good: a gate whose deterministic value is at most `threshold` gets the lowest log α there is, and
+/// the weights that it closes become exact zeros. At threshold 0 predictions stay as they are. Returns how many gates
+/// of the model are closed then. Throws `Error` for a threshold outside [0, 1), and changes nothing.
+template <Gated Model>
+Index prune(Model& model, const PruneOptions& options = {}) {
+  detail::require(options.threshold >= 0 && options.threshold < 1, "threshold", options.threshold,
+                  "a gate value in [0, 1)");
+  Index closed = 0;
+  model.for_each_gated([&]<class Part>(Part& part) {
+    auto& gate = detail::gates_of(part);
+    auto z = gate.deterministic();
+    using Scalar = typename std::remove_cvref_t<decltype(z)>::Scalar;
+    auto& log_alpha = gate.log_alpha();
+    for (Index k = 0; k < z.size(); ++k) {
+      if (static_cast<double>(z.data()[k]) > options.threshold) continue;
+      z.data()[k] = 0;
+      log_alpha.data()[k] = -static_cast<Scalar>(detail::log_alpha_limit);
+      ++closed;
+    }
+    if constexpr (detail::GatedLayer<Part>) {
+      auto& weight = part.weight();
+      const Matrix<Scalar> ones = Matrix<Scalar>::Ones(weight.rows(), 1);
+      Matrix<Scalar> open(weight.rows(), 1);
+      for (Index j = 0; j < weight.cols(); ++j) {
+        part.grouping().scale_column(j, z, ones.col(0), open.col(0));
+        for (Index o = 0; o < weight.rows(); ++o) {
+          if (open(o, 0) == 0) weight(o, j) = 0;
+        }
+      }
+    }
+  });
+  return closed;
+}
+
+}  // namespace l0

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: MIT
+#include <l0/models/sparse_mlp.hpp>
+#include <l0/penalties/budget.hpp>
+#include <l0/penalties/l0_penalty.hpp>
+#include <l0/training/trainer.hpp>
+
+#include <cmath>
+#include <filesystem>
+#include <vector>
+
+#include <l0/io/network.hpp>
+
+#include "io/files.hpp"
+#include "networks/networks.hpp"
+#include "support/catch.hpp"
+
+namespace {
+
+using Catch::Matchers::ContainsSubstring;
+using l0::Index;
+using l0::Matrix;
+using Mlp = l0::SparseMLP<double, l0::PerInput>;
+
+/// Three classes that depend on the first two of twelve features.
+struct Problem {
+  Matrix<double> X = l0::test::fixed_numbers(300, 12, 1);
+  Eigen::VectorXi y = Eigen::VectorXi(300);
+  l0::L0Penalty<double> penalty{.lambda = 0.01};
+
+  Problem() {
+    for (Index i = 0; i < 300; ++i) y(i) = X(i, 0) > 0.2 ? 0 : X(i, 1) > 0 ? 1 : 2;
+  }
+  Mlp network() const {
+    l0::Rng rng(3);
+    return Mlp(12, 16, 3, rng);
+  }
+  l0::TrainerOptions options(Index epochs) const {
+    return {.epochs = epochs, .batch_size = 32, .seed = 5, .learning_rate = 0.01};
+  }
+};
+
+bool same(Mlp& a, Mlp& b) {
+  const auto first = a.parameters();
+  const auto second = b.parameters();
+  for (std::size_t k = 0; k < first.size(); ++k) {
+    if (first[k].values() != second[k].values()) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+TEST_CASE_METHOD(Problem, "A trainer finds the features that matter") {
+  Mlp net = network();
+  l0::Trainer trainer(net, options(120));
+  const auto report = trainer.fit(X, y, penalty);
+  CHECK(report.stop == l0::StopReason::completed);
+  CHECK(report.steps == 120 * 10);
+  CHECK(trainer.epoch() == 120);
+  CHECK(l0::evaluate(net, X, y).error < 0.1);
+  const auto z = net.part<0>().gate().deterministic();
+  CHECK(z.head(2).minCoeff() > 0);
+  CHECK(z.tail(10).maxCoeff() == 0);
+}
+
+TEST_CASE_METHOD(Problem, "The same seed trains to the same bits, another to others") {
+  Mlp first = network();
+  Mlp second = network();
+  Mlp third = network();
+  l0::Trainer(first, options(3)).fit(X, y, penalty);
+  l0::Trainer(second, options(3)).fit(X, y, penalty);
+  auto other = options(3);
+  other.seed = 6;
+  l0::Trainer(third, other).fit(X, y, penalty);
+  CHECK(same(first, second));
+  CHECK_FALSE(same(first, third));
+}
+
+TEST_CASE_METHOD(Problem, "A run that was stored and resumed gives the same bits as one that was not") {
+  const auto with_schedules = [&](Index epochs) {
+    auto o = options(epochs);
+    o.learning_rate_schedule = [](Index epoch) { return 1.0 / static_cast<double>(epoch + 1); };
+    o.temperature_schedule = [](Index epoch) { return 0.7 - 0.05 * static_cast<double>(epoch); };
+    return o;
+  };
+  Mlp whole = network();
+  l0::Trainer(whole, with_schedules(7)).fit(X, y, penalty);
+
+  const l0::test::TemporaryFile file;
+  {
+    Mlp net = network();
+    l0::Trainer trainer(net, with_schedules(4));
+    trainer.fit(X, y, penalty);
+    l0::save_checkpoint(file.path(), net, trainer);
+  }
+  l0::Rng rng(99);
+  Mlp resumed(12, 16, 3, rng);
+  // Gates draw from the streams of their network: it is made as the first was.
+  resumed = network();
+  l0::Trainer trainer(resumed, with_schedules(7));
+  l0::load_checkpoint(file.path(), resumed, trainer);
+  CHECK(trainer.epoch() == 4);
+  trainer.fit(X, y, penalty);
+  CHECK(same(whole, resumed));
+
+  Mlp other(12, 15, 3, rng);
+  l0::Trainer other_trainer(other, options(7));
+  const Matrix<double> before = other.part<0>().weight();
+  CHECK_THROWS_AS(l0::load_checkpoint(file.path(), other, other_trainer), l0::Error);
+  CHECK(other.part<0>().weight() == before);
+  CHECK(other_trainer.epoch() == 0);
+  l0::save_network(file.path(), other);
+  CHECK_THROWS_WITH(l0::load_checkpoint(file.path(), other, other_trainer), ContainsSubstring("without epoch"));
+}
+
+TEST_CASE_METHOD(Problem, "Callbacks see every epoch and may stop") {
+  std::vector<l0::StepReport> seen;
+  auto o = options(10);
+  o.callback = [&](const l0::StepReport& report) {
+    seen.push_back(report);
+    return report.step == 4 ? l0::Flow::stop : l0::Flow::proceed;
+  };
+  Mlp net = network();
+  const auto report = l0::Trainer(net, o).fit(X, y, penalty, X, y);
+  CHECK(report.stop == l0::StopReason::callback);
+  REQUIRE(seen.size() == 4);
+  CHECK((seen[3].step == 4 && seen[3].steps == 10 && seen[3].stage == "epochs"));
+  CHECK(seen[3].loss < seen[0].loss);
+  CHECK(seen[3].objective > seen[3].loss);
+  CHECK(seen[3].validation_error == l0::evaluate(net, X, y).error);
+  CHECK(seen[3].expected_l0 == net.l0_penalty());
+}
+
+TEST_CASE_METHOD(Problem, "Early stopping takes the best network") {
+  const Matrix<double> X_validation = l0::test::fixed_numbers(60, 12, 2);
+  const Eigen::VectorXi noise = y.head(60);  // labels that have nothing to do with it: nothing can be learned
+  auto o = options(200);
+  o.patience = 3;
+  double best = 1e9;
+  o.callback = [&](const l0::StepReport& report) { best = std::fmin(best, report.validation_loss); };
+  Mlp net = network();
+  l0::Trainer trainer(net, o);
+  const auto report = trainer.fit(X, y, penalty, X_validation, noise);
+  CHECK(report.stop == l0::StopReason::converged);
+  CHECK(trainer.epoch() < 200);
+  CHECK(l0::evaluate(net, X_validation, noise).loss == best);
+}
+
+TEST_CASE_METHOD(Problem, "Dense and sparse data train alike, numbers as targets too") {
+  const Eigen::SparseMatrix<double> columns = X.sparseView();
+  const Eigen::SparseMatrix<double, Eigen::RowMajor> rows = columns;
+  Mlp first = network();
+  Mlp second = network();
+  Mlp third = network();
+  l0::Trainer(first, options(2)).fit(X, y, penalty);
+  l0::Trainer(second, options(2)).fit(columns, y, penalty);
+  l0::Trainer(third, options(2)).fit(rows, y, penalty);
+  CHECK(same(first, second));
+  CHECK(same(first, third));
+  const auto report = l0::Trainer(first, options(3)).fit(X, Matrix<double>(X.leftCols(3)), penalty);
+  CHECK(report.loss < 0.5);
+  CHECK(std::isnan(l0::evaluate(first, X, X.leftCols(3)).error));
+}
+
+TEST_CASE_METHOD(Problem, "Trainers refuse what does not fit before anything changes") {
+  Mlp net = network();
+  Mlp untouched = network();
+  l0::Trainer trainer(net, options(2));
+  CHECK_THROWS_WITH(trainer.fit(X.leftCols(5), y, penalty), ContainsSubstring("X is 300x5, expected 300x12"));
+  CHECK_THROWS_WITH(trainer.fit(X, y.head(7), penalty), ContainsSubstring("y is 7x1, expected 300x1"));
+  CHECK_THROWS_AS(trainer.fit(X, y, penalty, X.leftCols(3), y), l0::Error);
+  CHECK_THROWS_AS(trainer.fit(X, y, penalty, X, y.head(3)), l0::Error);
+  y(17) = 3;
+  CHECK_THROWS_WITH(trainer.fit(X, y, penalty), ContainsSubstring("label 17 is 3, expected a class in [0, 3)"));
+  y(17) = -1;
+  CHECK_THROWS_AS(trainer.fit(X, y, penalty), l0::Error);
+  CHECK(same(net, untouched));
+  CHECK(trainer.epoch() == 0);
+  for (const auto& wrong : std::vector<l0::TrainerOptions>{
+           {.epochs = -1}, {.batch_size = 0}, {.learning_rate = 0}, {.gate_learning_rate = -1}, {.patience = -1}}) {
+    CHECK_THROWS_AS(l0::Trainer(net, wrong), l0::Error);
+  }
+  l0::Trainer impatient(net, {.patience = 2});
+  y(17) = 0;
+  CHECK_THROWS_WITH(impatient.fit(X, y, penalty), ContainsSubstring("0 without validation data"));
+}
+
+TEST_CASE_METHOD(Problem, "A loss that is not finite ends the run") {
+  Mlp net = network();
+  net.part<2>().bias()(1) = std::nan("");
+  const auto report = l0::Trainer(net, options(5)).fit(X, y, penalty);
+  CHECK(report.stop == l0::StopReason::not_finite);
+  CHECK(report.steps == 0);
+  CHECK(net.part<0>().weight().allFinite());
+}
+
+TEST_CASE_METHOD(Problem, "A budget is kept, per layer and as a whole, in gates, weights and operations") {
+  for (const l0::CostUnit unit : {l0::CostUnit::gates, l0::CostUnit::weights, l0::CostUnit::flops}) {
+    for (const bool per_layer : {false, true}) {
+      CAPTURE(static_cast<int>(unit), per_layer);
+      Mlp net = network();
+      l0::Budget<double> budget({.max_share = 0.4, .unit = unit, .per_layer = per_layer, .rate = 0.1});
+      l0::Trainer(net, options(150)).fit(X, y, budget);
+      // The dual variable hovers around the budget.
+      CHECK(budget.share() < 0.44);
+      CHECK(budget.share() > 0.25);
+      CHECK(budget.lambda().size() == (per_layer ? 2U : 1U));
+      CHECK(l0::evaluate(net, X, y).error < 0.15);
+    }
+  }
+}
+
+TEST_CASE("Budgets and prices per layer: values, gradients, wrong options") {
+  l0::Rng rng(1);
+  l0::Sequential net{l0::L0Conv2d<double>({1, 4, 4}, 3, 3, rng), l0::L0Linear<double, l0::PerInput>(12, 2, rng)};
+  l0::test::spread_gates(net);
+  const auto first = net.part<0>().gate().active_probability();
+  const auto second = net.part<1>().gate().active_probability();
+  const auto value = [&](l0::CostUnit unit) {
+    return l0::LayerPenalty<double>{.lambda = {2, 3}, .unit = unit}.accumulate(net);
+  };
+  CHECK(value(l0::CostUnit::gates) == Approx(2 * first.sum() + 3 * second.sum()));
+  CHECK(value(l0::CostUnit::weights) == Approx(2 * 9 * first.sum() + 3 * 2 * second.sum()));
+  CHECK(value(l0::CostUnit::flops) == Approx(2 * 9 * 8 * first.sum() + 3 * 2 * 2 * second.sum()));
+  net.for_each_gated([](auto& layer) { layer.log_alpha_gradient().setZero(); });
+  const Matrix<double> weight_gradient = net.part<0>().weight_gradient();
+  value(l0::CostUnit::flops);
+  const Eigen::VectorXd gradient = net.part<0>().log_alpha_gradient();
+  CHECK(net.part<0>().weight_gradient() == weight_gradient);
+  for (Index k = 0; k < 3; ++k) {
+    const double p = first(k);
+    CHECK(gradient(k) == Approx(2 * 9 * 8 * p * (1 - p)));
+  }
+  CHECK_THROWS_AS((l0::LayerPenalty<double>{.lambda = {1, 2, 3}}.accumulate(net)), l0::Error);
+  CHECK_THROWS_AS((l0::LayerPenalty<double>{.lambda = {-1}}.accumulate(net)), l0::Error);
+
+  l0::Budget<double> whole({.max_cost = 5, .rate = 0.5});
+  CHECK(whole.accumulate(net) == 0);  // λ starts at 0
+  const double share = (first.sum() + second.sum()) / 15;
+  CHECK(whole.share() == Approx(share));
+  CHECK(whole.lambda()[0] == Approx(std::fmax(0.0, 0.5 * (share - 5.0 / 15))));
+  CHECK(whole.accumulate(net) == Approx(0.5 * (share - 5.0 / 15) * (share - 5.0 / 15)));
+  for (const auto& wrong : std::vector<l0::BudgetOptions>{{},
+                                                          {.max_share = 1},
+                                                          {.max_share = -0.5},
+                                                          {.max_share = 0.5, .max_cost = 2},
+                                                          {.max_cost = -2},
+                                                          {.max_cost = 2, .per_layer = true},
+                                                          {.max_share = 0.5, .rate = 0}}) {
+    CHECK_THROWS_AS(l0::Budget<double>(wrong), l0::Error);
+  }
+}
