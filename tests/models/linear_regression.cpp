@@ -153,6 +153,19 @@ TEST_CASE("Rules hold: kept features, signs, groups, no intercept, L2") {
   }
 }
 
+TEST_CASE("Without gates a model keeps every feature") {
+  Problem problem;
+  l0::LinearRegression<double> all({.gates = l0::GateMode::off});
+  all.fit(problem.X, problem.y);
+  std::vector<Index> every(30);
+  for (std::size_t j = 0; j < 30; ++j) every[j] = static_cast<Index>(j);
+  CHECK(all.selected_features() == every);
+  const Eigen::VectorXd expected = least_squares(problem, every);
+  CHECK((all.coefficients() - expected.tail(30)).norm() < 1e-10);
+  l0::LinearRegression<double> both({.max_features = 3, .gates = l0::GateMode::off});
+  CHECK_THROWS_WITH(both.fit(problem.X, problem.y), ContainsSubstring("gates is off"));
+}
+
 TEST_CASE("Cross validation and paths do not depend on threads; two fits are the same bits") {
   const Problem problem;
   l0::LinearRegression<double> one({.folds = 5, .seed = 3, .threads = 1});

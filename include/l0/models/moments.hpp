@@ -148,7 +148,7 @@ inline void require_streamable(const RegressionOptions& options, Index known, In
     fail("X", to_text(columns) + " features", to_text(known) + ", as in earlier calls of partial_fit");
   }
   if (options.folds >= 2) fail("folds", to_text(options.folds), "0 in partial_fit, which keeps no samples");
-  if (options.gates == GateMode::sampled) fail("gates", "sampled", "noise_free in partial_fit");
+  if (options.gates != GateMode::noise_free) fail("gates", "sampled or off", "noise_free in partial_fit");
 }
 
 inline LeastSquaresProblem<Moments> pose(const Moments& moments, bool centre) {

@@ -8,16 +8,11 @@
 #include <vector>
 
 #include <l0/core/error.hpp>
+#include <l0/gates/gate_mode.hpp>
 #include <l0/models/selection_units.hpp>
 #include <l0/training/report.hpp>
 
 namespace l0 {
-
-/// How an estimator looks for its support.
-enum class GateMode {
-  noise_free,  ///< by the expectation over the gates in closed form, and a search over neighbouring supports
-  sampled,     ///< by training sampled Hard Concrete gates with Adam, the general method; slower and stochastic
-};
 
 /// Options of the regression estimators. How sparse the model is, is said in one of three ways: by a price
 /// (`lambda_l0`), by a budget (`max_features`), or by neither: then the criterion, or cross validation, chooses.
@@ -42,9 +37,9 @@ struct RegressionOptions {
   std::vector<std::string> feature_names{};  ///< for `summary` and `feature_name`; empty: x0, x1, ...
   bool warm_start = false;                   ///< a further fit also searches from the features of the one before
   std::vector<double> l2_candidates{};       ///< with folds: they also choose among these values of lambda_l2
-  GateMode gates = GateMode::noise_free;
-  Index epochs = 1000;          ///< steps of Adam, with sampled gates
-  double learning_rate = 0.02;  ///< of the coefficients of standardized columns, with sampled gates
+  GateMode gates = GateMode::noise_free;     ///< how the search goes; off: the model of all features
+  Index epochs = 1000;                       ///< steps of Adam, with sampled gates
+  double learning_rate = 0.02;               ///< of the coefficients of standardized columns, with sampled gates
   std::function<double(Index)> temperature_schedule{};  ///< β per step, with sampled gates; empty: 2/3 to 0.1
 };
 
@@ -99,6 +94,9 @@ inline void validate(const RegressionOptions& options, Index features) {
   const auto kept = static_cast<Index>(units.units_of(options.must_keep).size());
   if (options.max_features && kept > *options.max_features) {
     fail("must_keep", to_text(kept) + (units_are_groups ? " groups" : " features"), "no more than max_features");
+  }
+  if (options.gates == GateMode::off && (options.lambda_l0 || options.max_features || options.folds > 0)) {
+    fail("gates", "off", "noise_free or sampled where lambda_l0, max_features or folds are given");
   }
   require(options.epochs >= 1, "epochs", options.epochs, "a number >= 1");
   require_positive("learning_rate", options.learning_rate);

@@ -263,9 +263,13 @@ SparseFit<Scalar, Family::responses> fit_sparse(const Family& family, const Desi
                                                 const std::vector<Index>& start) {
   const auto begin = std::chrono::steady_clock::now();
   SelectionOptions settings = selection_options(options, Family::unknown_variance, start);
-  const auto select = [&] {
-    return options.gates == GateMode::sampled ? select_sampled(family, x, y, weight, options, settings)
-                                              : family.select(x, y, weight, settings);
+  const auto select = [&]() -> SelectionResult {
+    if (options.gates == GateMode::sampled) return select_sampled(family, x, y, weight, options, settings);
+    if (options.gates == GateMode::noise_free) return family.select(x, y, weight, settings);
+    SelectionResult everything;
+    everything.best.support.resize(static_cast<std::size_t>(x.columns()));
+    std::iota(everything.best.support.begin(), everything.best.support.end(), Index{0});
+    return everything;
   };
   SparseFit<Scalar, Family::responses> fit;
   SelectionResult selection;
