@@ -8,18 +8,12 @@
 #include <string>
 #include <vector>
 
+#include <l0/gates/gate_mode.hpp>
 #include <l0/models/calibration/number_list.hpp>
 #include <l0/models/calibration/state.hpp>
 #include <l0/training/report.hpp>
 
 namespace l0 {
-
-/// How gates take part in the choice of records.
-enum class GateMode {
-  noise_free,  ///< the expectation over the gates in closed form; no sampling, no gradient noise
-  sampled,     ///< gates are drawn at every step, as l0-python does
-  off,         ///< no gates: every record keeps a positive weight (dense calibration)
-};
 
 /// How the weights and gates are trained.
 enum class CalibrationMethod {
