@@ -25,7 +25,7 @@ using l0::Index;
 using l0::Matrix;
 using l0::Vector;
 using l0::detail::DenseDesign;
-using l0::detail::GlmFit;
+using GlmFit = l0::detail::GlmFit<double>;
 using l0::detail::GlmFitter;
 using l0::detail::GlmSelection;
 using l0::detail::LogisticFamily;

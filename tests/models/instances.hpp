@@ -23,16 +23,16 @@
   prefix template SelectionResult select_glm(const DenseDesign<double>&, const PointwiseLikelihood<Family>&, \
                                              SelectionOptions);
 
-#define L0_TEST_FITS(prefix)                                                                                  \
-  L0_TEST_SEARCHES(prefix, DenseDesign)                                                                       \
-  L0_TEST_SEARCHES(prefix, SparseDesign)                                                                      \
-  L0_TEST_FIT(prefix, SquaredFamily<1>, DenseDesign, 1)                                                       \
-  L0_TEST_FIT(prefix, SquaredFamily<1>, SparseDesign, 1)                                                      \
-  L0_TEST_FIT(prefix, SquaredFamily<-1>, DenseDesign, -1)                                                     \
-  L0_TEST_FIT(prefix, SquaredFamily<-1>, SparseDesign, -1)                                                    \
-  L0_TEST_LIKELIHOOD(prefix, LogisticFamily)                                                                  \
-  L0_TEST_LIKELIHOOD(prefix, PoissonFamily)                                                                   \
-  prefix template SparseFit<double, 1> fit_moments<double, 1>(const Moments&, const RegressionOptions&, bool, \
+#define L0_TEST_FITS(prefix)                                                                                          \
+  L0_TEST_SEARCHES(prefix, DenseDesign)                                                                               \
+  L0_TEST_SEARCHES(prefix, SparseDesign)                                                                              \
+  L0_TEST_FIT(prefix, SquaredFamily<1>, DenseDesign, 1)                                                               \
+  L0_TEST_FIT(prefix, SquaredFamily<1>, SparseDesign, 1)                                                              \
+  L0_TEST_FIT(prefix, SquaredFamily<-1>, DenseDesign, -1)                                                             \
+  L0_TEST_FIT(prefix, SquaredFamily<-1>, SparseDesign, -1)                                                            \
+  L0_TEST_LIKELIHOOD(prefix, LogisticFamily)                                                                          \
+  L0_TEST_LIKELIHOOD(prefix, PoissonFamily)                                                                           \
+  prefix template SparseFit<double, 1> fit_moments<double, 1>(const Moments<double>&, const RegressionOptions&, bool, \
                                                               const std::vector<Index>&);
 
 namespace l0::detail {

@@ -13,8 +13,8 @@ namespace {
 
 using Catch::Matchers::ContainsSubstring;
 using Eigen::Index;
-using l0::detail::LikelihoodPoint;
-using l0::detail::MultinomialLikelihood;
+using LikelihoodPoint = l0::detail::LikelihoodPoint<double>;
+using MultinomialLikelihood = l0::detail::MultinomialLikelihood<double>;
 
 struct Problem {
   Eigen::MatrixXd X;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -35,7 +36,7 @@ struct LikelihoodPipeline {
   PathPoint<Scalar, Responses> refit(const Design& x, const Y& y, const Vector<Scalar>& weight,
                                      std::vector<Index> support, const SelectionOptions& options) const {
     auto fitter = fitter_for(x, y, weight, options);
-    const GlmFit fit = fitter.fit(std::move(support));
+    const auto fit = fitter.fit(std::move(support));
     PathPoint<Scalar, Responses> point;
     point.support = fit.columns;
     point.coefficients = self().from_free(fit.coefficients).template cast<Scalar>();
@@ -77,7 +78,7 @@ struct LikelihoodFamily : LikelihoodPipeline<LikelihoodFamily<Family>, 1> {
   }
   template <class Scalar>
   PointwiseLikelihood<Family> likelihood(const Vector<Scalar>& y, const Vector<Scalar>& weight) const {
-    return {y.template cast<double>(), weight.template cast<double>()};
+    return {y.template cast<typename Family::Precise>(), weight.template cast<typename Family::Precise>()};
   }
   template <class M>
   const M& from_free(const M& theta) const {
@@ -115,6 +116,7 @@ class GeneralizedLinearModel : public LinearModel<Scalar_> {
  public:
   using Scalar = Scalar_;
   using Family = detail::LikelihoodFamily<GlmFamily>;
+  using Precise = std::common_type_t<Scalar, double>;
 
   /// What `y` asks for. Throws `Error` for targets that the family does not know.
   static Family family_for(const Vector<Scalar>& y) {
@@ -171,14 +173,14 @@ class GeneralizedLinearModel : public LinearModel<Scalar_> {
             weight *= static_cast<Scalar>(sample_weight.template cast<double>().sum()) / weight.sum();
           }
           const auto likelihood = family.likelihood(target, weight);
-          detail::Moments moments;
+          detail::Moments<Precise> moments;
           for (int round = 0; round < 10; ++round) {
             const Vector<Scalar> eta = detail::linear_predictor(design, fit.point);
-            detail::LikelihoodPoint point;
-            point.eta = eta.template cast<double>();
+            detail::LikelihoodPoint<Precise> point;
+            point.eta = eta.template cast<Precise>();
             likelihood.evaluate(point);
-            const Vector<double> curvature = point.curvature.col(0);
-            const Matrix<double> pull = curvature.cwiseProduct(point.eta.col(0)) + point.residual.col(0);
+            const Vector<Precise> curvature = point.curvature.col(0);
+            const Matrix<Precise> pull = curvature.cwiseProduct(point.eta.col(0)) + point.residual.col(0);
             const double squares = point.deviance + point.eta.col(0).dot(pull.col(0) + point.residual.col(0));
             moments = moments_;
             moments.add(design, curvature, pull, squares, options.fit_intercept);
@@ -226,7 +228,7 @@ class GeneralizedLinearModel : public LinearModel<Scalar_> {
   }
 
  private:
-  detail::Moments moments_;  // of the samples given to partial_fit
+  detail::Moments<Precise> moments_;  // of the samples given to partial_fit
 };
 
 }  // namespace l0

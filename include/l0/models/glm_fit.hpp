@@ -129,17 +129,18 @@ class NewtonFit {
   static constexpr double flat = 1e-3;  // curvature along a unit vector of standardized columns
 
   L likelihood_;
-  LikelihoodPoint point_, trial_;
+  LikelihoodPoint<Precise> point_, trial_;
   Matrix<Precise> scratch_, hessian_, gradient_, step_, moved_;
   Eigen::LDLT<Matrix<Precise>> factor_;
 };
 
 /// A fitted support, on the user's scale: η = intercept + Σ coefficientᵢ x_columnᵢ, for every linear predictor.
+template <class Precise>
 struct GlmFit {
-  std::vector<Index> units;     ///< ascending
-  std::vector<Index> columns;   ///< of the units; without groups the same
-  Matrix<double> coefficients;  ///< a row per column
-  Eigen::RowVectorXd intercept;
+  std::vector<Index> units;      ///< ascending
+  std::vector<Index> columns;    ///< of the units; without groups the same
+  Matrix<Precise> coefficients;  ///< a row per column
+  RowVector<Precise> intercept;
   double deviance = std::numeric_limits<double>::infinity();
   double objective = std::numeric_limits<double>::infinity();  ///< deviance plus penalties, what the fit minimised
   double score = std::numeric_limits<double>::infinity();
@@ -153,7 +154,7 @@ struct GlmFit {
   void leave_out(Index i) {
     units.erase(units.begin() + i);
     columns = units;
-    Matrix<double> rest(size(), coefficients.cols());
+    Matrix<Precise> rest(size(), coefficients.cols());
     for (Index k = 0; k < rest.rows(); ++k) rest.row(k) = coefficients.row(k < i ? k : k + 1);
     coefficients.swap(rest);
   }
@@ -172,10 +173,10 @@ class GlmFitter {
       : columns_(x), newton_(std::move(likelihood)), centre_(centre),
         ridge_(2 * static_cast<double>(x.rows()) * lambda_l2) {
     columns_.set_weights(this->likelihood().weights().template cast<Scalar>(), centre);
-    null_.intercept = Eigen::RowVectorXd::Zero(responses());
+    null_.intercept = RowVector<Precise>::Zero(responses());
     if (centre) null_.intercept = this->likelihood().null_intercept();
     null_.coefficients.resize(0, responses());
-    LikelihoodPoint point;
+    LikelihoodPoint<Precise> point;
     point.eta = null_.intercept.replicate(x.rows(), 1);
     this->likelihood().evaluate(point);
     null_deviance_ = point.deviance;
@@ -190,13 +191,13 @@ class GlmFitter {
   const L& likelihood() const { return newton_.likelihood(); }
 
   /// The fit on start.columns from the coefficients of `start`.
-  GlmFit fit(const GlmFit& start, NewtonLimits limits = {}) {
+  GlmFit<Precise> fit(const GlmFit<Precise>& start, NewtonLimits limits = {}) {
     gather(start.columns);
     const Index first = centre_ ? 1 : 0;
     const auto k = static_cast<Index>(start.columns.size());
     start_.resize(first + k, responses());
     penalty_.resize(first + k);
-    Eigen::RowVectorXd level = start.intercept;
+    RowVector<Precise> level = start.intercept;
     for (Index i = 0; i < k; ++i) {
       const double scale = unit_scale(at(start.columns, i));
       level += start.coefficients.row(i) * mean(at(start.columns, i));
@@ -215,8 +216,8 @@ class GlmFitter {
   }
 
   /// The fit on any columns, without a guess.
-  GlmFit fit(std::vector<Index> support) {
-    GlmFit start = null_;
+  GlmFit<Precise> fit(std::vector<Index> support) {
+    GlmFit<Precise> start = null_;
     std::sort(support.begin(), support.end());
     start.coefficients.setZero(static_cast<Index>(support.size()), responses());
     start.columns = start.units = std::move(support);
@@ -224,7 +225,7 @@ class GlmFitter {
   }
 
   /// η of all samples.
-  void predict(const GlmFit& fit, Matrix<Precise>& eta) {
+  void predict(const GlmFit<Precise>& fit, Matrix<Precise>& eta) {
     eta = fit.intercept.replicate(rows(), 1);
     for (std::size_t i = 0; i < fit.columns.size(); ++i) {
       load(fit.columns[i]);
@@ -260,13 +261,13 @@ class GlmFitter {
     }
   }
 
-  GlmFit on_users_scale(const GlmFit& start, const typename NewtonFit<L>::Solution& solution) const {
-    GlmFit result;
+  GlmFit<Precise> on_users_scale(const GlmFit<Precise>& start, const typename NewtonFit<L>::Solution& solution) const {
+    GlmFit<Precise> result;
     result.units = start.units;
     result.columns = start.columns;
     const auto k = static_cast<Index>(result.columns.size());
     result.coefficients = solution.coefficients.bottomRows(k);
-    result.intercept = Eigen::RowVectorXd::Zero(responses());
+    result.intercept = RowVector<Precise>::Zero(responses());
     if (centre_) result.intercept = solution.coefficients.row(0);
     for (Index i = 0; i < k; ++i) {
       result.coefficients.row(i) *= unit_scale(at(result.columns, i));
@@ -283,7 +284,7 @@ class GlmFitter {
   NewtonFit<L> newton_;
   bool centre_;
   double ridge_;
-  GlmFit null_;
+  GlmFit<Precise> null_;
   double null_deviance_ = 0;
   Matrix<Precise> block_;
   Vector<Scalar> column_;

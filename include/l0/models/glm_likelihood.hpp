@@ -12,20 +12,27 @@ namespace l0::detail {
 
 /// A likelihood at linear predictors η (samples × m): its deviance, −½ of the deviance's gradient in η, and whatever
 /// the likelihood needs to tell its curvature. Sample weights are in all of them.
+///
+/// Like all that works in double here, a template: nothing of it is instantiated before it is used.
+template <class Precise>
 struct LikelihoodPoint {
-  Matrix<double> eta;
-  Matrix<double> residual;
-  Matrix<double> curvature;
+  Matrix<Precise> eta;
+  Matrix<Precise> residual;
+  Matrix<Precise> curvature;
   double deviance = 0;
 };
 
+template <class Precise>
+using RowVector = Eigen::Matrix<Precise, 1, Eigen::Dynamic>;
+
 /// A likelihood of given targets and weights, with m free linear predictors per sample and canonical links.
 template <class L>
-concept Likelihood = requires(const L& likelihood, LikelihoodPoint& point, const Matrix<double>& A, Matrix<double>& to,
-                              Vector<double>& d) {
+concept Likelihood = requires(const L& likelihood, LikelihoodPoint<typename L::Precise>& point,
+                              const Matrix<typename L::Precise>& A, Matrix<typename L::Precise>& to,
+                              Vector<typename L::Precise>& d) {
   { likelihood.samples() } -> std::same_as<Index>;
   { likelihood.responses() } -> std::same_as<Index>;
-  { likelihood.null_intercept() } -> std::convertible_to<Eigen::RowVectorXd>;
+  { likelihood.null_intercept() } -> std::convertible_to<RowVector<typename L::Precise>>;
   likelihood.evaluate(point);             // from point.eta
   likelihood.hessian(A, point, to, to);   // of ½ deviance in vec C where η = A C; lower half
   likelihood.scalar_curvature(point, d);  // per sample, the mean over the m directions
@@ -36,7 +43,6 @@ concept Likelihood = requires(const L& likelihood, LikelihoodPoint& point, const
 template <GlmFamily Family>
 class PointwiseLikelihood {
  public:
-  /// double; as a name that depends on the family, so that nothing is instantiated before it is used.
   using Precise = typename Family::Precise;
 
   PointwiseLikelihood(Vector<Precise> y, Vector<Precise> weight) : y_(std::move(y)), weight_(std::move(weight)) {}
@@ -45,12 +51,12 @@ class PointwiseLikelihood {
   Index responses() const { return 1; }
   const Vector<Precise>& weights() const { return weight_; }
 
-  Eigen::RowVectorXd null_intercept() const {
+  RowVector<Precise> null_intercept() const {
     const double mean = y_.dot(weight_) / weight_.sum();
-    return Eigen::RowVectorXd::Constant(1, Family::start(mean, static_cast<double>(samples())));
+    return RowVector<Precise>::Constant(1, Family::start(mean, static_cast<double>(samples())));
   }
 
-  void evaluate(LikelihoodPoint& point) const {
+  void evaluate(LikelihoodPoint<Precise>& point) const {
     point.residual.resize(samples(), 1);
     point.curvature.resize(samples(), 1);
     point.deviance = 0;
@@ -62,15 +68,17 @@ class PointwiseLikelihood {
     }
   }
 
-  void hessian(const Matrix<Precise>& A, const LikelihoodPoint& point, Matrix<Precise>& scratch,
+  void hessian(const Matrix<Precise>& A, const LikelihoodPoint<Precise>& point, Matrix<Precise>& scratch,
                Matrix<Precise>& result) const {
     scratch.noalias() = point.curvature.col(0).asDiagonal() * A;
     result.noalias() = A.transpose() * scratch;
   }
 
-  void scalar_curvature(const LikelihoodPoint& point, Vector<Precise>& result) const { result = point.curvature; }
+  void scalar_curvature(const LikelihoodPoint<Precise>& point, Vector<Precise>& result) const {
+    result = point.curvature;
+  }
 
-  double curvature_along(const LikelihoodPoint& point, const Matrix<Precise>& moved) const {
+  double curvature_along(const LikelihoodPoint<Precise>& point, const Matrix<Precise>& moved) const {
     return (point.curvature.array() * moved.array().square()).sum();
   }
 

@@ -15,9 +15,9 @@
 namespace l0::detail {
 
 /// η at the weighted means of the columns.
-template <class Design>
-Eigen::RowVectorXd level_at_means(const GlmFit& fit, const StandardizedColumns<Design>& columns) {
-  Eigen::RowVectorXd level = fit.intercept;
+template <class Design, class Precise>
+RowVector<Precise> level_at_means(const GlmFit<Precise>& fit, const StandardizedColumns<Design>& columns) {
+  RowVector<Precise> level = fit.intercept;
   for (std::size_t i = 0; i < fit.columns.size(); ++i) {
     level += fit.coefficients.row(static_cast<Index>(i)) * static_cast<double>(columns.mean(fit.columns[i]));
   }
@@ -28,9 +28,9 @@ Eigen::RowVectorXd level_at_means(const GlmFit& fit, const StandardizedColumns<D
 /// predictors, of u + r/D, the working response of iteratively reweighted least squares, up to a constant. Writes
 /// D (u + r/D) and returns the constant that makes the sum of squares a deviance. A likelihood of several predictors
 /// has a matrix for a weight; its mean over the directions stands for it.
-template <class Scalar>
-double working_response(const LikelihoodPoint& point, const Eigen::RowVectorXd& origin, const Vector<Scalar>& weight,
-                        Matrix<Scalar>& response) {
+template <class Scalar, class Precise>
+double working_response(const LikelihoodPoint<Precise>& point, const RowVector<Precise>& origin,
+                        const Vector<Scalar>& weight, Matrix<Scalar>& response) {
   double squares = point.deviance;
   response.resize(point.eta.rows(), point.eta.cols());
   for (Index m = 0; m < response.cols(); ++m) {
@@ -46,9 +46,9 @@ double working_response(const LikelihoodPoint& point, const Eigen::RowVectorXd& 
 
 /// The expansion around a fit as a least-squares problem over all columns.
 template <class Design, Likelihood L>
-LeastSquaresProblem<Design> expand_around(const GlmFit& fit, GlmFitter<Design, L>& fitter) {
+LeastSquaresProblem<Design> expand_around(const GlmFit<typename L::Precise>& fit, GlmFitter<Design, L>& fitter) {
   using Scalar = typename Design::Scalar;
-  LikelihoodPoint point;
+  LikelihoodPoint<typename L::Precise> point;
   fitter.predict(fit, point.eta);
   fitter.likelihood().evaluate(point);
   Vector<typename L::Precise> curvature;
@@ -68,6 +68,8 @@ template <class Design, Likelihood L>
 class GlmModel {
  public:
   using Scalar = typename Design::Scalar;
+  using Precise = typename L::Precise;
+  using Fit = GlmFit<Precise>;
 
   GlmModel(GlmFitter<Design, L>& fitter, const SupportScore& score, const SupportRules& rules, Index capacity)
       : fitter_(&fitter), score_(score), capacity_(capacity), columns_(fitter.columns().design()),
@@ -84,7 +86,7 @@ class GlmModel {
   /// Expands around `fit` and stands on its support. The weights, and with them the Gram rows, are kept while the
   /// objective stays near the one they were made for, unless they are to be `fresh`: the gradient is exact all the
   /// same.
-  void stand_on(const GlmFit& fit, bool fresh = false) {
+  void stand_on(const Fit& fit, bool fresh = false) {
     fitter_->predict(fit, point_.eta);
     fitter_->likelihood().evaluate(point_);
     const double distance = std::abs(fit.objective - made_at_);
@@ -98,13 +100,13 @@ class GlmModel {
   }
 
   /// The coefficients that the expansion expects on its present support: where a fit of it should start.
-  GlmFit expected() const {
+  Fit expected() const {
     const std::vector<Index>& active = state_.active_columns();
     std::vector<Index> order(active.size());
     std::iota(order.begin(), order.end(), Index{0});
     const auto column = [&](Index i) { return active[static_cast<std::size_t>(i)]; };
     std::sort(order.begin(), order.end(), [&](Index a, Index b) { return column(a) < column(b); });
-    GlmFit fit;
+    Fit fit;
     fit.units = state_.active();
     std::sort(fit.units.begin(), fit.units.end());
     fit.coefficients.resize(static_cast<Index>(order.size()), fitter_->responses());
@@ -113,7 +115,7 @@ class GlmModel {
           state_.beta(i) * static_cast<double>(columns_.scale(column(i)));
       fit.columns.push_back(column(i));
     }
-    fit.intercept = Eigen::RowVectorXd::Zero(fitter_->responses());
+    fit.intercept = RowVector<Precise>::Zero(fitter_->responses());
     if (fitter_->centre()) fit.intercept = origin_ - level_at_means(fit, columns_);
     return fit;
   }
@@ -185,10 +187,10 @@ class GlmModel {
   GramRows<Design> gram_;
   SubsetState<Design> state_;
   double made_at_ = -1;
-  Eigen::RowVectorXd origin_;
-  LikelihoodPoint point_;
+  RowVector<Precise> origin_;
+  LikelihoodPoint<Precise> point_;
   Matrix<Scalar> response_;
-  Vector<typename L::Precise> curvature_;
+  Vector<Precise> curvature_;
   Matrix<Scalar> correlation_;
 };
 

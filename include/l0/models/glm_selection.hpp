@@ -23,6 +23,7 @@ template <class Design, Likelihood L>
 class GlmSelection {
  public:
   using Scalar = typename Design::Scalar;
+  using Fit = GlmFit<typename L::Precise>;
 
   /// The design must outlive this object. `options.score` is complete.
   GlmSelection(const Design& x, L likelihood, SelectionOptions options)
@@ -34,8 +35,8 @@ class GlmSelection {
 
   /// The best fit found; `by_size` has the best of every size that was met, an infinite deviance where there is none.
   struct Result {
-    GlmFit best;
-    std::vector<GlmFit> by_size;
+    Fit best;
+    std::vector<Fit> by_size;
   };
 
   /// From the kept units alone, and from the units of an earlier fit.
@@ -88,7 +89,7 @@ class GlmSelection {
   bool is_exact() const { return options_.score.kind == SupportScore::Kind::exact; }
   Index kept() const { return static_cast<Index>(options_.rules.keep.size()); }
   SubsetState<Design>& state() { return model_.state(); }
-  GlmFit& same_size(Index k) { return by_size_[static_cast<std::size_t>(k)]; }
+  Fit& same_size(Index k) { return by_size_[static_cast<std::size_t>(k)]; }
 
   /// With many coefficients a step of Newton's method costs more than the digits it brings: those of the best support
   /// are made up for at the end.
@@ -97,20 +98,20 @@ class GlmSelection {
   /// Two fits of one support may differ by this much.
   double progress() const { return std::max(1e-6, 10 * search_tolerance()) * model_.deviance_unit(); }
 
-  bool is_known(const GlmFit& proposal) { return same_size(proposal.size()).units == proposal.units; }
+  bool is_known(const Fit& proposal) { return same_size(proposal.size()).units == proposal.units; }
 
   /// Fits the support on which the expansion stands. Gives up where the objective cannot get below `bound`.
-  GlmFit refit(double bound = infinite) { return fit_allowed(model_.expected(), bound); }
+  Fit refit(double bound = infinite) { return fit_allowed(model_.expected(), bound); }
 
-  GlmFit fit_allowed(const GlmFit& start, double bound = infinite) {
-    GlmFit fit = fitter_.fit(start, {.bound = bound, .tolerance = search_tolerance()});
+  Fit fit_allowed(const Fit& start, double bound = infinite) {
+    Fit fit = fitter_.fit(start, {.bound = bound, .tolerance = search_tolerance()});
     while (options_.rules.non_negative && leave_out_most_negative(fit)) fit = fitter_.fit(fit, {.bound = bound});
     fit.score = options_.score.of_deviance(fit.objective, fit.extent());
     return fit;
   }
 
   /// False where no coefficient is forbidden.
-  bool leave_out_most_negative(GlmFit& fit) {
+  bool leave_out_most_negative(Fit& fit) {
     Index worst = -1;
     for (Index i = 0; i < fit.size(); ++i) {
       if (fit.coefficients(i, 0) < 0 && !state().is_kept(fit.units[static_cast<std::size_t>(i)]) &&
@@ -123,12 +124,12 @@ class GlmSelection {
     return true;
   }
 
-  void record(const GlmFit& fit) {
+  void record(const Fit& fit) {
     if (fit.objective < same_size(fit.size()).objective) same_size(fit.size()) = fit;
     if (fit.score < best_.score - progress()) best_ = fit;
   }
 
-  void accept(GlmFit fit, bool fresh = false) {
+  void accept(Fit fit, bool fresh = false) {
     current_ = std::move(fit);
     record(current_);
     model_.stand_on(current_, fresh);
@@ -145,8 +146,8 @@ class GlmSelection {
   /// Stands on the kept units and `more`; the expansion around the empty support leaves out constant and dependent
   /// columns.
   void begin(const std::vector<Index>& more) {
-    best_ = GlmFit();
-    by_size_.assign(static_cast<std::size_t>(std::max(limit_, kept()) + 2), GlmFit());
+    best_ = Fit();
+    by_size_.assign(static_cast<std::size_t>(std::max(limit_, kept()) + 2), Fit());
     current_ = fit_allowed(fitter_.fit(std::vector<Index>()));
     model_.stand_on(current_, true);
     state().set(with_kept(more));
@@ -191,7 +192,7 @@ class GlmSelection {
     for (const Index j : state().best_adds(options_.rules.empty() ? 1 : 3)) {
       if (!state().add(j)) continue;
       state().obey_signs();
-      const GlmFit fit = refit();
+      const Fit fit = refit();
       if (fit.objective < current_.objective) {
         accept(fit);
         return true;
@@ -206,7 +207,7 @@ class GlmSelection {
     for (int rounds = 0; rounds < 50; ++rounds) {
       const double target = current_.objective - 1e-6 * (1 + current_.objective);
       if (model_.swap_to_rest() == 0) return;
-      GlmFit fit = refit(target);
+      Fit fit = refit(target);
       if (!(fit.objective < target)) fit = best_single_swap(target);
       if (!(fit.objective < target)) {
         state().set(current_.units);
@@ -216,9 +217,9 @@ class GlmSelection {
     }
   }
 
-  GlmFit best_single_swap(double target) {
+  Fit best_single_swap(double target) {
     state().set(current_.units);
-    GlmFit fit;
+    Fit fit;
     for (const SupportMove& move : state().best_swaps(3, model_.least_gain())) {
       state().set(current_.units);
       state().apply(move);
@@ -244,7 +245,7 @@ class GlmSelection {
   }
 
   void record_if_new() {
-    const GlmFit proposal = model_.expected();
+    const Fit proposal = model_.expected();
     if (!is_known(proposal)) record(fit_allowed(proposal));
   }
 
@@ -267,7 +268,7 @@ class GlmSelection {
       if (!(predicted < current_.score - progress())) return false;
       state().set(home);  // in this order: moves name positions
       state().apply(move);
-      const GlmFit fit = refit();
+      const Fit fit = refit();
       if (fit.score < current_.score - progress()) {
         accept(fit);
         return true;
@@ -278,9 +279,9 @@ class GlmSelection {
 
   /// Fits what the expansion stands on, unless it is known, and descends from there where that beats the best.
   bool improves() {
-    const GlmFit proposal = model_.expected();
+    const Fit proposal = model_.expected();
     if (is_known(proposal)) return false;
-    const GlmFit fit = fit_allowed(proposal);
+    const Fit fit = fit_allowed(proposal);
     if (!(fit.score < best_.score - progress())) return false;
     accept(fit, true);
     descend();
@@ -382,16 +383,16 @@ class GlmSelection {
   }
 
   /// Where the wanted size is out of reach (separable data, rank, rules): the largest support below it.
-  GlmFit nearest_below() const {
+  Fit nearest_below() const {
     for (Index k = std::min(options_.score.size, static_cast<Index>(by_size_.size()) - 1); k > 0; --k) {
-      const GlmFit& fit = by_size_[static_cast<std::size_t>(k)];
+      const Fit& fit = by_size_[static_cast<std::size_t>(k)];
       if (std::isfinite(fit.objective)) return fit;
     }
     return by_size_.front();
   }
 
-  GlmFit to_the_last_digit(const GlmFit& rough) {
-    GlmFit fit = fitter_.fit(rough, {.tolerance = 1e-15});
+  Fit to_the_last_digit(const Fit& rough) {
+    Fit fit = fitter_.fit(rough, {.tolerance = 1e-15});
     fit.score = rough.score;
     return fit;
   }
@@ -400,9 +401,9 @@ class GlmSelection {
   Index limit_;
   GlmFitter<Design, L> fitter_;
   GlmModel<Design, L> model_;
-  std::vector<GlmFit> by_size_;
-  GlmFit best_;
-  GlmFit current_;
+  std::vector<Fit> by_size_;
+  Fit best_;
+  Fit current_;
   typename SubsetState<Design>::Saved home_;
 };
 
@@ -414,10 +415,12 @@ SelectionResult select_glm(const Design& x, const L& likelihood, SelectionOption
   const auto search = [&](const Design& part, const SelectionOptions& local, const std::vector<Index>& start) {
     GlmSelection<Design, L> selection(part, likelihood, local);
     auto found = start.empty() ? selection.run() : selection.run_from(start);
-    const auto convert = [](GlmFit& fit) { return FoundSupport{fit.score, fit.deviance / 2, std::move(fit.units)}; };
+    const auto convert = [](GlmFit<typename L::Precise>& fit) {
+      return FoundSupport{fit.score, fit.deviance / 2, std::move(fit.units)};
+    };
     SelectionResult result;
     result.best = convert(found.best);
-    for (GlmFit& fit : found.by_size) result.by_size.push_back(convert(fit));
+    for (auto& fit : found.by_size) result.by_size.push_back(convert(fit));
     return result;
   };
   if (x.columns() <= screened_columns || !options.rules.units.trivial()) {

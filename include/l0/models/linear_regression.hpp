@@ -132,6 +132,7 @@ class LeastSquaresRegression : public LinearModel<Scalar_, Responses> {
   using Family = detail::SquaredFamily<Responses>;
   using Base = LinearModel<Scalar_, Responses>;
   using typename Base::Coefficients;
+  using Precise = std::common_type_t<Scalar, double>;
 
   explicit LeastSquaresRegression(RegressionOptions options = {}) : Base(std::move(options)) {}
 
@@ -169,13 +170,13 @@ class LeastSquaresRegression : public LinearModel<Scalar_, Responses> {
     const RegressionOptions& options = this->options_;
     detail::require_streamable(options, moments_.columns(), x.cols(), moments_.empty());
     if (!moments_.empty()) detail::require_shape("y", y.rows(), y.cols(), x.rows(), moments_.responses());
-    detail::Moments moments = moments_;
+    detail::Moments<Precise> moments = moments_;
     detail::with_regression_data<Scalar, Responses>(
         x, y, sample_weight, options, [&](const auto& design, const auto& target, const auto& unit_weight) {
-          Vector<double> weight = unit_weight.template cast<double>();
+          Vector<Precise> weight = unit_weight.template cast<Precise>();
           if (sample_weight.size() > 0) weight *= sample_weight.template cast<double>().sum() / weight.sum();
-          const Matrix<double> product = weight.asDiagonal() * target.template cast<double>();
-          moments.add(design, weight, product, product.cwiseProduct(target.template cast<double>()).sum(),
+          const Matrix<Precise> product = weight.asDiagonal() * target.template cast<Precise>();
+          moments.add(design, weight, product, product.cwiseProduct(target.template cast<Precise>()).sum(),
                       options.fit_intercept);
         });
     auto fit = detail::fit_moments<Scalar, Responses>(moments, options, true, this->start_for(x.cols()));
@@ -214,7 +215,7 @@ class LeastSquaresRegression : public LinearModel<Scalar_, Responses> {
   }
 
  private:
-  detail::Moments moments_;  // of the samples given to partial_fit
+  detail::Moments<Precise> moments_;  // of the samples given to partial_fit
 };
 
 /// See `LeastSquaresRegression`.

@@ -10,6 +10,7 @@
 
 #include <Eigen/QR>
 
+#include <l0/models/glm_likelihood.hpp>
 #include <l0/models/regression_pipeline.hpp>
 
 namespace l0::detail {
@@ -19,9 +20,10 @@ namespace l0::detail {
 /// origin, the mean of the first samples, so that large means cost no digits.
 ///
 /// A likelihood joins as its quadratic expansion at the present coefficients (see `working_response`).
+template <class Scalar_>
 class Moments {
  public:
-  using Scalar = double;
+  using Scalar = Scalar_;
 
   Index rows() const { return rows_; }
   Index columns() const { return origin_.size(); }
@@ -29,7 +31,7 @@ class Moments {
 
   /// Adds samples X with weights d, products t = d·target and `squares` = Σ d·target².
   template <class Design>
-  void add(const Design& x, const Vector<double>& d, const Matrix<double>& t, double squares, bool centre) {
+  void add(const Design& x, const Vector<Scalar>& d, const Matrix<Scalar>& t, double squares, bool centre) {
     const Index p = x.columns();
     if (empty()) {
       origin_.setZero(p);
@@ -47,18 +49,18 @@ class Moments {
       wanted.resize(static_cast<std::size_t>(count));
       for (Index i = 0; i < count; ++i) wanted[static_cast<std::size_t>(i)] = first + i;
       const Design part = x.rows_at(wanted);
-      Matrix<double> rows(count, p);
+      Matrix<Scalar> rows(count, p);
       Vector<typename Design::Scalar> column(count);
       for (Index j = 0; j < p; ++j) {
         column.setZero();
         part.add_column(j, 1, column);
-        rows.col(j) = column.template cast<double>().array() - origin_(j);
+        rows.col(j) = column.template cast<Scalar>().array() - origin_(j);
       }
       const auto weight = d.segment(first, count);
       sum_.noalias() += rows.transpose() * weight;
       target_.noalias() += rows.transpose() * t.middleRows(first, count);
-      const Matrix<double> root = weight.cwiseSqrt().asDiagonal() * rows;
-      product_.selfadjointView<Eigen::Lower>().rankUpdate(root.transpose());
+      const Matrix<Scalar> root = weight.cwiseSqrt().asDiagonal() * rows;
+      product_.template selfadjointView<Eigen::Lower>().rankUpdate(root.transpose());
     }
     target_sum_ += t.colwise().sum();
     total_ += d.sum();
@@ -71,7 +73,7 @@ class Moments {
   double product(Index i, Index j, bool centre) const {
     return product_(std::max(i, j), std::min(i, j)) - mean(i, centre) * (centre ? sum_(j) : 0.0);
   }
-  Eigen::RowVectorXd target(Index j, bool centre) const { return target_.row(j) - mean(j, centre) * target_sum_; }
+  RowVector<Scalar> target(Index j, bool centre) const { return target_.row(j) - mean(j, centre) * target_sum_; }
   double squares(bool centre) const {
     return squares_ - (centre && total_ > 0 ? target_sum_.squaredNorm() / total_ : 0.0);
   }
@@ -79,8 +81,8 @@ class Moments {
 
   /// The intercept that goes with coefficients of some columns.
   template <class Coefficients>
-  Eigen::RowVectorXd intercept(const std::vector<Index>& support, const Coefficients& coefficients) const {
-    Eigen::RowVectorXd value = target_sum_ / total_;
+  RowVector<Scalar> intercept(const std::vector<Index>& support, const Coefficients& coefficients) const {
+    RowVector<Scalar> value = target_sum_ / total_;
     for (std::size_t i = 0; i < support.size(); ++i) {
       const Index j = support[i];
       value -= coefficients.row(static_cast<Index>(i)) * (origin_(j) + sum_(j) / total_);
@@ -90,26 +92,26 @@ class Moments {
 
  private:
   template <class Design>
-  static Vector<typename Design::Scalar> typed(const Vector<double>& d) {
+  static Vector<typename Design::Scalar> typed(const Vector<Scalar>& d) {
     return d.template cast<typename Design::Scalar>();
   }
 
   Index rows_ = 0;
   double total_ = 0;
   double squares_ = 0;
-  Vector<double> origin_, sum_;
-  Matrix<double> product_;  // lower half
-  Matrix<double> target_;
-  Eigen::RowVectorXd target_sum_;
+  Vector<Scalar> origin_, sum_;
+  Matrix<Scalar> product_;  // lower half
+  Matrix<Scalar> target_;
+  RowVector<Scalar> target_sum_;
 };
 
 /// The standardized columns of moments: a Gram row is a column of the products, scaled.
-template <>
-class StandardizedColumns<Moments> {
+template <class Scalar_>
+class StandardizedColumns<Moments<Scalar_>> {
  public:
-  using Scalar = double;
+  using Scalar = Scalar_;
 
-  StandardizedColumns(const Moments& moments, bool centre)
+  StandardizedColumns(const Moments<Scalar>& moments, bool centre)
       : moments_(&moments), centre_(centre), scale_(moments.columns()) {
     for (Index j = 0; j < columns(); ++j) {
       const double spread = moments.product(j, j, centre);
@@ -124,22 +126,22 @@ class StandardizedColumns<Moments> {
   Index columns() const { return moments_->columns(); }
   double scale(Index j) const { return scale_(j); }
 
-  void weighted_columns(const std::vector<Index>& wanted, Matrix<double>& block) const {
+  void weighted_columns(const std::vector<Index>& wanted, Matrix<Scalar>& block) const {
     block.resize(columns(), static_cast<Index>(wanted.size()));
     for (Index a = 0; a < block.cols(); ++a) {
       const Index j = wanted[static_cast<std::size_t>(a)];
       for (Index i = 0; i < block.rows(); ++i) block(i, a) = moments_->product(i, j, centre_) * scale_(j);
     }
   }
-  Matrix<double> correlate(const Matrix<double>& block) const { return correlate(block, 0, columns()); }
-  Matrix<double> correlate(const Matrix<double>& block, Index first, Index count) const {
+  Matrix<Scalar> correlate(const Matrix<Scalar>& block) const { return correlate(block, 0, columns()); }
+  Matrix<Scalar> correlate(const Matrix<Scalar>& block, Index first, Index count) const {
     return scale_.segment(first, count).asDiagonal() * block.middleRows(first, count);
   }
 
  private:
-  const Moments* moments_;
+  const Moments<Scalar>* moments_;
   bool centre_;
-  Vector<double> scale_;
+  Vector<Scalar> scale_;
 };
 
 /// Refuses what a fit on moments cannot do.
@@ -151,27 +153,28 @@ inline void require_streamable(const RegressionOptions& options, Index known, In
   if (options.gates != GateMode::noise_free) fail("gates", "sampled or off", "noise_free in partial_fit");
 }
 
-inline LeastSquaresProblem<Moments> pose(const Moments& moments, bool centre) {
-  StandardizedColumns<Moments> columns(moments, centre);
-  Matrix<double> correlation(moments.columns(), moments.responses());
+template <class Scalar>
+LeastSquaresProblem<Moments<Scalar>> pose(const Moments<Scalar>& moments, bool centre) {
+  StandardizedColumns<Moments<Scalar>> columns(moments, centre);
+  Matrix<Scalar> correlation(moments.columns(), moments.responses());
   for (Index j = 0; j < correlation.rows(); ++j) correlation.row(j) = moments.target(j, centre) * columns.scale(j);
   return {std::move(columns), std::move(correlation), moments.squares(centre)};
 }
 
 /// Selects and fits on moments. With `unknown_variance` the squares are those of residuals, else a deviance.
-template <class Scalar, int Responses>
-SparseFit<Scalar, Responses> fit_moments(const Moments& moments, const RegressionOptions& options,
+template <class Scalar, int Responses, class Precise>
+SparseFit<Scalar, Responses> fit_moments(const Moments<Precise>& moments, const RegressionOptions& options,
                                          bool unknown_variance, const std::vector<Index>& start) {
   const auto begin = std::chrono::steady_clock::now();
   SelectionOptions settings = selection_options(options, unknown_variance, start);
   settings.score.squares_are_deviance = !unknown_variance;
-  const LeastSquaresProblem<Moments> problem = pose(moments, settings.centre);
+  const LeastSquaresProblem<Moments<Precise>> problem = pose(moments, settings.centre);
   // Every Gram row is at hand, so nothing is screened.
   settings.score = complete_score(settings, moments.rows(), moments.columns(), moments.responses());
   SelectionOptions searched = settings;
   const Index limit = complete_for_squares(searched, problem, moments.rows(), moments.columns());
   const SelectionResult selection =
-      in_columns(SupportSelection<Moments>(problem, searched, limit).run(), settings.rules.units);
+      in_columns(SupportSelection<Moments<Precise>>(problem, searched, limit).run(), settings.rules.units);
   SparseFit<Scalar, Responses> fit;
   auto& point = fit.point;
   point.support = selection.best.support;
@@ -179,23 +182,23 @@ SparseFit<Scalar, Responses> fit_moments(const Moments& moments, const Regressio
   const auto k = static_cast<Index>(point.support.size());
   const auto at = [&](Index i) { return point.support[static_cast<std::size_t>(i)]; };
   const double ridge = static_cast<double>(moments.rows()) * options.lambda_l2 * (unknown_variance ? 1 : 2);
-  Matrix<double> gram(k, k), correlation(k, moments.responses());
+  Matrix<Precise> gram(k, k), correlation(k, moments.responses());
   for (Index i = 0; i < k; ++i) {
     for (Index l = 0; l < k; ++l) gram(i, l) = moments.product(at(i), at(l), settings.centre);
     gram(i, i) += ridge;
     correlation.row(i) = moments.target(at(i), settings.centre);
   }
-  Matrix<double> coefficients(k, moments.responses());
+  Matrix<Precise> coefficients(k, moments.responses());
   if (k > 0) {
     // Columns of unit length, so that the rank does not depend on units.
-    const Vector<double> scale = gram.diagonal().cwiseMax(1e-300).cwiseSqrt().cwiseInverse();
-    const Matrix<double> scaled = scale.asDiagonal() * gram * scale.asDiagonal();
+    const Vector<Precise> scale = gram.diagonal().cwiseMax(1e-300).cwiseSqrt().cwiseInverse();
+    const Matrix<Precise> scaled = scale.asDiagonal() * gram * scale.asDiagonal();
     coefficients = scale.asDiagonal() * scaled.colPivHouseholderQr().solve(scale.asDiagonal() * correlation);
   }
   const double squares = moments.squares(settings.centre) - 2 * coefficients.cwiseProduct(correlation).sum() +
                          coefficients.cwiseProduct((gram * coefficients)).sum() - ridge * coefficients.squaredNorm();
   point.coefficients = coefficients.template cast<Scalar>();
-  Eigen::RowVectorXd intercept = Eigen::RowVectorXd::Zero(moments.responses());
+  RowVector<Precise> intercept = RowVector<Precise>::Zero(moments.responses());
   if (settings.centre) intercept = moments.intercept(point.support, coefficients);
   point.intercept = to_intercept<Scalar, Responses>(intercept);
   point.loss = std::max(squares, 0.0) / (static_cast<double>(moments.rows()) * (unknown_variance ? 1 : 2));

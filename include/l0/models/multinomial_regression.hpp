@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 #include <utility>
 
 #include <l0/models/generalized_linear_model.hpp>
@@ -13,10 +14,11 @@ namespace l0 {
 namespace detail {
 
 /// K classes in the terms of the fitting pipeline.
-struct MultinomialFamily : LikelihoodPipeline<MultinomialFamily, Eigen::Dynamic> {
-  Matrix<double> contrasts;
+template <class Precise>
+struct MultinomialFamily : LikelihoodPipeline<MultinomialFamily<Precise>, Eigen::Dynamic> {
+  Matrix<Precise> contrasts;
 
-  explicit MultinomialFamily(Index classes) : contrasts(MultinomialLikelihood::helmert(classes)) {}
+  explicit MultinomialFamily(Index classes) : contrasts(MultinomialLikelihood<Precise>::helmert(classes)) {}
 
   Index classes() const { return contrasts.rows(); }
   template <class Y>
@@ -28,17 +30,17 @@ struct MultinomialFamily : LikelihoodPipeline<MultinomialFamily, Eigen::Dynamic>
     return classes();
   }
   template <class Scalar>
-  MultinomialLikelihood likelihood(const Vector<Scalar>& y, const Vector<Scalar>& weight) const {
-    return {y.template cast<double>(), weight.template cast<double>(), classes()};
+  MultinomialLikelihood<Precise> likelihood(const Vector<Scalar>& y, const Vector<Scalar>& weight) const {
+    return {y.template cast<Precise>(), weight.template cast<Precise>(), classes()};
   }
   template <class M>
-  Matrix<double> from_free(const M& theta) const {
+  Matrix<Precise> from_free(const M& theta) const {
     return theta * contrasts.transpose();
   }
   /// −log P(y) at the predictors of one sample.
   template <class Eta, class Target>
   double loss(const Eta& eta, const Target& y) const {
-    const Eigen::RowVectorXd row = eta.template cast<double>();
+    const RowVector<Precise> row = eta.template cast<Precise>();
     const double highest = row.maxCoeff();
     return std::log((row.array() - highest).exp().sum()) + highest - row(static_cast<Index>(y(0)));
   }
@@ -76,7 +78,7 @@ template <std::floating_point Scalar_>
 class MultinomialRegression : public LinearModel<Scalar_, Eigen::Dynamic> {
  public:
   using Scalar = Scalar_;
-  using Family = detail::MultinomialFamily;
+  using Family = detail::MultinomialFamily<std::common_type_t<Scalar_, double>>;
   using Base = LinearModel<Scalar_, Eigen::Dynamic>;
 
   explicit MultinomialRegression(RegressionOptions options = {}) : Base(std::move(options)) {}
