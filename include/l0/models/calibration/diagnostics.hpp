@@ -87,8 +87,9 @@ WeightDiagnostics weight_diagnostics(const Eigen::MatrixBase<Derived>& weights, 
 
 namespace detail {
 
-inline ErrorSummary summarize_errors(const CalibrationTerms& terms, const Vector<double>& predictions,
-                                     const std::vector<Index>& members) {
+template <class Terms>
+ErrorSummary summarize_errors(const Terms& terms, const Vector<double>& predictions,
+                              const std::vector<Index>& members) {
   ErrorSummary result;
   std::vector<double> sizes;
   for (const Index j : members) {
@@ -110,8 +111,9 @@ inline ErrorSummary summarize_errors(const CalibrationTerms& terms, const Vector
 }
 
 /// Errors of all targets, groups and aggregates at the predictions in the report.
-inline void describe_errors(const CalibrationTerms& terms, const CalibrationTask& task, const Vector<double>& before,
-                            CalibrationReport& report) {
+template <class Terms>
+void describe_errors(const Terms& terms, const CalibrationTask& task, const Vector<double>& before,
+                     CalibrationReport& report) {
   const Index targets = terms.targets();
   std::vector<double> sums(static_cast<std::size_t>(terms.size()), 0.0);
   const auto loss_at = [&](const Vector<double>& predictions) {

@@ -149,7 +149,8 @@ class CalibrationTerms {
     return 1;
   }
 
-  static std::vector<double> target_weights(Index targets, const CalibrationTask& task) {
+  template <class Task>  // a template, so that nothing of it is compiled before it is used; as below
+  static std::vector<double> target_weights(Index targets, const Task& task) {
     const auto size = static_cast<std::size_t>(targets);
     std::vector<double> weight(size, 1.0);
     if (!task.target_weights.empty()) {
@@ -183,7 +184,8 @@ class CalibrationTerms {
     return weight;
   }
 
-  void add_aggregates(const CalibrationTask& task) {
+  template <class Task>
+  void add_aggregates(const Task& task) {
     if (task.aggregates.empty()) return;
     std::vector<std::vector<Index>> of(static_cast<std::size_t>(targets_));
     for (const TargetAggregate& aggregate : task.aggregates) {

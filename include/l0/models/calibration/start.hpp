@@ -33,7 +33,8 @@ inline std::vector<double> per_record(const NumberList<double>& list, const char
 }
 
 /// Checks the options and makes the start of them. Throws `Error`.
-inline CalibrationStart calibration_start(Index records, const CalibrationOptions& options) {
+template <class Options>
+CalibrationStart calibration_start(Index records, const Options& options) {
   require(records >= 0, "n_records", records, "a number of records >= 0");
   if (options.lambda_l0) require_non_negative("lambda_l0", *options.lambda_l0);
   if (options.lambda_l0 && options.max_records) fail("lambda_l0", "given together with max_records", "one of the two");
