@@ -8,7 +8,8 @@
 //   bench_calibration compare WEIGHTS [--contradict C]                 the peer's records, refitted, and as many of
 //   ours
 //
-// Other sizes: --states, --districts, --records, --counts, --dollars, --seed. A figure: --csv FILE (frontier).
+// Other sizes: --states, --districts, --records, --counts, --dollars, --seed. Of the frontier: --csv FILE, --svg FILE
+// (with gnuplot).
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -141,6 +142,26 @@ void run_frontier(const National& problem, const std::string& csv) {
   }
 }
 
+/// The frontier: error against records kept, and effective sample sizes beside it.
+void draw_frontier(const std::string& svg, const std::string& csv) {
+  const std::string file = svg + ".gnuplot";
+  std::ofstream(file) << "set terminal svg size 860,420 font 'Helvetica,14' background 'white'\nset output '" << svg
+                      << "'\nfile = '" << csv << R"('
+set datafile separator ','; set border 3; set tics nomirror; set multiplot layout 1,2
+set xrange [0:*]; set xlabel 'records kept (thousand)'; set logscale y; set format y '10^{%T}'
+set title 'capped loss after the refit'; set key center right
+plot file every ::1 using ($2/1e3):3 with linespoints pt 7 lc '#999999' title 'random records', \
+  '' every ::1 using ($2/1e3):4 with linespoints pt 7 lc '#2166ac' title 'chosen', \
+  '' every ::1 using ($2/1e3):7 with lines dt 2 lc '#b2182b' title 'all records'
+unset logscale y; set format y '%g'; set yrange [0:*]; set title 'effective sample size'; set key top left
+plot file every ::1 using ($2/1e3):5 with linespoints pt 7 lc '#999999' title 'random records', \
+  '' every ::1 using ($2/1e3):6 with linespoints pt 7 lc '#2166ac' title 'chosen'
+unset multiplot
+)";
+  if (std::system(("gnuplot '" + file + "'").c_str()) == 0) std::printf("picture: %s\n", svg.c_str());
+  std::remove(file.c_str());
+}
+
 long memory_in_mb(const char* what) {
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);) {
@@ -220,7 +241,7 @@ int main(int argc, char** argv) {
         .states = 48, .districts = 9, .records = 337704, .counts = 41, .dollars = 27, .filled = 0.9};  // 481 areas
   }
   std::string file;
-  std::string csv;
+  std::string csv, svg;
   int threads = 1;
   bool unstructured = false;
   for (int i = 2; i < argc; ++i) {
@@ -244,6 +265,8 @@ int main(int argc, char** argv) {
       threads = std::stoi(next());
     else if (word == "--csv")
       csv = next();
+    else if (word == "--svg")
+      svg = next();
     else if (word == "--unstructured")
       unstructured = true;
     else
@@ -255,7 +278,11 @@ int main(int argc, char** argv) {
   }
   const National problem =
       unstructured ? bench::make_unstructured(2000, 20000, 200, options.seed) : bench::make_national(options);
-  if (what == "frontier") run_frontier(problem, csv);
+  if (what == "frontier") {
+    if (!svg.empty() && csv.empty()) csv = svg + ".csv";
+    run_frontier(problem, csv);
+    if (!svg.empty()) draw_frontier(svg, csv);
+  }
   if (what == "full") run_full(problem, threads);
   if (what == "write") write(problem, file);
   if (what == "compare") compare(problem, file);
