@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The noise-free objective: its gradients against differences, its value against draws.
+#include <random>
+
 #include <l0/models/calibration.hpp>
 
 #include "calibration/problems.hpp"
