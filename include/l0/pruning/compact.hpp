@@ -94,12 +94,12 @@ CompactModel<Scalar> compact_stages(std::vector<Stage<Scalar>> stages, Index inp
         select.columns.push_back(static_cast<Index>(i));
         ++j;
       }
-      layers.push_back(std::move(select));
+      layers.emplace_back(std::move(select));
     }
     std::visit(
         [&](const auto& s) {
           present = s.given(between[k + 1].needed_columns());
-          layers.push_back(s.build(in, present, rule));
+          layers.emplace_back(s.build(in, present, rule));
         },
         stages[k]);
   }
