@@ -3,6 +3,7 @@
 // exponentials y(t) = Σ_k z_k a_k exp(−b_k t) in which the gates choose how many terms are needed.
 #include <cmath>
 #include <iomanip>
+#include <random>
 
 #include <Eigen/Core>
 #include <unsupported/Eigen/AutoDiff>

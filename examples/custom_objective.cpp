@@ -3,6 +3,7 @@
 // wrong. `minimize` takes any function that returns its value and writes its gradient.
 #include <cmath>
 #include <iomanip>
+#include <random>
 
 #include "support.hpp"
 

@@ -60,9 +60,10 @@ class SelectionUnits {
     if (trivial()) return most;
     std::vector<Index> widths;
     for (const auto& columns : columns_) widths.push_back(static_cast<Index>(columns.size()));
-    std::sort(widths.rbegin(), widths.rend());
+    std::sort(widths.begin(), widths.end());
     Index total = 0;
-    for (std::size_t i = 0; i < widths.size() && static_cast<Index>(i) < most; ++i) total += widths[i];
+    for (std::size_t i = widths.size(); i > 0 && static_cast<Index>(widths.size() - i) < most; --i)
+      total += widths[i - 1];
     return total;
   }
 

@@ -3,8 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <deque>
 #include <limits>
+#include <utility>
+#include <vector>
 
 #include <l0/core/error.hpp>
 #include <l0/core/types.hpp>
@@ -40,7 +41,7 @@ LbfgsResult minimize_smooth(Function&& f, Vector<Scalar>& x, const LbfgsOptions&
     Vector<Scalar> change;
     Scalar inverse_curvature;
   };
-  std::deque<Pair> pairs;
+  std::vector<Pair> pairs;
   Vector<Scalar> gradient(x.size());
   Vector<Scalar> direction(x.size());
   Vector<Scalar> candidate(x.size());
@@ -100,7 +101,7 @@ LbfgsResult minimize_smooth(Function&& f, Vector<Scalar>& x, const LbfgsOptions&
     if (curvature > std::numeric_limits<Scalar>::epsilon() * pair.change.squaredNorm()) {
       pair.inverse_curvature = 1 / curvature;
       pairs.push_back(std::move(pair));
-      if (static_cast<Index>(pairs.size()) > options.memory) pairs.pop_front();
+      if (static_cast<Index>(pairs.size()) > options.memory) pairs.erase(pairs.begin());
     }
     x.swap(candidate);
     gradient.swap(candidate_gradient);

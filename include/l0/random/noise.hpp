@@ -2,7 +2,8 @@
 #pragma once
 
 #include <concepts>
-#include <random>
+#include <cstdint>
+#include <limits>
 #include <type_traits>
 #include <vector>
 
@@ -26,6 +27,29 @@ class StoredUniforms {
   const Scalar* values_;
 };
 
+/// std::uniform_random_bit_generator, whose header <random> would cost more than the rest of this one.
+template <class Generator>
+concept BitGenerator = requires(Generator& generator) {
+  { generator() } -> std::unsigned_integral;
+  { Generator::min() } -> std::unsigned_integral;
+  { Generator::max() } -> std::unsigned_integral;
+};
+
+/// A number in [0, 1) with all digits of Scalar, as std::generate_canonical.
+template <class Scalar, class Generator>
+Scalar canonical(Generator& generator) {
+  constexpr double range = static_cast<double>(Generator::max() - Generator::min()) + 1;
+  constexpr double digits = static_cast<double>(std::uint64_t{1} << std::numeric_limits<Scalar>::digits);
+  double sum = 0;
+  double weight = 1;
+  do {
+    sum += weight * static_cast<double>(generator() - Generator::min());
+    weight *= range;
+  } while (weight < digits);
+  const auto u = static_cast<Scalar>(sum / weight);
+  return u < 1 ? u : 1 - std::numeric_limits<Scalar>::epsilon() / 2;
+}
+
 template <class Scalar, class Generator>
 class GeneratedUniforms {
  public:
@@ -33,7 +57,7 @@ class GeneratedUniforms {
 
   void fill(Index /*first*/, Index count, Scalar* u) const {
     for (Index i = 0; i < noise_block; ++i) {
-      u[i] = i < count ? std::uniform_real_distribution<Scalar>()(*generator_) : Scalar(0.5);
+      u[i] = i < count ? canonical<Scalar>(*generator_) : Scalar(0.5);
     }
   }
 
@@ -70,7 +94,7 @@ class GivenNoise {
 /// A source of uniform noise for gates: `Rng`, `GivenNoise`, a type of the user's with the same `uniforms` member, or
 /// any standard generator (std::mt19937), which then supplies the numbers in the order in which they are asked.
 template <class Source>
-concept NoiseSource = std::uniform_random_bit_generator<std::remove_cvref_t<Source>> ||
+concept NoiseSource = detail::BitGenerator<std::remove_cvref_t<Source>> ||
     requires(Source& source, const NoiseRequest& request) {
   source.uniforms(request);
 };
