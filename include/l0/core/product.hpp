@@ -55,6 +55,12 @@ struct ProductSizes {
 template <class Scalar>
 class ProductWorkspace {
  public:
+  /// Takes all memory that products up to these sizes need.
+  void reserve(const ProductSizes& largest) {
+    strided_.reserve(largest.depth);
+    if (largest.rows > 1 && largest.columns > 1) blocking_.reserve(largest);
+  }
+
   /// result = lhs · rhs. Operands have direct access with inner stride 1; `result` has its shape and aliases neither.
   /// `largest` bounds the sizes of this product over all steps: buffers are made for it at once.
   template <class Lhs, class Rhs>
@@ -68,8 +74,8 @@ class ProductWorkspace {
   void add(const Lhs& lhs, const Rhs& rhs, Eigen::Map<Matrix<Scalar>> result, const ProductSizes& largest) {
     static_assert(bool(Lhs::Flags & Eigen::DirectAccessBit) && bool(Rhs::Flags & Eigen::DirectAccessBit));
     // Before all else: a product that is empty or a vector in this step may be neither in the next.
-    strided_.reserve(largest.depth);
-    if (largest.rows > 1 && largest.columns > 1) blocking_.prepare({lhs.rows(), rhs.cols(), lhs.cols()}, largest);
+    reserve(largest);
+    blocking_.limit({lhs.rows(), rhs.cols(), lhs.cols()});
     if (lhs.cols() == 0 || result.size() == 0) return;
     // As vectors in the type too: Eigen copies what is a vector only by its size, above 128 KB to the heap.
     Eigen::Map<Vector<Scalar>> vector(result.data(), result.size());
@@ -97,18 +103,24 @@ class ProductWorkspace {
  private:
   class Blocking : public Eigen::internal::level3_blocking<Scalar, Scalar> {
    public:
-    void prepare(const ProductSizes& sizes, const ProductSizes& largest) {
+    void reserve(const ProductSizes& largest) {
       Index kc = largest.depth;
       Index mc = largest.rows;
       Index nc = largest.columns;
       Eigen::internal::computeProductBlockingSizes<Scalar, Scalar, 1>(kc, mc, nc, Index{1});
       lhs_.reserve(mc * kc);
       rhs_.reserve(kc * nc);
-      this->m_kc = std::min(kc, sizes.depth);
-      this->m_mc = std::min(mc, sizes.rows);
-      this->m_nc = std::min(nc, sizes.columns);
+      this->m_kc = kc;
+      this->m_mc = mc;
+      this->m_nc = nc;
       this->m_blockA = lhs_.get().data();
       this->m_blockB = rhs_.get().data();
+    }
+
+    void limit(const ProductSizes& sizes) {
+      this->m_kc = std::min(this->m_kc, sizes.depth);
+      this->m_mc = std::min(this->m_mc, sizes.rows);
+      this->m_nc = std::min(this->m_nc, sizes.columns);
     }
 
    private:

@@ -239,6 +239,7 @@ class L0Linear {
         for (Index o = 0; o < outputs(); ++o) output_(i, o) += value * scaled(o, c);
       });
     } else if (skipping_ && outputs() == 1) {
+      product_.reserve(sizes);  // the next step may skip nothing
       output_.setZero(x.rows(), 1);
       for (Index c = 0; c < open_count(); ++c) output_.col(0) += x.col(open(c)) * scaled(0, c);
     } else if (skipping_) {
@@ -263,6 +264,7 @@ class L0Linear {
         for (Index o = 0; o < outputs(); ++o) gradient(o, c) += value * upstream(i, o);
       });
     } else if (skipping_) {
+      product_.reserve(sizes);
       for (Index c = 0; c < open_count(); ++c) gradient(0, c) = x.col(open(c)).dot(upstream.col(0));
     } else {
       product_.multiply(upstream.transpose(), x, gradient, sizes);
