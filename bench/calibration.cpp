@@ -153,7 +153,7 @@ set title 'capped loss after the refit'; set key center right
 plot file every ::1 using ($2/1e3):3 with linespoints pt 7 lc '#999999' title 'random records', \
   '' every ::1 using ($2/1e3):4 with linespoints pt 7 lc '#2166ac' title 'chosen', \
   '' every ::1 using ($2/1e3):7 with lines dt 2 lc '#b2182b' title 'all records'
-unset logscale y; set format y '%g'; set yrange [0:*]; set title 'effective sample size'; set key top left
+unset logscale y; set format y '%g'; set yrange [0:*]; set title 'effective sample size'; set key bottom right
 plot file every ::1 using ($2/1e3):5 with linespoints pt 7 lc '#999999' title 'random records', \
   '' every ::1 using ($2/1e3):6 with linespoints pt 7 lc '#2166ac' title 'chosen'
 unset multiplot

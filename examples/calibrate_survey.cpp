@@ -134,7 +134,7 @@ stats weights every ::1 using ($2/$3) nooutput name 'W'
 at(x) = abs(x) < 1e-4 ? 1e-4 : abs(x)
 set multiplot layout 1,3
 set title 'Targets with a smaller error'; set xlabel 'relative error'; set logscale x; set xrange [1e-4:10]
-set xtics 100; set format x '10^{%L}'; set yrange [0:1]; set key left top
+set xtics 100; set format x '10^{%L}'; set yrange [0:1]; set key left center
 plot errors every ::1 using (at($6)):(1.0/T_records) smooth cumulative lw 2 lc '#f4a582' title 'random', \
   '' every ::1 using (at($7)):(1.0/T_records) smooth cumulative lw 3 lc '#2166ac' title 'chosen'
 set title 'Weights'; set xlabel 'weight over starting weight'; set autoscale y; unset logscale; set format x '%g'; unset key
