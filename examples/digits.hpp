@@ -58,13 +58,16 @@ inline Digits small_digits(bool enlarge) {
           .name = "small digits"};
 }
 
-/// --data DIR, --epochs N, --seed N, --quick and --accurate.
+/// --data DIR, --epochs N, --seed N, --quick, --accurate, and two for those who look for settings of their own:
+/// --prices A,B,... (of a gate, per layer) and --holdout (judge by a sixth of the training part, not by the test part).
 struct Arguments {
   std::string data{};
   l0::Index epochs = 0;
   std::uint64_t seed = 1;
   bool quick = false;
   bool accurate = false;
+  bool holdout = false;
+  std::vector<double> prices{};
 
   Arguments(int argc, char** argv, l0::Index default_epochs) : epochs(default_epochs) {
     for (int k = 1; k < argc; ++k) {
@@ -84,19 +87,34 @@ struct Arguments {
         epochs = std::min<l0::Index>(epochs, 3);
       } else if (name == "--accurate") {
         accurate = true;
+      } else if (name == "--holdout") {
+        holdout = true;
+      } else if (name == "--prices") {
+        std::stringstream list(value());
+        for (std::string price; std::getline(list, price, ',');) prices.push_back(std::stod(price));
       } else {
         throw std::runtime_error("usage: " + std::string(argv[0]) +
-                                 " [--data DIR] [--epochs N] [--seed N] [--accurate] [--quick]; not " + name);
+                                 " [--data DIR] [--epochs N] [--seed N] [--accurate] [--prices A,B,...] [--holdout] [--quick]; not " + name);
       }
     }
   }
 
   /// MNIST from --data, else the shipped digits.
   Digits digits(bool enlarge) const {
-    if (!data.empty()) return read_mnist(data);
-    std::cout
-        << "No --data DIR with the files of MNIST (scripts/fetch_mnist.sh gets them): the small digits instead.\n";
-    return small_digits(enlarge);
+    if (data.empty()) {
+      std::cout
+          << "No --data DIR with the files of MNIST (scripts/fetch_mnist.sh gets them): the small digits instead.\n";
+    }
+    Digits all = data.empty() ? small_digits(enlarge) : read_mnist(data);
+    if (holdout) {
+      const Index held = all.x.rows() / 6;
+      all.x_test = all.x.bottomRows(held);
+      all.y_test = all.y.tail(held);
+      all.x.conservativeResize(all.x.rows() - held, Eigen::NoChange);
+      all.y.conservativeResize(all.y.size() - held);
+      all.name += ", judged by images held out of the training part";
+    }
+    return all;
   }
 };
 
@@ -147,7 +165,7 @@ struct Setting {
 template <class Network>
 void train(Network& net, const Digits& digits, const Arguments& arguments, const Setting& setting,
            const std::string& name) {
-  const Prices prices{{.lambda = setting.lambda}, {setting.weight_decay, l0::WeightPrice::under_gates}};
+  const Prices prices{{.lambda = arguments.prices.empty() ? setting.lambda : arguments.prices}, {setting.weight_decay, l0::WeightPrice::under_gates}};
   std::ofstream curves(name + ".csv");
   curves << "epoch,loss,test error,open gates per layer\n";
   const auto epochs = static_cast<double>(arguments.epochs);

@@ -114,7 +114,8 @@ TEST_CASE("Closed inputs are not read in backward", "[closed]") {
     layer.weight_gradient().setZero();
     l0::Rng rng(1);
     layer.forward(X, rng);
-    X = with_nan(X, 4);  // X is referenced until backward
+    const Matrix<double> spoilt = with_nan(X, 4);
+    X = spoilt;  // in place: X is referenced until backward
     Matrix<double> grad_X;
     layer.backward(upstream, grad_X);
     check_same({expected.y, layer.weight_gradient(), grad_X}, expected, 4);

@@ -37,7 +37,7 @@ void check_consistent(const l0::MinimizeResult<Scalar>& result, Index size) {
 }  // namespace
 
 TEMPLATE_TEST_CASE("A price on gates finds the support and the refit the weights", "", float, double) {
-  for (const std::uint64_t seed : {0, 1, 2}) {
+  for (const std::uint64_t seed : {0U, 1U, 2U}) {
     CAPTURE(seed);
     SparseQuadratic<TestType> f;
     const auto result = l0::minimize(f, Vector<TestType>::Zero(12),
