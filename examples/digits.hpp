@@ -93,8 +93,9 @@ struct Arguments {
         std::stringstream list(value());
         for (std::string price; std::getline(list, price, ',');) prices.push_back(std::stod(price));
       } else {
-        throw std::runtime_error("usage: " + std::string(argv[0]) +
-                                 " [--data DIR] [--epochs N] [--seed N] [--accurate] [--prices A,B,...] [--holdout] [--quick]; not " + name);
+        throw std::runtime_error(
+            "usage: " + std::string(argv[0]) +
+            " [--data DIR] [--epochs N] [--seed N] [--accurate] [--prices A,B,...] [--holdout] [--quick]; not " + name);
       }
     }
   }
@@ -165,7 +166,8 @@ struct Setting {
 template <class Network>
 void train(Network& net, const Digits& digits, const Arguments& arguments, const Setting& setting,
            const std::string& name) {
-  const Prices prices{{.lambda = arguments.prices.empty() ? setting.lambda : arguments.prices}, {setting.weight_decay, l0::WeightPrice::under_gates}};
+  const Prices prices{{.lambda = arguments.prices.empty() ? setting.lambda : arguments.prices},
+                      {setting.weight_decay, l0::WeightPrice::under_gates}};
   std::ofstream curves(name + ".csv");
   curves << "epoch,loss,test error,open gates per layer\n";
   const auto epochs = static_cast<double>(arguments.epochs);
