@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds the documentation site into build/docs/html: runs the examples for the gallery, then Doxygen with warnings as
 # errors, then a check of every link. Installs what is missing, with apt-get; formulas need MathJax, fetched with npm.
-# Usage: scripts/docs.sh [--keep-gallery | --names]
+# Usage: scripts/docs.sh [--quick | --keep-gallery | --names]
+#   --quick         runs every example in its short form, as the tests do
 #   --keep-gallery  takes the gallery of the last build as it is
 #   --names         only checks that every public name is documented; needs Doxygen and nothing else, writes no pages
 # CXX and BUILD_DIR (build/docs) are honoured.
@@ -14,9 +15,9 @@ mathjax_integrity='sha512-Bt+SSVU8eBG27zChVewOicYs7Xsdt40qm4+UpHyX7k0/O9NliPc+x7
 
 mode=${1:-}
 case $mode in
-  '' | --keep-gallery | --names) ;;
+  '' | --quick | --keep-gallery | --names) ;;
   *)
-    echo "usage: scripts/docs.sh [--keep-gallery | --names]" >&2
+    echo "usage: scripts/docs.sh [--quick | --keep-gallery | --names]" >&2
     exit 2
     ;;
 esac
@@ -48,6 +49,7 @@ need doxygen have doxygen
 need doxygen-awesome-css test -d "$theme"
 need gnuplot-nox have gnuplot
 need npm have npm
+need openssl have openssl
 need libcli11-dev have_cli11
 install_missing
 
@@ -76,7 +78,7 @@ if [[ $mode != --keep-gallery || ! -e $build/gallery/page_gallery.md ]]; then
   cmake --build "$examples" -j "${JOBS:-$(cores)}"
   rm -rf "$build/pictures" "$build/gallery"
   python3 "$root/scripts/docs_pages.py" gallery --out "$build/gallery" --pictures "$build/pictures" \
-    --programs "$examples/examples"
+    --programs "$examples/examples" $([[ $mode != --quick ]] || echo --quick)
 fi
 
 rm -rf "$pages" "$build/html"
@@ -84,6 +86,9 @@ python3 "$root/scripts/docs_pages.py" pages --out "$pages"
 cp "$build/gallery/page_gallery.md" "$pages/"
 doxygen_with YES NO "$pages"
 cp -r "$mathjax" "$build/html/mathjax"
-cp "$build"/pictures/*.svg "$root"/docs/images/* "$build/html/"
+cp "$root"/docs/images/* "$build/html/"
+cp "$build"/pictures/*.svg "$build/html/"
+# Doxygen 1.9.4 links to a list of nested classes also where all of them are private and there is no list.
+grep -L 'name="nested-classes"' "$build"/html/*.html | xargs sed -i 's|<a href="#nested-classes">Classes</a> &#124;||'
 python3 "$root/scripts/check_links.py" "$build/html"
 echo "documentation: $build/html/index.html"

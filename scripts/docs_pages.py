@@ -22,7 +22,7 @@ import time
 
 root = pathlib.Path(__file__).resolve().parent.parent
 # Programs that take long are shown as `--quick` runs them, as the tests do.
-quick = {'mnist_mlp', 'mnist_lenet', 'sparsity_patterns', 'neural_networks'}
+slow = {'mnist_mlp', 'mnist_lenet', 'sparsity_patterns', 'neural_networks'}
 
 
 def slug(heading):
@@ -168,7 +168,7 @@ def run(program, folder, arguments):
     return done.stdout, seconds, after.ru_utime - before.ru_utime
 
 
-def gallery(out, pictures, programs):
+def gallery(out, pictures, programs, all_quick):
     sources = sorted((root / 'examples').glob('*.cpp'))
     sources.sort(key=lambda path: path.stem != 'quick_start')
     pictures.mkdir(parents=True, exist_ok=True)
@@ -178,7 +178,7 @@ def gallery(out, pictures, programs):
         if not program.exists():
             print(f'note: {name} was not built and is not in the gallery')
             continue
-        arguments = ['--quick'] if name in quick else []
+        arguments = ['--quick'] if all_quick or name in slow else []
         text, seconds, processor = run(program, pictures.parent / 'runs' / name, arguments)
         print(f'{name}: {seconds:.1f} s')
         code = source.read_text(encoding='utf-8')
@@ -214,9 +214,10 @@ def main():
     parser.add_argument('--out', required=True, type=pathlib.Path)
     parser.add_argument('--pictures', type=pathlib.Path)
     parser.add_argument('--programs', type=pathlib.Path)
+    parser.add_argument('--quick', action='store_true', help='run every example with --quick')
     arguments = parser.parse_args()
     if arguments.what == 'gallery':
-        gallery(arguments.out, arguments.pictures, arguments.programs)
+        gallery(arguments.out, arguments.pictures, arguments.programs, arguments.quick)
         return
     if not Pages(arguments.out, {'gallery.md': 'page_gallery', 'reference.md': 'page_reference'}).write():
         sys.exit(1)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Turns the ```cpp blocks of Markdown files into programs that run all of them.
 
-Usage: scripts/snippets.py --out DIR --parts N FILE.md...
+Usage: scripts/snippets.py --out DIR FILE.md...
 
 Each block is compiled with the line numbers of its page, so that a compiler's message names the page. What is written in
 a comment before a block says how:
@@ -13,7 +13,7 @@ a comment before a block says how:
     -->
 
 `#include` lines of all blocks come first. tests/snippets/snippet.hpp is included before them. The pages are dealt out to
-N files, part_0.cpp to part_<N−1>.cpp, each with a function `run_part_i`.
+two files, part_0.cpp and part_1.cpp, each with a function `run_part_i`.
 """
 import argparse
 import pathlib
@@ -118,7 +118,6 @@ def render(pages, part):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--out', required=True, type=pathlib.Path)
-    parser.add_argument('--parts', type=int, default=1)
     parser.add_argument('--root', type=pathlib.Path, default=pathlib.Path.cwd())
     parser.add_argument('files', nargs='+', type=pathlib.Path)
     arguments = parser.parse_args()
@@ -128,10 +127,11 @@ def main():
         blocks = blocks_of(file, shown)
         if blocks:
             pages.append((shown, blocks))
-    parts = [[] for _ in range(arguments.parts)]
-    weight = lambda pages_of_part: sum(len(block.code) + 20 for _, blocks in pages_of_part for block in blocks)
-    for entry in sorted(pages, key=lambda page: -weight([page])):
-        min(parts, key=weight).append(entry)
+    # Pages that fit regressions are compiled together, all others together: no template is instantiated twice.
+    parts = [[], []]
+    for page, blocks in pages:
+        fits = any('Regression<' in line for block in blocks for line in block.code)
+        parts[0 if fits else 1].append((page, blocks))
     arguments.out.mkdir(parents=True, exist_ok=True)
     for number, part in enumerate(parts):
         (arguments.out / f'part_{number}.cpp').write_text(render(part, number), encoding='utf-8')
