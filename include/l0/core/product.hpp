@@ -132,7 +132,7 @@ class ProductWorkspace {
 
    private:
     static constexpr Index most_depth = 256;
-    static constexpr Index most_entries = 98304 / Index{sizeof(Scalar)};  // of a panel: 96 KB
+    static constexpr Index most_entries = 98304 / Index{sizeof(Scalar)};                          // of a panel: 96 KB
     static constexpr Index rounded(Index size) { return std::max<Index>(48, size - size % 48); }  // whole registers
   };
 

@@ -193,8 +193,8 @@ class L0Linear {
                   .stream = stream});
   }
 
-  // The steps of forward and backward. From forward on, `scaled_` holds w∘z for the open inputs only, column c for input
-  // open_[c]; backward, which needs it no more, overwrites it by its gradient.
+  // The steps of forward and backward. From forward on, `scaled_` holds w∘z for the open inputs only, column c for
+  // input open_[c]; backward, which needs it no more, overwrites it by its gradient.
 
   void forward_batch() {
     select_open_inputs();
