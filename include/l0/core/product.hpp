@@ -58,7 +58,7 @@ class ProductWorkspace {
   /// Takes all memory that products up to these sizes need.
   void reserve(const ProductSizes& largest) {
     strided_.reserve(largest.depth);
-    if (largest.rows > 1 && largest.columns > 1) blocking_.reserve(largest);
+    if (largest.rows > 1 && largest.columns > 1 && largest.depth > 0) blocking_.reserve(largest);
   }
 
   /// result = lhs · rhs. Operands have direct access with inner stride 1; `result` has its shape and aliases neither.
@@ -108,13 +108,20 @@ class ProductWorkspace {
       Index mc = largest.rows;
       Index nc = largest.columns;
       Eigen::internal::computeProductBlockingSizes<Scalar, Scalar, 1>(kc, mc, nc, Index{1});
-      lhs_.reserve(mc * kc);
-      rhs_.reserve(kc * nc);
+      // Eigen's panels may be as large as the weights. Where no caches are exceeded, smaller ones are as fast.
+      kc = std::min(kc, (largest.depth + (largest.depth - 1) / most_depth) / ((largest.depth - 1) / most_depth + 1));
+      mc = std::min(mc, rounded(most_entries / kc));
+      nc = std::min(nc, rounded(most_entries / kc));
+      // Shared by all products of a thread.
+      static thread_local Scratch<Scalar> lhs;
+      static thread_local Scratch<Scalar> rhs;
+      lhs.reserve(mc * kc);
+      rhs.reserve(kc * nc);
       this->m_kc = kc;
       this->m_mc = mc;
       this->m_nc = nc;
-      this->m_blockA = lhs_.get().data();
-      this->m_blockB = rhs_.get().data();
+      this->m_blockA = lhs.get().data();
+      this->m_blockB = rhs.get().data();
     }
 
     void limit(const ProductSizes& sizes) {
@@ -124,8 +131,9 @@ class ProductWorkspace {
     }
 
    private:
-    Scratch<Scalar> lhs_;
-    Scratch<Scalar> rhs_;
+    static constexpr Index most_depth = 256;
+    static constexpr Index most_entries = 98304 / Index{sizeof(Scalar)};                          // of a panel: 96 KB
+    static constexpr Index rounded(Index size) { return std::max<Index>(48, size - size % 48); }  // whole registers
   };
 
   /// A vector whose entries lie `stride` apart, copied unless they are neighbours.

@@ -154,6 +154,26 @@ class Gate {
     }
   }
 
+  /// Backward of the product weight ∘ z, given `upstream`, the gradient with respect to it, in one pass over memory:
+  /// log_alpha_gradient() += upstream ∘ weight ∘ dz/dlog α, and weight_gradient += upstream ∘ z. All have the shape of
+  /// the gates.
+  void backward_product(const Eigen::Ref<const Values>& upstream, const Eigen::Ref<const Values>& weight,
+                        Eigen::Ref<Values> weight_gradient) {
+    require_sample("backward_product", has_sample_);
+    detail::require_shape("upstream", upstream.rows(), upstream.cols(), rows(), columns());
+    detail::require_shape("weight", weight.rows(), weight.cols(), rows(), columns());
+    detail::require_shape("weight_gradient", weight_gradient.rows(), weight_gradient.cols(), rows(), columns());
+    const auto in_one_piece = [&](const auto& x) { return x.cols() == 1 || x.outerStride() == x.rows(); };
+    if (frozen_ || !in_one_piece(upstream) || !in_one_piece(weight) || !in_one_piece(weight_gradient)) {
+      weight_gradient += upstream.cwiseProduct(values_);
+      if (!frozen_) backward(upstream.cwiseProduct(weight));
+      return;
+    }
+    detail::dispatch<detail::BackpropagateProducts>(sampled_.formulas(), std::as_const(*this).log_alpha().data(),
+                                                    std::as_const(values_).data(), upstream.data(), weight.data(),
+                                                    weight_gradient.data(), log_alpha_gradient().data(), size());
+  }
+
   /// Draws a vector of gates once for every sample of a batch, a samples × gates matrix: the gates' local
   /// reparameterisation (section 2.3 of the paper), with less noise in the gradient at the price of more noise drawn.
   template <NoiseSource Noise>

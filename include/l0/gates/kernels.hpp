@@ -70,6 +70,37 @@ struct BackpropagateGates {
   }
 };
 
+/// The same for products weight[i] · value[i] with upstream of their own, which also reaches the weights:
+/// gradient[i] += upstream[i] · weight[i] · dz/dparameter, weight_gradient[i] += upstream[i] · value[i].
+struct BackpropagateProducts {
+  template <class Formulas, class Scalar>
+  L0_ALWAYS_INLINE static void run(Formulas formulas, const Scalar* parameter, const Scalar* value,
+                                   const Scalar* upstream, const Scalar* weight, Scalar* weight_gradient,
+                                   Scalar* gradient, Index size) {
+    for (Index first = 0; first < size; first += noise_block) {
+      const Index count = std::min(noise_block, size - first);
+      Scalar a[noise_block];
+      Scalar z[noise_block];
+      Scalar g[noise_block];
+      Scalar w[noise_block];
+      Scalar sum[noise_block];
+      Scalar weight_sum[noise_block];
+      load_block(parameter + first, count, a);
+      load_block(value + first, count, z);
+      load_block(upstream + first, count, g);
+      load_block(weight + first, count, w);
+      load_block(weight_gradient + first, count, weight_sum);
+      load_block(gradient + first, count, sum);
+      for (Index i = 0; i < noise_block; ++i) {
+        weight_sum[i] += g[i] * z[i];
+        sum[i] += g[i] * w[i] * formulas.sample_derivative(z[i], a[i]);
+      }
+      store_block(weight_sum, count, weight_gradient + first);
+      store_block(sum, count, gradient + first);
+    }
+  }
+};
+
 /// Returns Σ P(z ≠ 0); where `gradient` is given, gradient[i] += scale · dP/dparameter.
 struct PriceGates {
   template <class Formulas, class Scalar>

@@ -142,7 +142,9 @@ class L0Linear {
   template <BatchInput X>
   Matrix<Scalar> predict(const X& x) const {
     detail::check_batch(x, inputs());
-    Matrix<Scalar> result = x * effective_weight().transpose();
+    Matrix<Scalar> result = Matrix<Scalar>::Zero(x.rows(), outputs());
+    // Eigen steps from a null pointer where a sparse product has no columns.
+    if (inputs() > 0) result.noalias() += x * effective_weight().transpose();
     if (has_bias_) result.rowwise() += bias().transpose();
     return result;
   }
@@ -212,21 +214,23 @@ class L0Linear {
                   .stream = stream});
   }
 
-  // The steps of forward and backward. `scaled_` holds w∘z for the open inputs only, column c for input open_[c].
+  // The steps of forward and backward. From forward on, `scaled_` holds w∘z for the open inputs only, column c for
+  // input open_[c]; backward, which needs it no more, overwrites it by its gradient.
 
   void forward_batch() {
     select_open_inputs();
+    if (!gates_per_sample_) scale_weights();
+    batch_.visit([&](const auto& x) { multiply_forward(x); });
+    if (has_bias_) output_.rowwise() += bias().transpose();
+  }
+
+  void scale_weights() {
     scaled_.reserve(outputs() * inputs());
     auto scaled = scaled_.resize(outputs(), open_count());
     for (Index c = 0; c < open_count(); ++c) {
-      if (gates_per_sample_) {
-        scaled.col(c) = weight().col(c);
-      } else {
-        grouping_.scale_column(open(c), gate_.values(), std::as_const(*this).weight().col(open(c)), scaled.col(c));
-      }
+      grouping_.scale_column(open(c), gate_.values(), std::as_const(*this).weight().col(open(c)), scaled.col(c));
     }
-    batch_.visit([&](const auto& x) { multiply_forward(x); });
-    if (has_bias_) output_.rowwise() += bias().transpose();
+    is_scaled_ = true;
   }
 
   /// All inputs, unless enough are closed for gathering the others to pay.
@@ -253,7 +257,7 @@ class L0Linear {
     const ProductSizes sizes{x.rows(), outputs(), inputs()};
     if (gates_per_sample_) {
       gate_samples(x);
-      product_.multiply(gathered_.get(), scaled.transpose(), output_, sizes);
+      product_.multiply(gathered_.get(), std::as_const(*this).weight().transpose(), output_, sizes);
     } else if constexpr (detail::is_sparse_view<View>) {
       output_.setZero(x.rows(), outputs());
       for_each_nonzero(x, [&](Index i, Index c, Scalar value) {
@@ -271,11 +275,12 @@ class L0Linear {
     }
   }
 
-  /// scaled_gradient_ = upstreamᵀ X, for the open inputs.
+  /// scaled_ = upstreamᵀ X, for the open inputs.
   template <class View>
   void multiply_backward(const View& x, const UpstreamRef& upstream) {
-    scaled_gradient_.reserve(outputs() * inputs());
-    auto gradient = scaled_gradient_.resize(outputs(), open_count());
+    scaled_.reserve(outputs() * inputs());
+    auto gradient = scaled_.resize(outputs(), open_count());
+    is_scaled_ = false;
     const ProductSizes sizes{outputs(), inputs(), x.rows()};
     if (gates_per_sample_ || (!detail::is_sparse_view<View> && skipping_ && outputs() != 1)) {
       product_.multiply(upstream.transpose(), gathered_.get(), gradient, sizes);
@@ -295,13 +300,23 @@ class L0Linear {
   void backward_batch(const UpstreamRef& upstream, Matrix<Scalar>* input_gradient) {
     if (batch_.empty()) detail::fail("backward", "called before forward", "a call of forward first");
     detail::require_shape("upstream", upstream.rows(), upstream.cols(), output_.rows(), outputs());
-    batch_.visit([&](const auto& x) { multiply_backward(x, upstream); });
     if (has_bias_) bias_gradient() += upstream.colwise().sum().transpose();
-    const auto gradient = std::as_const(scaled_gradient_).get();
+    if (input_gradient != nullptr && !gates_per_sample_) {
+      if (!is_scaled_) scale_weights();
+      write_input_gradient(upstream, *input_gradient);
+    }
+    batch_.visit([&](const auto& x) { multiply_backward(x, upstream); });
+    const auto gradient = std::as_const(scaled_).get();
     if (gates_per_sample_) {
       weight_gradient() += gradient;
       if constexpr (per_sample_possible) backward_per_sample(upstream, input_gradient);
       return;
+    }
+    if constexpr (std::is_same_v<Grouping, PerWeight>) {
+      if (!skipping_) {
+        gate_.backward_product(gradient, std::as_const(*this).weight(), weight_gradient());
+        return;
+      }
     }
     gate_gradient_.setZero(gate_.rows(), gate_.columns());
     for (Index c = 0; c < open_count(); ++c) {
@@ -309,7 +324,6 @@ class L0Linear {
                                 weight_gradient().col(open(c)), gate_gradient_);
     }
     gate_.backward(gate_gradient_);
-    if (input_gradient != nullptr) write_input_gradient(upstream, *input_gradient);
   }
 
   void write_input_gradient(const UpstreamRef& upstream, Matrix<Scalar>& input_gradient) {
@@ -329,7 +343,7 @@ class L0Linear {
   /// d/d(X∘Z) = upstream W, from which both Z and X take their share.
   void backward_per_sample(const UpstreamRef& upstream, Matrix<Scalar>* input_gradient) {
     auto product = input_product_.resize(upstream.rows(), inputs());
-    product_.multiply(upstream, std::as_const(scaled_).get(), product, {upstream.rows(), inputs(), outputs()});
+    product_.multiply(upstream, std::as_const(*this).weight(), product, {upstream.rows(), inputs(), outputs()});
     if (input_gradient != nullptr) *input_gradient = product.cwiseProduct(gate_.each_values());
     batch_.visit([&](const auto& x) {
       if constexpr (detail::is_sparse_view<std::remove_cvref_t<decltype(x)>>) {
@@ -410,13 +424,13 @@ class L0Linear {
   detail::BatchView<Scalar> batch_;
   std::vector<Index> open_;
   bool skipping_ = false;
+  bool is_scaled_ = false;
   detail::Scratch<Scalar> scaled_;
   detail::Scratch<Scalar> gathered_;
   Matrix<Scalar> output_;
 
   // Scratch.
   detail::ProductWorkspace<Scalar> product_;
-  detail::Scratch<Scalar> scaled_gradient_;
   detail::Scratch<Scalar> input_product_;
   typename Gates::Values gate_gradient_;
   Matrix<Scalar> each_gradient_;
