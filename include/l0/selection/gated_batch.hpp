@@ -18,7 +18,8 @@ class GatedBatch {
   // The part after this one may refer to the buffers: moves keep their address (Eigen 3.4 would copy sparse ones),
   // copies start empty.
   GatedBatch(const GatedBatch&) : GatedBatch() {}
-  GatedBatch(GatedBatch&& other) noexcept : batch_(std::move(other.batch_)), dense_(std::move(other.dense_)) {
+  GatedBatch(GatedBatch&& other) noexcept
+      : batch_(std::move(other.batch_)), rows_(other.rows_), columns_(other.columns_), dense_(std::move(other.dense_)) {
     sparse_columns_.swap(other.sparse_columns_);
     sparse_rows_.swap(other.sparse_rows_);
   }
