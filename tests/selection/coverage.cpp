@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: MIT
 // The expected distance to the nearest chosen sample: against the sum over all choices, its gradient, its shape.
+#include <l0/io/csv.hpp>
+#include <l0/optimizers/adam.hpp>
+#include <l0/penalties/budget.hpp>
 #include <l0/selection/coverage.hpp>
 #include <l0/selection/hybrid_gate.hpp>
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "support/catch.hpp"
 #include "support/finite_difference.hpp"
@@ -117,6 +122,58 @@ TEST_CASE("Coverage moves log alpha by its gradient", "[selection]") {
   hybrid.log_alpha() = start;
   coverage.accumulate(hybrid);
   CHECK(close(hybrid.gate().log_alpha_gradient(), numerical, tolerance::gradient(numerical)));
+}
+
+TEST_CASE("100 digits chosen without their labels teach more than 100 at random", "[selection]") {
+  const auto table = l0::CsvTable::read(std::string(L0_TEST_DATA_DIR) + "/../../examples/data/digits.csv");
+  const Index n = 1797;
+  Matrix<float> x(n, 64);  // 8 x 8 pixels of 0 to 16
+  for (Index j = 0; j < 64; ++j) {
+    const auto pixel = "pixel_" + std::to_string(j / 8) + "_" + std::to_string(j % 8);
+    x.col(j) = table.numbers(pixel).cast<float>() / 16;
+  }
+  const Eigen::VectorXd label = table.numbers(table.names().back());
+  /// The share of the others whose nearest chosen digit has their label.
+  const auto accuracy = [&](const std::vector<Index>& chosen) {
+    const Matrix<float> centres = x(chosen, Eigen::all).transpose();
+    double right = 0;
+    for (Index i = 0; i < n; ++i) {
+      if (std::find(chosen.begin(), chosen.end(), i) != chosen.end()) continue;
+      Index nearest = 0;
+      (centres.colwise() - x.row(i).transpose()).colwise().squaredNorm().minCoeff(&nearest);
+      right += label(chosen[static_cast<std::size_t>(nearest)]) == label(i) ? 1 : 0;
+    }
+    return right / static_cast<double>(n - 100);
+  };
+
+  Coverage<float> coverage(x);
+  l0::SampleGate<float> samples(n, {.target_samples = 100, .init_sparsity = 0.9F});
+  samples.gate().jitter(l0::Rng(1), 0.1F);
+  l0::Adam<float> optimizer(samples.parameters(), {.learning_rate = 0.1F});
+  l0::Budget<float> budget({.max_cost = 100, .rate = 0.5, .restart = false});
+  for (int epoch = 0; epoch < 600; ++epoch) {
+    optimizer.zero_grad();
+    coverage.accumulate(samples);
+    budget.accumulate(samples);
+    optimizer.step();
+  }
+  const std::vector<Index> chosen = samples.selected();
+  REQUIRE(chosen.size() == 100);
+
+  std::vector<Index> order(static_cast<std::size_t>(n));
+  std::iota(order.begin(), order.end(), Index{0});
+  l0::Rng rng(1);
+  double random = 0;
+  double random_distance = 0;
+  for (int k = 0; k < 10; ++k) {
+    std::shuffle(order.begin(), order.end(), rng);
+    const std::vector<Index> some(order.begin(), order.begin() + 100);
+    random += accuracy(some) / 10;
+    random_distance += coverage.distance(some) / 10.0;
+  }
+  CAPTURE(accuracy(chosen), random, coverage.distance(chosen), random_distance);
+  CHECK(accuracy(chosen) >= random + 0.03);
+  CHECK(coverage.distance(chosen) < 0.9 * random_distance);
 }
 
 TEST_CASE("Coverage of no, one and equal samples", "[selection]") {

@@ -107,6 +107,36 @@ TEST_CASE("Sparse batches pass through a network as dense ones do", "[selection]
   CHECK(close(gradients(rows), dense, tolerance::golden));
 }
 
+TEST_CASE("Features that matter only together are found through a network", "[selection]") {
+  const Index n = 500;
+  for (const std::uint64_t seed : {1, 2}) {
+    l0::Rng rng(seed);
+    Matrix<double> x(n, 20);
+    l0::detail::fill_normal(rng, 99, 0, x.data(), x.size());
+    const Matrix<double> y = (x.col(4).array() * x.col(11).array() > 0).cast<double>();
+    l0::Sequential net{FeatureGate<double>(20, {.max_features = 2, .init_sparsity = 0.1}),
+                       l0::L0Linear<double>(20, 16, rng), l0::Tanh{}, l0::L0Linear<double, l0::PerInput>(16, 1, rng)};
+    const auto open = [](auto& layer) {
+      layer.log_alpha().setConstant(20);
+      layer.gate().freeze();
+    };
+    open(net.part<1>());
+    open(net.part<3>());
+    l0::Adam<double> optimizer(net.parameters(), {.learning_rate = 0.02, .gate_learning_rate = 0.03});
+    l0::Budget<double> budget({.max_cost = 2, .rate = 0.05, .restart = false});
+    Matrix<double> gradient;
+    for (int epoch = 0; epoch < 600; ++epoch) {
+      optimizer.zero_grad();
+      l0::binary_cross_entropy_loss(net.forward(x, rng), y, gradient);
+      net.backward(gradient);
+      budget.accumulate(net.part<0>());
+      optimizer.step();
+    }
+    CHECK(net.part<0>().selected() == std::vector<Index>{4, 11});
+    CHECK(((net.predict(x).array() > 0) == (y.array() > 0.5)).cast<double>().mean() > 0.95);
+  }
+}
+
 TEST_CASE("Prices and budgets find the feature gates of a network", "[selection]") {
   l0::Rng rng(1);
   auto net = small_network(rng);
