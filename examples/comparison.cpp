@@ -5,6 +5,7 @@
 // true coefficients of size 0.5 to 2 with signs at random, noise of deviation 1.
 #include <cmath>
 #include <cstdio>
+#include <numbers>
 
 #include <Eigen/Cholesky>
 
@@ -26,7 +27,7 @@ struct Instance {
 Instance make_instance(std::uint64_t seed) {
   l0::Rng rng(seed);
   const auto uniform = [&] { return (static_cast<double>(rng() >> 11) + 0.5) * 0x1p-53; };
-  const auto normal = [&] { return std::sqrt(-2 * std::log(uniform())) * std::cos(2 * EIGEN_PI * uniform()); };
+  const auto normal = [&] { return std::sqrt(-2 * std::log(uniform())) * std::cos(2 * std::numbers::pi * uniform()); };
   Instance made{VectorXd::Zero(columns), {}, {}, {}};
   for (Index j = 0; j < true_columns; ++j) {
     made.truth(j * columns / true_columns + 3) = (uniform() < 0.5 ? -1 : 1) * (0.5 + 1.5 * uniform());

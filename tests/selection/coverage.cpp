@@ -130,9 +130,11 @@ TEST_CASE("100 digits chosen without their labels teach more than 100 at random"
   Matrix<float> x(n, 64);  // 8 x 8 pixels of 0 to 16
   for (Index j = 0; j < 64; ++j) {
     const auto pixel = "pixel_" + std::to_string(j / 8) + "_" + std::to_string(j % 8);
-    x.col(j) = table.numbers(pixel).cast<float>() / 16;
+    const std::vector<double> values = table.numbers(pixel);
+    for (Index i = 0; i < n; ++i) x(i, j) = static_cast<float>(values[static_cast<std::size_t>(i)]) / 16;
   }
-  const Eigen::VectorXd label = table.numbers(table.names().back());
+  const std::vector<double> labels = table.numbers(table.names().back());
+  const auto label = [&](Index i) { return labels[static_cast<std::size_t>(i)]; };
   /// The share of the others whose nearest chosen digit has their label.
   const auto accuracy = [&](const std::vector<Index>& chosen) {
     const Matrix<float> centres = x(chosen, Eigen::all).transpose();
