@@ -10,10 +10,10 @@ int main(int argc, char** argv) try {
   const example::Digits digits = arguments.digits(true);
   l0::Rng rng(arguments.seed);
   const float init = 0.1F;
-  l0::Sequential net{l0::L0Conv2d<float>({1, 28, 28}, 6, 5, rng, {.init_sparsity = init}),
+  l0::Sequential net{l0::L0Conv2d<float, l0::PerWeight>({1, 28, 28}, 6, 5, rng, {.init_sparsity = init}),
                      l0::Relu{},
                      l0::MaxPool2d({6, 24, 24}, 2),
-                     l0::L0Conv2d<float>({6, 12, 12}, 16, 5, rng, {.init_sparsity = init}),
+                     l0::L0Conv2d<float, l0::PerWeight>({6, 12, 12}, 16, 5, rng, {.init_sparsity = init}),
                      l0::Relu{},
                      l0::MaxPool2d({16, 8, 8}, 2),
                      l0::L0Linear<float>(256, 120, rng, {.init_sparsity = init}),
@@ -44,7 +44,7 @@ int main(int argc, char** argv) try {
                             100 * static_cast<double>(net.sparsity()));
               }
             }});
-  trainer.fit(digits.x, digits.y, l0::L0Penalty<float>{.lambda = 2e-5F});
+  trainer.fit(digits.x, digits.y, l0::L0Penalty<float>{.lambda = 1e-4F});
   curves.close();
   example::draw("neural_networks.svg",
                 "set multiplot layout 1,2\nset xlabel 'epoch'\nset ylabel 'training loss'\nset logscale y\n"

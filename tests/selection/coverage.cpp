@@ -81,6 +81,7 @@ TEST_CASE("Expected coverage is the sum over all choices", "[selection]") {
   CHECK(close(all.distance({1, 6}), plain_distance(x, 0b1000010, n), tolerance::golden));
   CHECK(close(Coverage<double>(40 * x).distance({1, 6}), all.distance({1, 6}), tolerance::golden));
   CHECK(all.distance({0, 1, 2, 3, 4, 5, 6, 7, 8}) == 0);
+  CHECK(Coverage<double>(Eigen::SparseMatrix<double>(x.sparseView())).distance({1, 6}) == all.distance({1, 6}));
   CHECK(close(Coverage<float>(x.cast<float>()).distance({1, 6}), all.distance({1, 6}), tolerance::single));
 }
 

@@ -9,6 +9,7 @@
 
 #include <l0/core/error.hpp>
 #include <l0/core/types.hpp>
+#include <l0/layers/input.hpp>
 #include <l0/penalties/penalty.hpp>
 
 namespace l0 {
@@ -41,12 +42,14 @@ class Coverage {
  public:
   using Scalar = Scalar_;
 
-  /// Throws `Error` for NaN and infinity in X. Takes time n² (columns + log neighbours).
-  template <class Derived>
-  explicit Coverage(const Eigen::MatrixBase<Derived>& x, const CoverageOptions& options = {}) {
+  /// X is dense or sparse; a dense copy is made. Throws `Error` for NaN and infinity in X. Takes time n² (columns + log
+  /// neighbours).
+  template <BatchInput X>
+  explicit Coverage(const X& x, const CoverageOptions& options = {}) {
     detail::require(options.neighbours >= 1, "neighbours", options.neighbours, "a number >= 1");
-    detail::require_finite("X", x);
-    const Matrix<Scalar> samples = x.template cast<Scalar>().transpose();
+    const Matrix<typename X::Scalar> rows(x);
+    detail::require_finite("X", rows);
+    const Matrix<Scalar> samples = rows.template cast<Scalar>().transpose();
     size_ = samples.cols();
     count_ = std::min(options.neighbours, size_);
     index_.resize(count_, size_);
