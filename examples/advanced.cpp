@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Temperature schedules, and samples that stand for all: 100 of 1797 digits chosen without their labels by gates on the
 // expected distance to the nearest chosen one; and gates beside a random draw, whose totals are right on average.
+// For structured against unstructured sparsity see sparsity_patterns.
 #include <cmath>
 #include <cstdio>
 
