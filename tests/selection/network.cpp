@@ -109,7 +109,7 @@ TEST_CASE("Sparse batches pass through a network as dense ones do", "[selection]
 
 TEST_CASE("Features that matter only together are found through a network", "[selection]") {
   const Index n = 500;
-  for (const std::uint64_t seed : {1, 2}) {
+  for (const std::uint64_t seed : {1U, 2U}) {
     l0::Rng rng(seed);
     Matrix<double> x(n, 20);
     l0::detail::fill_normal(rng, 99, 0, x.data(), x.size());
