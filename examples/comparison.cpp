@@ -138,13 +138,13 @@ void draw_comparison(const Instance& given, const std::vector<VectorXd>& fits, c
   curves.close();
   example::draw(
       "comparison.svg",
-      "set multiplot layout 2,2\nset key top left\nset xlabel 'true coefficient'\nset ylabel 'estimate - truth'\n"
-      "plot 0 dt 2 lc 'gray' notitle, 'comparison.csv' using 2:($4-$2) pt 7 ps 0.6 title 'L0', '' using 2:($5-$2) pt 4 "
+      "set multiplot layout 2,2\nset key top center\nset xlabel 'true coefficient'\nset ylabel 'estimate - truth'\n"
+      "plot 0 dt 2 lc 'gray' notitle, 'comparison.csv' using 2:($3-$2) pt 7 ps 0.6 title 'L0', '' using 2:($5-$2) pt 4 "
       "ps 0.6 title 'L1', '' using 2:($6-$2) pt 1 ps 0.6 title 'L2'\n"
       "set xlabel 'coefficient'\nset ylabel 'how many'\nset logscale y\nset yrange [0.5:120]\nset style fill solid "
       "0.5\n"
       "set boxwidth 0.08\nbin(x) = floor(x*10+0.5)/10.0\n"
-      "plot 'comparison.csv' using (bin($4)):(1) smooth freq with boxes title 'L0', '' using (bin($5)):(1) smooth freq "
+      "plot 'comparison.csv' using (bin($3)):(1) smooth freq with boxes title 'L0', '' using (bin($5)):(1) smooth freq "
       "with steps lw 2 title 'L1', '' using (bin($6)):(1) smooth freq with steps lw 2 title 'L2'\n"
       "unset logscale y\nset yrange [0:100]\nset key bottom right\nset xlabel 'epoch, sweep'\nset ylabel 'exact "
       "zeros'\n"
@@ -152,7 +152,7 @@ void draw_comparison(const Instance& given, const std::vector<VectorXd>& fits, c
       "'' "
       "using 1:3 with lines title 'L1'\n"
       "unset logscale x\nset xlabel 'gate'\nset ylabel 'how many'\nset xrange [-0.1:1.1]\n"
-      "plot 'comparison.csv' using (bin($7)):(1) smooth freq with boxes title 'gates of L0'\nunset multiplot\n");
+      "plot 'comparison.csv' using (bin($8)):(1) smooth freq with boxes title 'gates of L0'\nunset multiplot\n");
 }
 
 }  // namespace
