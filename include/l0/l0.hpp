@@ -38,6 +38,10 @@
 #include <l0/pruning/report.hpp>
 #include <l0/random/noise.hpp>
 #include <l0/random/rng.hpp>
+#include <l0/selection/coverage.hpp>
+#include <l0/selection/feature_gate.hpp>
+#include <l0/selection/hybrid_gate.hpp>
+#include <l0/selection/sample_gate.hpp>
 #include <l0/training/minimize.hpp>
 #include <l0/training/trainer.hpp>
 #include <l0/version.hpp>
