@@ -90,6 +90,7 @@ class FactorSelection {
  private:
   static constexpr double loose = 1e-3;       ///< tolerance of a rank on the way
   static constexpr std::size_t patience = 3;  ///< ranks without a better held-out loss before the search ends
+  static constexpr int most_swaps = 5;        ///< factors exchanged at the end, at most
   static constexpr Index spare = 2;           ///< factors that the gates may choose from beyond the budget
   static constexpr double price_step = 1.5;
   static constexpr Index least_judges = 10;  ///< entries held out, or there is nothing to choose by
@@ -98,7 +99,8 @@ class FactorSelection {
     double ridge = 0;
     Index rank = -1;  ///< −1: by the price
     double price = std::numeric_limits<double>::quiet_NaN();
-    bool sparse = false;  ///< gates per entry
+    bool sparse = false;    ///< gates per entry
+    Factors<Scalar> start;  ///< where the search was best; with no factors, the fit starts anew
   };
 
   double l2_scale() const {
@@ -194,6 +196,7 @@ class FactorSelection {
     if (trial.rank >= 0 || (!trial.sparse && !std::isnan(trial.price))) {
       reach(trainer, trial);
       best = held.judge(trainer.factors(), options_.loss, losses);
+      trial.start = trainer.factors();
     } else {
       best = judge_ranks(held, trainer, trial, points);
     }
@@ -215,7 +218,10 @@ class FactorSelection {
       point.train_loss = trainer.loss();
       point.held_out_loss = held.judge(trainer.factors(), options_.loss, losses.back());
       points.push_back(point);
-      if (point.held_out_loss < points[best].held_out_loss) best = static_cast<std::size_t>(rank);
+      if (rank == 0 || point.held_out_loss < points[best].held_out_loss) {
+        best = static_cast<std::size_t>(rank);
+        trial.start = trainer.factors();
+      }
       const bool improving = rank - static_cast<Index>(best) < static_cast<Index>(patience);
       if (rank == most() || !improving || run_.stopped()) break;
       extend(trainer);
@@ -249,13 +255,15 @@ class FactorSelection {
     trainer.settle("search", loose, 6, std::max<Index>(options_.epochs / 4, 1));
   }
 
-  /// The factors that a plan asks for: a few too many, of which gates choose.
+  /// The factors that a plan asks for: from where the search was best, or one after the other and a few too many, of
+  /// which gates choose.
   void reach(FactorTrainer<Scalar>& trainer, const Plan& plan) {
-    trainer.settle("search", loose, 2, options_.epochs);
     const bool priced = plan.rank < 0;
+    if (plan.start.rank > 0) trainer.factors() = plan.start;
+    trainer.settle("search", loose, 2, options_.epochs);
     const Index goal = priced ? most() : std::min(most(), plan.rank == 0 ? 0 : plan.rank + spare);
     Index failures = 0;
-    while (trainer.factors().rank < goal && !run_.stopped()) {
+    while (plan.start.rank == 0 && trainer.factors().rank < goal && !run_.stopped()) {
       const double before = trainer.objective();
       extend(trainer);
       if (priced) {
@@ -263,8 +271,31 @@ class FactorSelection {
         if (failures == spare) break;
       }
     }
-    if (priced || trainer.factors().rank > plan.rank) {
-      trainer.choose(priced ? plan.price : std::numeric_limits<double>::quiet_NaN(), std::max<Index>(plan.rank, 0));
+    const double price = priced ? plan.price : std::numeric_limits<double>::quiet_NaN();
+    if (priced || trainer.factors().rank > plan.rank) trainer.choose(price, std::max<Index>(plan.rank, 0));
+    polish(trainer, price);
+  }
+
+  /// One factor more and the least worthy out, while that lowers the objective at the same price: a way out of local
+  /// minima, where a factor serves a single row, say.
+  void polish(FactorTrainer<Scalar>& trainer, double price) {
+    const bool budget = std::isnan(price);
+    const auto cost = [&] {
+      return trainer.objective() + (budget ? 0 : price) * static_cast<double>(trainer.factors().rank);
+    };
+    trainer.settle("search", loose, 2, options_.epochs);
+    for (int round = 0; round < most_swaps && trainer.factors().rank > 0 && !run_.stopped(); ++round) {
+      const double before = cost();
+      const Index rank = trainer.factors().rank;
+      if (rank == most()) break;
+      const Factors<Scalar> aside = trainer.factors();
+      extend(trainer);
+      trainer.choose(price, rank);
+      trainer.settle("search", loose, 2, options_.epochs);
+      if (run_.stopped() || cost() < before * (1 - loose)) continue;
+      trainer.factors() = aside;
+      trainer.open_all();
+      break;
     }
   }
 

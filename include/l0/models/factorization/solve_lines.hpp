@@ -11,23 +11,25 @@
 
 namespace l0::detail {
 
-/// Lines of factors are padded to multiples of this.
-inline constexpr Index factor_lanes = 16;
+/// Lines of factors are padded to multiples of 64 bytes, the widest vector there is: wider ones than the processor has
+/// would be taken through memory.
+template <class Scalar>
+inline constexpr Index factor_lanes = 64 / sizeof(Scalar);
 
 #if defined(__GNUC__)
 template <class Scalar>
-using FactorLanes [[gnu::vector_size(factor_lanes * sizeof(Scalar))]] = Scalar;
+using FactorLanes [[gnu::vector_size(64)]] = Scalar;
 #else
 template <class Scalar>
 struct FactorLanes {
-  Scalar v[factor_lanes];
+  Scalar v[factor_lanes<Scalar>];
   friend FactorLanes operator*(Scalar s, const FactorLanes& x) {
     FactorLanes result;
-    for (Index l = 0; l < factor_lanes; ++l) result.v[l] = s * x.v[l];
+    for (Index l = 0; l < factor_lanes<Scalar>; ++l) result.v[l] = s * x.v[l];
     return result;
   }
   FactorLanes& operator+=(const FactorLanes& x) {
-    for (Index l = 0; l < factor_lanes; ++l) v[l] += x.v[l];
+    for (Index l = 0; l < factor_lanes<Scalar>; ++l) v[l] += x.v[l];
     return *this;
   }
 };
@@ -58,7 +60,7 @@ struct LineTask {
   Scalar mean = 0;
   Scalar floor = 0;      ///< added to the diagonal of every problem, relative to its entry
   Scalar threshold = 0;  ///< an entry stays if it lowers Σ w(·)² by more, with Step::threshold
-  Index stride = 0;      ///< of lines of factors, a multiple of `factor_lanes`
+  Index stride = 0;      ///< of lines of factors, `padded`
   Index size = 0;        ///< 1 + k
 };
 
@@ -71,7 +73,8 @@ enum class LineStep {
 
 inline constexpr Index line_block = 64;  ///< entries whose features stay in the first cache meanwhile
 
-constexpr Index padded(Index size) { return (size + factor_lanes - 1) / factor_lanes * factor_lanes; }
+/// Room for `size` numbers in whole vectors and in whole tiles of eight rows.
+constexpr Index padded(Index size) { return (size + 15) / 16 * 16; }
 constexpr Index line_work_size(Index size) { return padded(size) * (2 * padded(size) + 3) + 2 * line_block; }
 
 /// The pass itself: Gram matrix by register tiles, then elimination from the last variable to the first, which works
@@ -149,11 +152,11 @@ struct SolveLines {
     const std::int32_t* const other = t.other + begin;
     const Index width = padded(t.size);
     for (Index row = 0; row < t.size; row += rows) {
-      for (Index lane = 0; lane < row + rows && lane < width; lane += factor_lanes) {
+      for (Index lane = 0; lane < row + rows && lane < width; lane += factor_lanes<Scalar>) {
         add_tile<rows>(t, other, count, weight, row, lane, g);
       }
     }
-    for (Index lane = 0; lane < width; lane += factor_lanes) {
+    for (Index lane = 0; lane < width; lane += factor_lanes<Scalar>) {
       FactorLanes<Scalar> sum;
       std::memcpy(&sum, h + lane, sizeof(sum));
       for (Index e = 0; e < count; ++e) {
