@@ -149,8 +149,8 @@ void run_epoch(int threads, Index rank, bool binary) {
     std::sort(values.begin(), values.end());
     return values.empty() ? 0.0 : values[values.size() / 2];
   };
-  std::printf("rank %td, %d thread(s): a pass takes %.1f ms (best %.1f, processor %.1f), test RMSE %.4f\n", model.rank(),
-              threads, 1e3 * median(times), 1e3 * *std::min_element(times.begin(), times.end()),
+  std::printf("rank %td, %d thread(s): a pass takes %.1f ms (best %.1f, processor %.1f), test RMSE %.4f\n",
+              model.rank(), threads, 1e3 * median(times), 1e3 * *std::min_element(times.begin(), times.end()),
               1e3 * median(processor), problem.error(model));
 }
 

@@ -183,5 +183,6 @@ TEST_CASE("The objective refuses wrong shapes by name") {
   const auto r = small(false);
   Point p = point_for(r, 2, false);
   p.v.resize(2, 2);
-  CHECK_THROWS_WITH(l0::factorization_objective(r, p, {}), Catch::Matchers::ContainsSubstring("v is 2x2, expected 3x2"));
+  CHECK_THROWS_WITH(l0::factorization_objective(r, p, {}),
+                    Catch::Matchers::ContainsSubstring("v is 2x2, expected 3x2"));
 }

@@ -35,6 +35,13 @@ struct FactorLanes {
 };
 #endif
 
+/// What is done to a line.
+enum class LineStep {
+  solve,      ///< the minimum
+  support,    ///< the minimum over the entries that are not 0
+  threshold,  ///< one entry after the other to its minimum under the price of being open
+};
+
 /// What one pass over some lines (rows of R, or its columns) needs. With the other side fixed, line i is the
 /// least-squares problem of r_ij − mean − bias_j in its bias and factors, x_j = (1, v_j1, ..., v_jk):
 ///
@@ -57,18 +64,12 @@ struct LineTask {
   double* moment = nullptr;  ///< Σ_i a_f Σ_j w t x_f
   double* totals = nullptr;  ///< Σ w t², Σ w (t − û), Σ w, and with logistic loss Σ loss before the step
   Scalar* work = nullptr;    ///< `line_work_size(size)` numbers
+  LineStep step = LineStep::solve;
   Scalar mean = 0;
   Scalar floor = 0;      ///< added to the diagonal of every problem, relative to its entry
   Scalar threshold = 0;  ///< an entry stays if it lowers Σ w(·)² by more, with Step::threshold
   Index stride = 0;      ///< of lines of factors, `padded`
   Index size = 0;        ///< 1 + k
-};
-
-/// What is done to a line.
-enum class LineStep {
-  solve,      ///< the minimum
-  support,    ///< the minimum over the entries that are not 0
-  threshold,  ///< one entry after the other to its minimum under the price of being open
 };
 
 inline constexpr Index line_block = 64;  ///< entries whose features stay in the first cache meanwhile
@@ -79,7 +80,7 @@ constexpr Index line_work_size(Index size) { return padded(size) * (2 * padded(s
 
 /// The pass itself: Gram matrix by register tiles, then elimination from the last variable to the first, which works
 /// along the rows of the lower triangle.
-template <LineStep step, bool logistic>
+template <bool logistic>
 struct SolveLines {
   template <class Scalar>
   L0_ALWAYS_INLINE static void run(const LineTask<Scalar>* task, Index first, Index last) {
@@ -103,7 +104,7 @@ struct SolveLines {
         add_block(t, begin, count, target, weight, g, h);
       }
       t.totals[0] += squares;
-      if constexpr (step == LineStep::threshold) {
+      if (t.step == LineStep::threshold) {
         threshold(t, g, h, a);
       } else {
         solve(t, own, g, h, a, matrix);
@@ -191,7 +192,7 @@ struct SolveLines {
     const Index width = padded(n);
     Scalar* const rhs = work + width * width;
     for (Index f = 0; f < n; ++f) {  // the gates, for now
-      rhs[f] = step == LineStep::support && f > 0 && own[f] == 0 ? Scalar(0) : t.gate_mean[f];
+      rhs[f] = t.step == LineStep::support && f > 0 && own[f] == 0 ? Scalar(0) : t.gate_mean[f];
     }
     for (Index f = 0; f < n; ++f) {
       Scalar* const line = work + f * width;

@@ -271,6 +271,7 @@ class FactorTrainer {
     task.gate_mean = gate_mean_.data();
     task.gate_variance = gate_variance_.data();
     task.ridge = ridges_.data();
+    task.step = step;
     task.mean = factors_.mean;
     task.floor = 16 * std::numeric_limits<Scalar>::epsilon();
     task.threshold = static_cast<Scalar>(threshold * entries() / scale());
@@ -287,25 +288,14 @@ class FactorTrainer {
       mine.totals = piece.totals;
       mine.work = piece.work.data();
       const auto place = static_cast<std::size_t>(p);
-      solve(&mine, step, cuts[place], cuts[place + 1]);
+      const LineTask<Scalar>* const given = &mine;
+      if (logistic_) {
+        dispatch<SolveLines<true>>(given, cuts[place], cuts[place + 1]);
+      } else {
+        dispatch<SolveLines<false>>(given, cuts[place], cuts[place + 1]);
+      }
     });
     gather();
-  }
-
-  void solve(const LineTask<Scalar>* task, LineStep step, Index first, Index last) const {
-    if (logistic_) {
-      solve_lines<true>(task, step, first, last);
-    } else {
-      solve_lines<false>(task, step, first, last);
-    }
-  }
-  template <bool logistic>
-  static void solve_lines(const LineTask<Scalar>* task, LineStep step, Index first, Index last) {
-    switch (step) {
-      case LineStep::solve: dispatch<SolveLines<LineStep::solve, logistic>>(task, first, last); break;
-      case LineStep::support: dispatch<SolveLines<LineStep::support, logistic>>(task, first, last); break;
-      case LineStep::threshold: dispatch<SolveLines<LineStep::threshold, logistic>>(task, first, last); break;
-    }
   }
 
   /// Adds the pieces in their order, and the loss from the quadratic of the gates.
