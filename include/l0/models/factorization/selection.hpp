@@ -70,11 +70,18 @@ class FactorSelection {
 
   Factors<Scalar> fit() {
     Plan plan = given();
-    if (needs_choice()) choose(plan);
+    if (is_constant()) {
+      // No factor has anything to tell, and held-out labels that are all alike would praise each that adds certainty.
+      plan.rank = 0;
+      if (plan.sparse && !options_.lambda_l0) plan.price = 0;
+      report_.notes.push_back("no two entries differ: no factors");
+    } else if (needs_choice()) {
+      choose(plan);
+    }
     FactorTrainer<Scalar> trainer(ratings_, options_, plan.ridge, run_, workers_);
     bool settled = false;
     if (run_.stopped()) {
-      trainer.factors() = std::move(interim_);
+      if (interim_.stride > 0) trainer.factors() = std::move(interim_);
     } else {
       reach(trainer, plan);
       settled = finish(trainer, plan);
@@ -102,6 +109,11 @@ class FactorSelection {
     bool sparse = false;    ///< gates per entry
     Factors<Scalar> start;  ///< where the search was best; with no factors, the fit starts anew
   };
+
+  bool is_constant() const {
+    const std::vector<Scalar>& values = ratings_.by_row.value;
+    return std::all_of(values.begin(), values.end(), [&](Scalar value) { return value == values.front(); });
+  }
 
   double l2_scale() const {
     return static_cast<double>(std::max<Index>(ratings_.entries(), 1)) *
@@ -148,11 +160,11 @@ class FactorSelection {
     const Plan asked = plan;
     double best = std::numeric_limits<double>::infinity();
     for (const double ridge : ridges(held.rest)) {
+      if (run_.stopped()) break;
       Plan trial = asked;
       trial.ridge = ridge;
       std::vector<RankPoint> points;
       const double loss = judge(held, trial, points);
-      if (run_.stopped() && best < std::numeric_limits<double>::infinity()) break;
       if (loss < best) {
         best = loss;
         plan = trial;

@@ -243,7 +243,7 @@ class FactorTrainer {
       loss_ += e * e / entries();
     }
     if (!options_.fit_mean) return;
-    const double bounded = (sum + 0.5) / (entries() + 1);
+    const double bounded = (sum + 0.5) / (static_cast<double>(ratings_.entries()) + 1);
     factors_.mean = static_cast<Scalar>(logistic_ ? std::log(bounded / (1 - bounded)) : mean);
   }
 
