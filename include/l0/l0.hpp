@@ -22,6 +22,7 @@
 #include <l0/models/calibration.hpp>
 #include <l0/models/linear_regression.hpp>
 #include <l0/models/logistic_regression.hpp>
+#include <l0/models/matrix_factorization.hpp>
 #include <l0/models/multinomial_regression.hpp>
 #include <l0/models/poisson_regression.hpp>
 #include <l0/models/regularization_path.hpp>
