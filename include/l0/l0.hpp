@@ -10,6 +10,7 @@
 #include <l0/core/parameter.hpp>
 #include <l0/core/types.hpp>
 #include <l0/gates/gate.hpp>
+#include <l0/gates/gaussian.hpp>
 #include <l0/gates/grouping.hpp>
 #include <l0/gates/hard_concrete.hpp>
 #include <l0/layers/activations.hpp>
