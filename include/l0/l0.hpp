@@ -10,6 +10,7 @@
 #include <l0/core/parameter.hpp>
 #include <l0/core/types.hpp>
 #include <l0/gates/gate.hpp>
+#include <l0/gates/gaussian.hpp>
 #include <l0/gates/grouping.hpp>
 #include <l0/gates/hard_concrete.hpp>
 #include <l0/layers/activations.hpp>
@@ -22,6 +23,7 @@
 #include <l0/models/calibration.hpp>
 #include <l0/models/linear_regression.hpp>
 #include <l0/models/logistic_regression.hpp>
+#include <l0/models/matrix_factorization.hpp>
 #include <l0/models/multinomial_regression.hpp>
 #include <l0/models/poisson_regression.hpp>
 #include <l0/models/regularization_path.hpp>
@@ -38,6 +40,10 @@
 #include <l0/pruning/report.hpp>
 #include <l0/random/noise.hpp>
 #include <l0/random/rng.hpp>
+#include <l0/selection/coverage.hpp>
+#include <l0/selection/feature_gate.hpp>
+#include <l0/selection/hybrid_gate.hpp>
+#include <l0/selection/sample_gate.hpp>
 #include <l0/training/minimize.hpp>
 #include <l0/training/trainer.hpp>
 #include <l0/version.hpp>

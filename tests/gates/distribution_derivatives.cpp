@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Every derivative of the distribution with respect to log α, and the density, against central differences.
+// Every derivative of the distribution with respect to its location, and the density, against central differences.
 #include <vector>
 
-#include <l0/gates/hard_concrete.hpp>
+#include "gates/distributions.hpp"
 #include "support/catch.hpp"
 #include "support/finite_difference.hpp"
 #include "support/tolerances.hpp"
@@ -12,7 +12,6 @@ namespace {
 using Eigen::Index;
 using Eigen::VectorXd;
 using l0::Evaluation;
-using l0::HardConcrete;
 using l0::test::close;
 namespace tolerance = l0::test::tolerance;
 
@@ -21,21 +20,40 @@ double derivative(auto f, double x) {
   return l0::test::numerical_gradient(of_vector, VectorXd::Constant(1, x), l0::test::Stencil::five_point)(0);
 }
 
-const std::vector<HardConcrete<double>> distributions{
-    {0.1, -0.1, 1.1}, {0.5, -0.1, 1.1}, {2.0 / 3, -0.05, 1.2}, {1.0, -0.3, 1.05}, {3.0, -0.2, 1.4}};
+/// Some distributions of a kind, and locations that meet all of their shape.
+template <class Distribution>
+struct Range;
 
-/// Compares over a range of log α. `is_smooth(d, log α)` tells where no clamp is within reach of the difference.
-template <class Function, class Derivative, class Smooth>
+template <>
+struct Range<l0::HardConcrete<double>> {
+  std::vector<l0::HardConcrete<double>> distributions{
+      {0.1, -0.1, 1.1}, {0.5, -0.1, 1.1}, {2.0 / 3, -0.05, 1.2}, {1.0, -0.3, 1.05}, {3.0, -0.2, 1.4}};
+  double first = -18.2;
+  double step = 0.35;
+  double last = 18.5;
+};
+
+template <>
+struct Range<l0::ClippedGaussian<double>> {
+  std::vector<l0::ClippedGaussian<double>> distributions{{0.2}, {0.5}, {1.0}, {3.0}};
+  double first = -2.03;
+  double step = 0.053;
+  double last = 3.1;
+};
+
+/// Compares over a range of locations. `is_smooth(d, location)` tells where no clamp is within reach of the difference.
+template <class Distribution, class Function, class Derivative, class Smooth>
 void check(Function function, Derivative analytic, Smooth is_smooth) {
-  for (const HardConcrete<double>& d : distributions) {
+  const Range<Distribution> range;
+  for (const Distribution& d : range.distributions) {
     std::vector<double> actual;
     std::vector<double> expected;
-    for (double a = -18.2; a < 18.5; a += 0.35) {
+    for (double a = range.first; a < range.last; a += range.step) {
       if (!is_smooth(d, a)) continue;
       actual.push_back(analytic(d, a));
       expected.push_back(derivative([&](double x) { return function(d, x); }, a));
     }
-    CAPTURE(d.temperature, d.gamma, d.zeta);
+    CAPTURE(d.temperature);
     REQUIRE(actual.size() > 20);
     const auto numerical = VectorXd::Map(expected.data(), static_cast<Index>(expected.size()));
     CHECK(numerical.cwiseAbs().maxCoeff() > 0.005);
@@ -43,14 +61,14 @@ void check(Function function, Derivative analytic, Smooth is_smooth) {
   }
 }
 
-template <class Function, class Derivative>
+template <class Distribution, class Function, class Derivative>
 void check(Function function, Derivative analytic) {
-  check(function, analytic, [](auto&&, double) { return true; });
+  check<Distribution>(function, analytic, [](auto&&, double) { return true; });
 }
 
 /// Smooth where `z` is on the same side of both clamps on the whole stencil.
 auto away_from_clamps(auto z) {
-  return [z](const HardConcrete<double>& d, double a) {
+  return [z](const auto& d, double a) {
     const double reach = 0.03;
     const double low = z(d, a - reach);
     const double high = z(d, a + reach);
@@ -60,30 +78,32 @@ auto away_from_clamps(auto z) {
 
 }  // namespace
 
-TEST_CASE("Derivatives of the probabilities of 0 and 1", "[gates]") {
-  check([](auto& d, double a) { return d.active_probability(a); },
-        [](auto& d, double a) { return d.active_probability_derivative(a); });
-  check([](auto& d, double a) { return d.zero_probability(a); },
-        [](auto& d, double a) { return d.zero_probability_derivative(a); });
-  check([](auto& d, double a) { return d.one_probability(a); },
-        [](auto& d, double a) { return d.one_probability_derivative(a); });
+TEMPLATE_TEST_CASE("Derivatives of the probabilities of 0 and 1", "[gates]", L0_TEST_DISTRIBUTIONS_IN_DOUBLE) {
+  check<TestType>([](auto& d, double a) { return d.active_probability(a); },
+                  [](auto& d, double a) { return d.active_probability_derivative(a); });
+  check<TestType>([](auto& d, double a) { return d.zero_probability(a); },
+                  [](auto& d, double a) { return d.zero_probability_derivative(a); });
+  check<TestType>([](auto& d, double a) { return d.one_probability(a); },
+                  [](auto& d, double a) { return d.one_probability_derivative(a); });
 }
 
-TEST_CASE("Derivatives of cdf, survival function and density", "[gates]") {
+TEMPLATE_TEST_CASE("Derivatives of cdf, survival function and density", "[gates]", L0_TEST_DISTRIBUTIONS_IN_DOUBLE) {
   for (const double t : {0.0, 1e-6, 0.2, 0.5, 0.95}) {
     CAPTURE(t);
-    check([t](auto& d, double a) { return d.cdf(t, a); }, [t](auto& d, double a) { return d.cdf_derivative(t, a); });
-    check([t](auto& d, double a) { return d.survival(t, a); },
-          [t](auto& d, double a) { return d.survival_derivative(t, a); });
+    check<TestType>([t](auto& d, double a) { return d.cdf(t, a); },
+                    [t](auto& d, double a) { return d.cdf_derivative(t, a); });
+    check<TestType>([t](auto& d, double a) { return d.survival(t, a); },
+                    [t](auto& d, double a) { return d.survival_derivative(t, a); });
     if (t > 0) {
-      check([t](auto& d, double a) { return d.pdf(t, a); }, [t](auto& d, double a) { return d.pdf_derivative(t, a); });
+      check<TestType>([t](auto& d, double a) { return d.pdf(t, a); },
+                      [t](auto& d, double a) { return d.pdf_derivative(t, a); });
     }
   }
 }
 
-TEST_CASE("The density is the slope of the cdf", "[gates]") {
-  for (const HardConcrete<double>& d : distributions) {
-    for (const double a : {-6.0, -1.0, 0.0, 2.0, 7.0}) {
+TEMPLATE_TEST_CASE("The density is the slope of the cdf", "[gates]", L0_TEST_DISTRIBUTIONS_IN_DOUBLE) {
+  for (const TestType& d : Range<TestType>{}.distributions) {
+    for (const double a : {-6.0, -1.0, 0.0, 0.4, 1.2, 2.0, 7.0}) {
       for (const double t : {0.03, 0.3, 0.5, 0.8, 0.97}) {
         CAPTURE(d.temperature, a, t);
         const VectorXd slope = VectorXd::Constant(1, derivative([&](double x) { return d.cdf(x, a); }, t));
@@ -93,29 +113,31 @@ TEST_CASE("The density is the slope of the cdf", "[gates]") {
   }
 }
 
-TEST_CASE("Derivatives of samples and quantiles", "[gates]") {
+TEMPLATE_TEST_CASE("Derivatives of samples and quantiles", "[gates]", L0_TEST_DISTRIBUTIONS_IN_DOUBLE) {
   for (const double u : {0.01, 0.3, 0.5, 0.9}) {
     CAPTURE(u);
     const auto quantile = [u](auto& d, double a) { return d.quantile(u, a); };
-    check(
+    check<TestType>(
         quantile, [u](auto& d, double a) { return d.quantile_derivative(u, a); }, away_from_clamps(quantile));
     const auto sample = [u](auto& d, double a) { return d.sample(u, a); };
-    check(
+    check<TestType>(
         sample, [u](auto& d, double a) { return d.sample_derivative(u, a); }, away_from_clamps(sample));
   }
 }
 
-TEST_CASE("Derivatives of the gate without noise, in both conventions", "[gates]") {
+TEMPLATE_TEST_CASE("Derivatives of the gate without noise, in both conventions", "[gates]",
+                   L0_TEST_DISTRIBUTIONS_IN_DOUBLE) {
   for (const Evaluation evaluation : {Evaluation::with_temperature, Evaluation::without_temperature}) {
     const auto gate = [=](auto& d, double a) { return d.deterministic(a, evaluation); };
-    check(
+    check<TestType>(
         gate, [=](auto& d, double a) { return d.deterministic_derivative(a, evaluation); }, away_from_clamps(gate));
   }
 }
 
-TEST_CASE("Derivatives of the moments", "[gates]") {
-  check([](auto& d, double a) { return d.mean(a); }, [](auto& d, double a) { return d.mean_derivative(a); });
-  check([](auto& d, double a) { return d.second_moment(a); },
-        [](auto& d, double a) { return d.second_moment_derivative(a); });
-  check([](auto& d, double a) { return d.variance(a); }, [](auto& d, double a) { return d.variance_derivative(a); });
+TEMPLATE_TEST_CASE("Derivatives of the moments", "[gates]", L0_TEST_DISTRIBUTIONS_IN_DOUBLE) {
+  check<TestType>([](auto& d, double a) { return d.mean(a); }, [](auto& d, double a) { return d.mean_derivative(a); });
+  check<TestType>([](auto& d, double a) { return d.second_moment(a); },
+                  [](auto& d, double a) { return d.second_moment_derivative(a); });
+  check<TestType>([](auto& d, double a) { return d.variance(a); },
+                  [](auto& d, double a) { return d.variance_derivative(a); });
 }

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include <l0/gates/hard_concrete.hpp>
+#include "gates/distributions.hpp"
 #include "support/catch.hpp"
 
 using Catch::Matchers::Message;
@@ -32,8 +32,8 @@ TEMPLATE_TEST_CASE("A distribution names the parameter that is out of range", "[
   }
 }
 
-TEST_CASE("Every function refuses impossible parameters", "[gates]") {
-  using Function = std::function<double(const HardConcrete<double>&)>;
+TEMPLATE_TEST_CASE("Every function refuses impossible parameters", "[gates]", L0_TEST_DISTRIBUTIONS_IN_DOUBLE) {
+  using Function = std::function<double(const TestType&)>;
   const std::vector<std::pair<std::string, Function>> functions{
       {"sample", [](auto& d) { return d.sample(0.5, 0); }},
       {"sample_derivative", [](auto& d) { return d.sample_derivative(0.5, 0); }},
@@ -63,19 +63,23 @@ TEST_CASE("Every function refuses impossible parameters", "[gates]") {
     CAPTURE(name);
     CHECK_NOTHROW(function({}));
     CHECK_THROWS_AS(function({.temperature = -1}), l0::Error);
-    CHECK_THROWS_AS(function({.gamma = 0.1}), l0::Error);
-    CHECK_THROWS_AS(function({.zeta = 0.9}), l0::Error);
+    CHECK_THROWS_AS(function({.temperature = std::numeric_limits<double>::infinity()}), l0::Error);
+    if constexpr (l0::test::is_hard_concrete<TestType>) {
+      CHECK_THROWS_AS(function({.gamma = 0.1}), l0::Error);
+      CHECK_THROWS_AS(function({.zeta = 0.9}), l0::Error);
+    }
   }
 }
 
-TEMPLATE_TEST_CASE("Probabilities are refused outside (0, 1)", "[gates]", float, double) {
-  const HardConcrete<TestType> d{};
+TEMPLATE_TEST_CASE("Probabilities are refused outside (0, 1)", "[gates]", L0_TEST_DISTRIBUTIONS) {
+  using Scalar = typename TestType::Scalar;
+  const TestType d{};
   CHECK_THROWS_MATCHES(d.quantile(0, 0), l0::Error, Message("l0: p is 0, expected a probability in (0, 1)"));
   CHECK_THROWS_MATCHES(d.quantile_derivative(1, 0), l0::Error, Message("l0: p is 1, expected a probability in (0, 1)"));
-  for (const TestType bad : {TestType(-0.5), TestType(0), TestType(1), std::numeric_limits<TestType>::quiet_NaN()}) {
+  for (const Scalar bad : {Scalar(-0.5), Scalar(0), Scalar(1), std::numeric_limits<Scalar>::quiet_NaN()}) {
     CHECK_THROWS_AS(d.quantile(bad, 0), l0::Error);
-    CHECK_THROWS_AS(d.initial_log_alpha(bad), l0::Error);
+    CHECK_THROWS_AS(d.initial_location(bad), l0::Error);
   }
-  CHECK_THROWS_MATCHES(d.initial_log_alpha(TestType(1.5)), l0::Error,
+  CHECK_THROWS_MATCHES(d.initial_location(Scalar(1.5)), l0::Error,
                        Message("l0: init_sparsity is 1.5, expected a probability in (0, 1)"));
 }

@@ -11,18 +11,19 @@ namespace {
 using Catch::Matchers::Message;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
+using l0::Gate;
 using l0::GivenNoise;
-using l0::HardConcreteGate;
 using l0::Index;
 using l0::test::close;
 namespace tolerance = l0::test::tolerance;
 
 }  // namespace
 
-TEST_CASE("Gates per sample follow their own noise, and their gradients add up", "[gates]") {
-  HardConcreteGate<double> gate(7);
-  l0::test::spread_log_alpha(gate.log_alpha());
-  const VectorXd log_alpha = gate.log_alpha();
+TEMPLATE_TEST_CASE("Gates per sample follow their own noise, and their gradients add up", "[gates]",
+                   L0_TEST_DISTRIBUTIONS_IN_DOUBLE) {
+  Gate<TestType> gate(7);
+  l0::test::spread_locations(gate);
+  const VectorXd log_alpha = gate.location();
   const MatrixXd each = log_alpha.transpose().replicate(20, 1);
   const MatrixXd u = l0::test::noise_away_from_clamps(each, gate.distribution());
   const GivenNoise<double> noise(u);
@@ -38,24 +39,25 @@ TEST_CASE("Gates per sample follow their own noise, and their gradients add up",
 
   const MatrixXd upstream = MatrixXd::NullaryExpr(20, 7, [](Index i, Index j) { return std::sin(double(i + 20 * j)); });
   const auto objective = [&](const VectorXd& a) {
-    gate.log_alpha() = a;
+    gate.location() = a;
     return gate.sample_each(20, noise).cwiseProduct(upstream).sum();
   };
   objective(log_alpha);
   gate.backward_each(upstream);
-  const VectorXd once = gate.log_alpha_gradient();
+  const VectorXd once = gate.location_gradient();
   const VectorXd expected = l0::test::numerical_gradient(objective, log_alpha, l0::test::Stencil::five_point);
   CHECK(close(once, expected, tolerance::gradient(expected)));
 
   objective(log_alpha);
   gate.set_temperature(0.1);  // backward still belongs to the draw
   gate.backward_each(upstream);
-  CHECK(gate.log_alpha_gradient().isApprox(2 * once, 1e-14));
+  CHECK(gate.location_gradient().isApprox(2 * once, 1e-14));
 }
 
-TEST_CASE("Gates per sample count as one draw and may change their number", "[gates]") {
+TEMPLATE_TEST_CASE("Gates per sample count as one draw and may change their number", "[gates]",
+                   L0_TEST_DISTRIBUTIONS_IN_DOUBLE) {
   const l0::Rng rng(3);
-  HardConcreteGate<double> gate(5);
+  Gate<TestType> gate(5);
   const MatrixXd first = gate.sample_each(10, rng);
   CHECK(gate.draw() == 1);
   CHECK(gate.sample_each(10, rng) != first);
@@ -65,29 +67,31 @@ TEST_CASE("Gates per sample count as one draw and may change their number", "[ga
   CHECK(first.row(0) != first.row(1));
 }
 
-TEST_CASE("Gates per sample refuse an upstream of another shape", "[gates]") {
-  HardConcreteGate<double> gate(5);
+TEMPLATE_TEST_CASE("Gates per sample refuse an upstream of another shape", "[gates]", L0_TEST_DISTRIBUTIONS_IN_DOUBLE) {
+  Gate<TestType> gate(5);
   gate.sample_each(4, l0::Rng(3));
   CHECK_THROWS_MATCHES(gate.backward_each(MatrixXd::Zero(5, 4)), l0::Error,
                        Message("l0: upstream is 5x4, expected 4x5"));
   CHECK_THROWS_AS(gate.backward_each(MatrixXd::Zero(3, 5)), l0::Error);
-  CHECK(gate.log_alpha_gradient().isZero(0));
+  CHECK(gate.location_gradient().isZero(0));
 }
 
-TEST_CASE("Gates per sample cannot be used before they are drawn", "[gates]") {
-  HardConcreteGate<double> gate(5);
+TEMPLATE_TEST_CASE("Gates per sample cannot be used before they are drawn", "[gates]",
+                   L0_TEST_DISTRIBUTIONS_IN_DOUBLE) {
+  Gate<TestType> gate(5);
   CHECK_THROWS_AS(gate.backward_each(MatrixXd::Zero(4, 5)), l0::Error);
   CHECK_THROWS_AS(gate.backward_each(MatrixXd::Zero(0, 5)), l0::Error);
   CHECK_THROWS_AS(gate.each_values(), l0::Error);
 }
 
-TEST_CASE("Frozen gates per sample are all the deterministic ones", "[gates]") {
-  HardConcreteGate<double> gate(5);
-  l0::test::spread_log_alpha(gate.log_alpha());
+TEMPLATE_TEST_CASE("Frozen gates per sample are all the deterministic ones", "[gates]",
+                   L0_TEST_DISTRIBUTIONS_IN_DOUBLE) {
+  Gate<TestType> gate(5);
+  l0::test::spread_locations(gate);
   gate.freeze();
   const MatrixXd& z = gate.sample_each(4, l0::Rng(3));
   for (Index i = 0; i < 4; ++i) CHECK(z.row(i).transpose() == gate.deterministic());
   gate.backward_each(MatrixXd::Ones(4, 5));
-  CHECK(gate.log_alpha_gradient().isZero(0));
+  CHECK(gate.location_gradient().isZero(0));
   CHECK(gate.draw() == 0);
 }

@@ -9,8 +9,8 @@
 
 namespace {
 
+using l0::Gate;
 using l0::GivenNoise;
-using l0::HardConcreteGate;
 using l0::Index;
 using l0::Matrix;
 using l0::Rng;
@@ -21,19 +21,21 @@ constexpr Scalar rounding = 32 * std::numeric_limits<Scalar>::epsilon();
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("Each gate takes the value that the distribution has at its noise", "[gates]", float, double) {
+TEMPLATE_TEST_CASE("Each gate takes the value that the distribution has at its noise", "[gates]",
+                   L0_TEST_DISTRIBUTIONS) {
+  using Scalar = typename TestType::Scalar;
   for (const Index size : {0, 1, 63, 64, 65, 1000}) {
     CAPTURE(size);
-    HardConcreteGate<TestType> gate(size);
-    l0::test::spread_log_alpha(gate.log_alpha());
-    const Vector<TestType> log_alpha = gate.log_alpha();
+    Gate<TestType> gate(size);
+    l0::test::spread_locations(gate);
+    const Vector<Scalar> log_alpha = gate.location();
     const auto u = l0::test::noise_away_from_clamps(log_alpha, gate.distribution());
-    const Vector<TestType>& z = gate.sample(GivenNoise<TestType>(u));
+    const Vector<Scalar>& z = gate.sample(GivenNoise<Scalar>(u));
     REQUIRE(z.size() == size);
     CHECK(&z == &gate.values());
-    Vector<TestType> expected(size);
+    Vector<Scalar> expected(size);
     for (Index i = 0; i < size; ++i) expected(i) = gate.distribution().sample(u(i), log_alpha(i));
-    CHECK(z.isApprox(expected, rounding<TestType>));
+    CHECK(z.isApprox(expected, rounding<Scalar>));
     if (size >= 63) {
       CHECK((z.array() == 0).any());
       CHECK((z.array() == 1).any());
@@ -42,48 +44,55 @@ TEMPLATE_TEST_CASE("Each gate takes the value that the distribution has at its n
   }
 }
 
-TEMPLATE_TEST_CASE("A matrix of gates reads noise by row and column", "[gates]", float, double) {
-  HardConcreteGate<TestType, Eigen::Dynamic> gate(5, 13);
+TEMPLATE_TEST_CASE("A matrix of gates reads noise by row and column", "[gates]", L0_TEST_DISTRIBUTIONS) {
+  using Scalar = typename TestType::Scalar;
+  Gate<TestType, Eigen::Dynamic> gate(5, 13);
   CHECK(gate.rows() == 5);
   CHECK(gate.columns() == 13);
   CHECK(gate.size() == 65);
-  const Matrix<TestType> log_alpha = gate.log_alpha();
+  const Matrix<Scalar> log_alpha = gate.location();
   const auto u = l0::test::noise_away_from_clamps(log_alpha, gate.distribution());
-  const Matrix<TestType>& z = gate.sample(GivenNoise<TestType>(u));
+  const Matrix<Scalar>& z = gate.sample(GivenNoise<Scalar>(u));
   REQUIRE(z.rows() == 5);
   REQUIRE(z.cols() == 13);
   for (Index i = 0; i < 5; ++i) {
     for (Index j = 0; j < 13; ++j) {
-      CHECK(std::abs(z(i, j) - gate.distribution().sample(u(i, j), log_alpha(i, j))) <= rounding<TestType>);
+      CHECK(std::abs(z(i, j) - gate.distribution().sample(u(i, j), log_alpha(i, j))) <= rounding<Scalar>);
     }
   }
 }
 
-TEMPLATE_TEST_CASE("Gates start at the given sparsity, shared or one per gate", "[gates]", float, double) {
-  const auto logit = [](double p) { return std::log(p / (1 - p)); };
-  const HardConcreteGate<TestType> shared(3, {.init_sparsity = TestType(0.9)});
-  for (Index i = 0; i < 3; ++i) CHECK(shared.log_alpha()(i) == Approx(logit(0.1)));
+TEMPLATE_TEST_CASE("Gates start at the given sparsity, shared or one per gate", "[gates]", L0_TEST_DISTRIBUTIONS) {
+  using Scalar = typename TestType::Scalar;
+  const Gate<TestType> shared(3, {.init_sparsity = Scalar(0.9)});
+  const auto& d = shared.distribution();
+  for (Index i = 0; i < 3; ++i) CHECK(shared.location()(i) == d.initial_location(Scalar(0.9)));
 
-  Vector<TestType> sparsity(3);
-  sparsity << TestType(0.2), TestType(0.5), TestType(0.99);
-  const HardConcreteGate<TestType> own(sparsity, {.temperature = TestType(0.7)});
-  CHECK(own.temperature() == TestType(0.7));
-  for (Index i = 0; i < 3; ++i) CHECK(own.log_alpha()(i) == Approx(logit(1 - double(sparsity(i)))).margin(1e-6));
+  Vector<Scalar> sparsity(3);
+  sparsity << Scalar(0.2), Scalar(0.5), Scalar(0.99);
+  const Gate<TestType> own(sparsity, {.temperature = Scalar(0.7)});
+  CHECK(own.temperature() == Scalar(0.7));
+  for (Index i = 0; i < 3; ++i) {
+    CHECK(own.location()(i) == own.distribution().initial_location(sparsity(i)));
+    // What a location starts from: the share of gates below one half.
+    CHECK(own.distribution().cdf(Scalar(0.5), own.location()(i)) == Approx(sparsity(i)).epsilon(1e-5));
+  }
 
-  const HardConcreteGate<TestType, Eigen::Dynamic> matrix(Matrix<TestType>::Constant(2, 4, TestType(0.25)));
+  const Gate<TestType, Eigen::Dynamic> matrix(Matrix<Scalar>::Constant(2, 4, Scalar(0.25)));
   CHECK(matrix.rows() == 2);
   CHECK(matrix.columns() == 4);
-  CHECK(matrix.log_alpha()(1, 3) == Approx(logit(0.75)));
+  CHECK(matrix.location()(1, 3) == d.initial_location(Scalar(0.25)));
 }
 
-TEMPLATE_TEST_CASE("Draws follow from seed, stream and draw number alone", "[gates]", float, double) {
+TEMPLATE_TEST_CASE("Draws follow from seed, stream and draw number alone", "[gates]", L0_TEST_DISTRIBUTIONS) {
+  using Scalar = typename TestType::Scalar;
   Rng rng(42);
-  HardConcreteGate<TestType> gate(200, {.stream = 5});
+  Gate<TestType> gate(200, {.stream = 5});
   CHECK(gate.stream() == 5);
   CHECK(gate.draw() == 0);
-  const Vector<TestType> first = gate.sample(rng);
+  const Vector<Scalar> first = gate.sample(rng);
   CHECK(gate.draw() == 1);
-  const Vector<TestType> second = gate.sample(rng);
+  const Vector<Scalar> second = gate.sample(rng);
   CHECK(gate.draw() == 2);
   CHECK(first != second);
 
@@ -95,9 +104,9 @@ TEMPLATE_TEST_CASE("Draws follow from seed, stream and draw number alone", "[gat
     CHECK(gate.sample(rng) == second);
   }
   SECTION("whatever other gates ask in between") {
-    HardConcreteGate<TestType> same(200, {.stream = 5});
-    HardConcreteGate<TestType> other(77, {.stream = 6});
-    HardConcreteGate<float> third(10, {.stream = 7});
+    Gate<TestType> same(200, {.stream = 5});
+    Gate<TestType> other(77, {.stream = 6});
+    l0::HardConcreteGate<float> third(10, {.stream = 7});
     other.sample(rng);
     third.sample(rng);
     rng();
@@ -106,104 +115,109 @@ TEMPLATE_TEST_CASE("Draws follow from seed, stream and draw number alone", "[gat
     CHECK(same.sample(Rng(42)) == second);
   }
   SECTION("another seed or stream draws otherwise") {
-    HardConcreteGate<TestType> same(200, {.stream = 5});
+    Gate<TestType> same(200, {.stream = 5});
     CHECK(same.sample(Rng(43)) != first);
-    HardConcreteGate<TestType> neighbour(200, {.stream = 6});
+    Gate<TestType> neighbour(200, {.stream = 6});
     CHECK(neighbour.sample(rng) != first);
   }
   SECTION("a larger array begins like a smaller one") {
-    HardConcreteGate<TestType> larger(500, {.stream = 5});
+    Gate<TestType> larger(500, {.stream = 5});
     CHECK(larger.sample(rng).head(200) == first);
   }
 }
 
-TEMPLATE_TEST_CASE("A matrix of gates draws as a vector of the same size does", "[gates]", float, double) {
+TEMPLATE_TEST_CASE("A matrix of gates draws as a vector of the same size does", "[gates]", L0_TEST_DISTRIBUTIONS) {
+  using Scalar = typename TestType::Scalar;
   const Rng rng(42);
-  HardConcreteGate<TestType, Eigen::Dynamic> matrix(7, 11);
-  HardConcreteGate<TestType> vector(77);
-  const Matrix<TestType>& z = matrix.sample(rng);
-  CHECK(Eigen::Map<const Vector<TestType>>(z.data(), 77) == vector.sample(rng));
+  Gate<TestType, Eigen::Dynamic> matrix(7, 11);
+  Gate<TestType> vector(77);
+  const Matrix<Scalar>& z = matrix.sample(rng);
+  CHECK(Eigen::Map<const Vector<Scalar>>(z.data(), 77) == vector.sample(rng));
 }
 
-TEMPLATE_TEST_CASE("A standard generator gives the gates its numbers in order", "[gates]", float, double) {
+TEMPLATE_TEST_CASE("A standard generator gives the gates its numbers in order", "[gates]", L0_TEST_DISTRIBUTIONS) {
+  using Scalar = typename TestType::Scalar;
   std::mt19937 generator(1);
   std::mt19937 reference(1);
-  HardConcreteGate<TestType> gate(130);
-  HardConcreteGate<TestType> given(130);
+  Gate<TestType> gate(130);
+  Gate<TestType> given(130);
   for (int draw = 0; draw < 3; ++draw) {
-    Vector<TestType> u(130);
-    for (TestType& value : u) value = std::uniform_real_distribution<TestType>()(reference);
-    CHECK(gate.sample(generator) == given.sample(GivenNoise<TestType>(u)));
+    Vector<Scalar> u(130);
+    for (Scalar& value : u) value = std::uniform_real_distribution<Scalar>()(reference);
+    CHECK(gate.sample(generator) == given.sample(GivenNoise<Scalar>(u)));
   }
 }
 
-TEMPLATE_TEST_CASE("The temperature holds from the next sample on", "[gates]", float, double) {
-  HardConcreteGate<TestType> gate(65);
-  l0::test::spread_log_alpha(gate.log_alpha());
-  const Vector<TestType> u = Vector<TestType>::LinSpaced(65, TestType(0.1), TestType(0.9));
-  const Vector<TestType> warm = gate.sample(GivenNoise<TestType>(u));
-  gate.set_temperature(TestType(0.1));
-  CHECK(gate.temperature() == TestType(0.1));
+TEMPLATE_TEST_CASE("The temperature holds from the next sample on", "[gates]", L0_TEST_DISTRIBUTIONS) {
+  using Scalar = typename TestType::Scalar;
+  Gate<TestType> gate(65);
+  l0::test::spread_locations(gate);
+  const Vector<Scalar> u = Vector<Scalar>::LinSpaced(65, Scalar(0.1), Scalar(0.9));
+  const Vector<Scalar> warm = gate.sample(GivenNoise<Scalar>(u));
+  gate.set_temperature(Scalar(0.1));
+  CHECK(gate.temperature() == Scalar(0.1));
   CHECK(gate.values() == warm);
-  const Vector<TestType>& cold = gate.sample(GivenNoise<TestType>(u));
+  const Vector<Scalar>& cold = gate.sample(GivenNoise<Scalar>(u));
   for (Index i = 0; i < 65; ++i) {
-    CHECK(std::abs(cold(i) - gate.distribution().sample(u(i), gate.log_alpha()(i))) <= 10 * rounding<TestType>);
+    CHECK(std::abs(cold(i) - gate.distribution().sample(u(i), gate.location()(i))) <= 10 * rounding<Scalar>);
   }
 }
 
-TEMPLATE_TEST_CASE("jitter adds N(0, deviation^2), the same for the same seed and stream", "[gates]", float, double) {
+TEMPLATE_TEST_CASE("jitter adds N(0, deviation^2), the same for the same seed and stream", "[gates]",
+                   L0_TEST_DISTRIBUTIONS) {
+  using Scalar = typename TestType::Scalar;
   const Rng rng(42);
-  HardConcreteGate<TestType> gate(10000, {.init_sparsity = TestType(0.25), .stream = 2});
-  const TestType start = gate.log_alpha()(0);
-  HardConcreteGate<TestType> same(gate);
-  HardConcreteGate<TestType> other(10000, {.init_sparsity = TestType(0.25), .stream = 3});
-  gate.jitter(rng, TestType(0.01));
-  same.jitter(rng, TestType(0.01));
-  other.jitter(rng, TestType(0.01));
-  CHECK(gate.log_alpha() == same.log_alpha());
-  CHECK(gate.log_alpha() != other.log_alpha());
+  Gate<TestType> gate(10000, {.init_sparsity = Scalar(0.25), .stream = 2});
+  const Scalar start = gate.location()(0);
+  Gate<TestType> same(gate);
+  Gate<TestType> other(10000, {.init_sparsity = Scalar(0.25), .stream = 3});
+  gate.jitter(rng, Scalar(0.01));
+  same.jitter(rng, Scalar(0.01));
+  other.jitter(rng, Scalar(0.01));
+  CHECK(gate.location() == same.location());
+  CHECK(gate.location() != other.location());
   CHECK(gate.draw() == 0);
-  const auto moved = (gate.log_alpha().array() - start).template cast<double>().eval();
+  const auto moved = (gate.location().array() - start).template cast<double>().eval();
   CHECK(std::abs(moved.mean()) <= 5 * 0.01 / 100);
   CHECK(std::sqrt(moved.square().mean()) == Approx(0.01).epsilon(5 / std::sqrt(2 * 10000.0)));
   gate.jitter(rng, 0);
-  CHECK(gate.log_alpha() == same.log_alpha());
+  CHECK(gate.location() == same.location());
 }
 
-TEMPLATE_TEST_CASE("All copies of the kernels agree", "[gates]", float, double) {
+TEMPLATE_TEST_CASE("All copies of the kernels agree", "[gates]", L0_TEST_DISTRIBUTIONS) {
+  using Scalar = typename TestType::Scalar;
   constexpr Index size = 131;
-  const auto formulas = l0::HardConcrete<TestType>{}.formulas();
-  Vector<TestType> log_alpha(size);
-  l0::test::spread_log_alpha(log_alpha, 4);
-  const Vector<TestType> upstream = Vector<TestType>::LinSpaced(size, -1, 1);
+  const auto formulas = TestType{}.formulas();
+  Gate<TestType> gate(size);
+  l0::test::spread_locations(gate, 4);
+  const Vector<Scalar> location = gate.location();
+  const Vector<Scalar> upstream = Vector<Scalar>::LinSpaced(size, -1, 1);
   const auto uniforms = Rng(3).uniforms({1, 2, size, 1});
   using Source = l0::detail::ThreefryUniforms;
-  using Formulas = l0::detail::HardConcreteFormulas<TestType>;
+  using Formulas = std::remove_const_t<decltype(formulas)>;
 
-  Vector<TestType> z(size);
-  l0::detail::SampleGates::run(formulas, uniforms, std::as_const(log_alpha).data(), z.data(), size);
+  Vector<Scalar> z(size);
+  l0::detail::SampleGates::run(formulas, uniforms, location.data(), z.data(), size);
   l0::test::for_each_copy<l0::detail::SampleGates>([&](const char* name, auto run) {
     CAPTURE(name);
-    Vector<TestType> copy(size);
-    run(Formulas(formulas), Source(uniforms), std::as_const(log_alpha).data(), copy.data(), size);
-    CHECK((copy - z).cwiseAbs().maxCoeff() <= rounding<TestType>);
+    Vector<Scalar> copy(size);
+    run(Formulas(formulas), Source(uniforms), location.data(), copy.data(), size);
+    CHECK((copy - z).cwiseAbs().maxCoeff() <= rounding<Scalar>);
   });
-  Vector<TestType> gradient = Vector<TestType>::Zero(size);
-  l0::detail::BackpropagateGates::run(formulas, std::as_const(log_alpha).data(), std::as_const(z).data(),
-                                      upstream.data(), gradient.data(), size);
+  Vector<Scalar> gradient = Vector<Scalar>::Zero(size);
+  l0::detail::BackpropagateGates::run(formulas, location.data(), std::as_const(z).data(), upstream.data(),
+                                      gradient.data(), size);
   l0::test::for_each_copy<l0::detail::BackpropagateGates>([&](const char* name, auto run) {
     CAPTURE(name);
-    Vector<TestType> copy = Vector<TestType>::Zero(size);
-    run(Formulas(formulas), std::as_const(log_alpha).data(), std::as_const(z).data(), upstream.data(), copy.data(),
-        size);
-    CHECK((copy - gradient).cwiseAbs().maxCoeff() <= rounding<TestType>);
+    Vector<Scalar> copy = Vector<Scalar>::Zero(size);
+    run(Formulas(formulas), location.data(), std::as_const(z).data(), upstream.data(), copy.data(), size);
+    CHECK((copy - gradient).cwiseAbs().maxCoeff() <= rounding<Scalar>);
   });
-  const double price = l0::detail::PriceGates::run(formulas, std::as_const(log_alpha).data(), TestType(0),
-                                                   static_cast<TestType*>(nullptr), size);
+  const double price =
+      l0::detail::PriceGates::run(formulas, location.data(), Scalar(0), static_cast<Scalar*>(nullptr), size);
   l0::test::for_each_copy<l0::detail::PriceGates>([&](const char* name, auto run) {
     CAPTURE(name);
-    const double copy =
-        run(Formulas(formulas), std::as_const(log_alpha).data(), TestType(0), static_cast<TestType*>(nullptr), size);
-    CHECK(std::abs(copy - price) <= double(rounding<TestType>) * price);
+    const double copy = run(Formulas(formulas), location.data(), Scalar(0), static_cast<Scalar*>(nullptr), size);
+    CHECK(std::abs(copy - price) <= double(rounding<Scalar>) * price);
   });
 }

@@ -3,11 +3,12 @@
 #include <memory>
 
 #include <l0/gates/gate.hpp>
+#include "gates/distributions.hpp"
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
 
+using l0::Gate;
 using l0::GivenNoise;
-using l0::HardConcreteGate;
 using l0::Matrix;
 using l0::Vector;
 
@@ -33,20 +34,21 @@ TEST_CASE("Allocations are counted", "[gates]") {
 }
 #endif
 
-TEMPLATE_TEST_CASE("No step with gates allocates, but the first", "[gates]", float, double) {
+TEMPLATE_TEST_CASE("No step with gates allocates, but the first", "[gates]", L0_TEST_DISTRIBUTIONS) {
+  using Scalar = typename TestType::Scalar;
   const l0::Rng rng(1);
-  HardConcreteGate<TestType, Eigen::Dynamic> gate(37, 11);
-  const GivenNoise<TestType> noise(Matrix<TestType>::Constant(37, 11, TestType(0.4)));
-  const Matrix<TestType> upstream = Matrix<TestType>::Ones(37, 11);
-  const Eigen::Matrix<TestType, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> by_rows = upstream;
+  Gate<TestType, Eigen::Dynamic> gate(37, 11);
+  const GivenNoise<Scalar> noise(Matrix<Scalar>::Constant(37, 11, Scalar(0.4)));
+  const Matrix<Scalar> upstream = Matrix<Scalar>::Ones(37, 11);
+  const Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> by_rows = upstream;
   const auto step = [&] {
-    gate.set_temperature(TestType(0.4));
+    gate.set_temperature(Scalar(0.4));
     gate.sample(rng);
     gate.backward(upstream);
     gate.sample(noise);
     gate.backward(by_rows);
     gate.backward(2 * upstream);
-    gate.accumulate_expected_l0(TestType(0.1));
+    gate.accumulate_expected_l0(Scalar(0.1));
     gate.accumulate_active_gradient(upstream);
     gate.expected_l0();
   };
@@ -54,11 +56,12 @@ TEMPLATE_TEST_CASE("No step with gates allocates, but the first", "[gates]", flo
   CHECK(heap_use(step) == 0);
 }
 
-TEMPLATE_TEST_CASE("Nor does a step with frozen gates", "[gates]", float, double) {
+TEMPLATE_TEST_CASE("Nor does a step with frozen gates", "[gates]", L0_TEST_DISTRIBUTIONS) {
+  using Scalar = typename TestType::Scalar;
   const l0::Rng rng(1);
-  HardConcreteGate<TestType> gate(100);
+  Gate<TestType> gate(100);
   gate.freeze();
-  const Vector<TestType> upstream = Vector<TestType>::Ones(100);
+  const Vector<Scalar> upstream = Vector<Scalar>::Ones(100);
   const auto step = [&] {
     gate.sample(rng);
     gate.backward(upstream);
@@ -67,10 +70,11 @@ TEMPLATE_TEST_CASE("Nor does a step with frozen gates", "[gates]", float, double
   CHECK(heap_use(step) == 0);
 }
 
-TEMPLATE_TEST_CASE("Nor does a step with gates per sample", "[gates]", float, double) {
+TEMPLATE_TEST_CASE("Nor does a step with gates per sample", "[gates]", L0_TEST_DISTRIBUTIONS) {
+  using Scalar = typename TestType::Scalar;
   const l0::Rng rng(1);
-  HardConcreteGate<TestType> gate(30);
-  const Matrix<TestType> upstream = Matrix<TestType>::Ones(50, 30);
+  Gate<TestType> gate(30);
+  const Matrix<Scalar> upstream = Matrix<Scalar>::Ones(50, 30);
   const auto step = [&] {
     gate.sample_each(50, rng);
     gate.backward_each(upstream);

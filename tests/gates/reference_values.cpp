@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// The distribution against tests/data/hard_concrete.txt and moments.txt; in float against double at inputs rounded to
-// float.
+// The distribution against tests/data/hard_concrete.txt, moments.txt and gaussian.txt; in float against double at
+// inputs rounded to float.
 #include <initializer_list>
 #include <type_traits>
 
+#include <l0/gates/gaussian.hpp>
 #include <l0/gates/hard_concrete.hpp>
 #include "support/catch.hpp"
 #include "support/golden.hpp"
@@ -103,5 +104,67 @@ TEMPLATE_TEST_CASE("All moments at once are the single ones", "[gates]", float, 
     CHECK(static_cast<TestType>(moments.mean_derivative) == d.mean_derivative(a));
     CHECK(static_cast<TestType>(moments.variance_derivative) == d.variance_derivative(a));
     CHECK(static_cast<TestType>(moments.second_moment_derivative()) == d.second_moment_derivative(a));
+  }
+}
+
+namespace {
+
+/// f(distribution, u, μ) of every Gaussian gate in the file, as `evaluate` does.
+template <class Scalar, class Input, class Function>
+VectorXd evaluate_gaussian(const Golden& golden, Function f) {
+  const auto rounded = [](double x) { return static_cast<Scalar>(static_cast<Input>(x)); };
+  const VectorXd mu = golden.vector("mu");
+  const VectorXd sigma = golden.vector("sigma");
+  const VectorXd u = golden.vector("u");
+  VectorXd result(mu.size());
+  for (Index i = 0; i < mu.size(); ++i) {
+    result(i) = static_cast<double>(f(l0::ClippedGaussian<Scalar>{rounded(sigma(i))}, rounded(u(i)), rounded(mu(i))));
+  }
+  return result;
+}
+
+template <class Scalar, class Function>
+void check_gaussian(const Golden& golden, const char* name, l0::test::Tolerance rule, Function f) {
+  CAPTURE(name);
+  if constexpr (std::is_same_v<Scalar, double>) {
+    CHECK(close(evaluate_gaussian<double, double>(golden, f), golden.vector(name), rule));
+  } else {
+    CHECK(close(evaluate_gaussian<float, float>(golden, f), evaluate_gaussian<double, float>(golden, f), rule));
+  }
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("The clipped Gaussian reproduces the reference values, moments included", "[gates]", float, double) {
+  const Golden golden(l0::test::data_file("gaussian.txt"));
+  REQUIRE(golden.vector("mu").size() == 200);
+  auto rule = tolerance::of<TestType>;
+  check_gaussian<TestType>(golden, "z", rule, [](auto d, auto u, auto m) { return d.sample(u, m); });
+  check_gaussian<TestType>(golden, "dz_dmu", rule, [](auto d, auto u, auto m) { return d.sample_derivative(u, m); });
+  check_gaussian<TestType>(golden, "p_active", rule, [](auto d, auto, auto m) { return d.active_probability(m); });
+  check_gaussian<TestType>(golden, "p_active", rule,
+                           [](auto d, auto, auto m) { return d.formulas().active_probability(m); });
+  check_gaussian<TestType>(golden, "dp_active_dmu", rule,
+                           [](auto d, auto, auto m) { return d.active_probability_derivative(m); });
+  check_gaussian<TestType>(golden, "dp_active_dmu", rule,
+                           [](auto d, auto, auto m) { return d.formulas().active_probability_derivative(m, m); });
+  check_gaussian<TestType>(golden, "p_one", rule, [](auto d, auto, auto m) { return d.one_probability(m); });
+  check_gaussian<TestType>(golden, "z_deterministic", rule, [](auto d, auto, auto m) { return d.deterministic(m); });
+  check_gaussian<TestType>(golden, "dz_det_dmu", rule,
+                           [](auto d, auto, auto m) { return d.deterministic_derivative(m); });
+
+  rule = std::is_same_v<TestType, float> ? tolerance::single : tolerance::moments;
+  check_gaussian<TestType>(golden, "mean", rule, [](auto d, auto, auto m) { return d.mean(m); });
+  check_gaussian<TestType>(golden, "second_moment", rule, [](auto d, auto, auto m) { return d.second_moment(m); });
+  check_gaussian<TestType>(golden, "variance", rule, [](auto d, auto, auto m) { return d.variance(m); });
+  check_gaussian<TestType>(golden, "dmean_dmu", rule, [](auto d, auto, auto m) { return d.mean_derivative(m); });
+  const auto derivative = [](auto d, auto, auto m) { return d.variance_derivative(m); };
+  if constexpr (std::is_same_v<TestType, double>) {  // changes its sign, as that of Hard Concrete gates
+    const VectorXd actual = evaluate_gaussian<double, double>(golden, derivative);
+    const VectorXd expected = golden.vector("dvariance_dmu");
+    const VectorXd scale = golden.vector("dmean_dmu");
+    for (Index i = 0; i < actual.size(); ++i) CHECK(close(actual(i), expected(i), {1e-10, 1e-4 * scale(i)}));
+  } else {
+    check_gaussian<TestType>(golden, "dvariance_dmu", rule, derivative);
   }
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <l0/gates/gate.hpp>
+#include "gates/distributions.hpp"
 #include "support/catch.hpp"
 #include "support/statistics.hpp"
 
@@ -16,10 +17,9 @@ using l0::Index;
 
 constexpr double noise_cut = 1e-6;
 
-template <class Scalar>
-void check_distribution(const std::vector<double>& z, const l0::HardConcrete<Scalar>& distribution, double log_alpha) {
-  const l0::HardConcrete<double> d{static_cast<double>(distribution.temperature),
-                                   static_cast<double>(distribution.gamma), static_cast<double>(distribution.zeta)};
+template <class Distribution>
+void check_distribution(const std::vector<double>& z, const Distribution& distribution, double log_alpha) {
+  const auto d = l0::test::in_double(distribution);
   const double n = static_cast<double>(z.size());
   const auto cdf = [&](double t) { return d.cdf(t, log_alpha); };
   const auto below = [&](double t) {
@@ -41,33 +41,47 @@ void check_distribution(const std::vector<double>& z, const l0::HardConcrete<Sca
         l0::test::allowed_deviations * std::sqrt(d.variance(log_alpha) / n) + noise_cut);
 }
 
+template <class Scalar>
 struct Setting {
-  double log_alpha;
-  double temperature;
-  double gamma;
-  double zeta;
+  Scalar location;
+  l0::GateOptions<Scalar> options;
 };
+
+template <class Scalar>
+std::vector<Setting<Scalar>> settings(const l0::HardConcrete<Scalar>& /*kind*/) {
+  return {{0, {}},
+          {Scalar(1.5), {.temperature = Scalar(2.0 / 3)}},
+          {-3, {}},
+          {Scalar(-0.7), {.temperature = 2, .gamma = Scalar(-0.05), .zeta = Scalar(1.3)}},
+          {Scalar(0.4), {.temperature = Scalar(0.1), .gamma = Scalar(-0.2), .zeta = Scalar(1.05)}}};
+}
+template <class Scalar>
+std::vector<Setting<Scalar>> settings(const l0::ClippedGaussian<Scalar>& /*kind*/) {
+  return {{Scalar(0.5), {}},
+          {Scalar(-0.4), {.temperature = Scalar(0.3)}},
+          {Scalar(1.3), {}},
+          {Scalar(0.2), {.temperature = 2}},
+          {Scalar(0.4), {.temperature = Scalar(0.1)}}};
+}
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("A million gates are distributed as the cdf says", "[gates]", float, double) {
-  const Setting setting =
-      GENERATE(Setting{0, 0.5, -0.1, 1.1}, Setting{1.5, 2.0 / 3, -0.1, 1.1}, Setting{-3, 0.5, -0.1, 1.1},
-               Setting{-0.7, 2, -0.05, 1.3}, Setting{0.4, 0.1, -0.2, 1.05});
-  CAPTURE(setting.log_alpha, setting.temperature, setting.gamma, setting.zeta);
-  const auto log_alpha = static_cast<TestType>(setting.log_alpha);
-  l0::HardConcreteGate<TestType> gate(1000000, {.temperature = static_cast<TestType>(setting.temperature),
-                                                .gamma = static_cast<TestType>(setting.gamma),
-                                                .zeta = static_cast<TestType>(setting.zeta)});
-  gate.log_alpha().setConstant(log_alpha);
-  const auto& z = gate.sample(l0::Rng(20240601));
-  check_distribution({z.data(), z.data() + z.size()}, gate.distribution(), static_cast<double>(log_alpha));
+TEMPLATE_TEST_CASE("A million gates are distributed as the cdf says", "[gates]", L0_TEST_DISTRIBUTIONS) {
+  using Scalar = typename TestType::Scalar;
+  for (const Setting<Scalar>& setting : settings(TestType{})) {
+    CAPTURE(setting.location, setting.options.temperature);
+    l0::Gate<TestType> gate(1000000, setting.options);
+    gate.location().setConstant(setting.location);
+    const auto& z = gate.sample(l0::Rng(20240601));
+    check_distribution({z.data(), z.data() + z.size()}, gate.distribution(), static_cast<double>(setting.location));
+  }
 }
 
-TEMPLATE_TEST_CASE("So are a hundred gates drawn ten thousand times", "[gates]", float, double) {
-  l0::HardConcreteGate<TestType> gate(100, {.stream = 3});
-  const auto log_alpha = static_cast<TestType>(-0.2);
-  gate.log_alpha().setConstant(log_alpha);
+TEMPLATE_TEST_CASE("So are a hundred gates drawn ten thousand times", "[gates]", L0_TEST_DISTRIBUTIONS) {
+  using Scalar = typename TestType::Scalar;
+  l0::Gate<TestType> gate(100, {.stream = 3});
+  const auto log_alpha = static_cast<Scalar>(-0.2);
+  gate.location().setConstant(log_alpha);
   const l0::Rng rng(7);
   std::vector<double> all;
   for (int draw = 0; draw < 10000; ++draw) {
@@ -77,12 +91,13 @@ TEMPLATE_TEST_CASE("So are a hundred gates drawn ten thousand times", "[gates]",
   check_distribution(all, gate.distribution(), static_cast<double>(log_alpha));
 }
 
-TEMPLATE_TEST_CASE("And gates drawn once per sample of a batch", "[gates]", float, double) {
-  l0::HardConcreteGate<TestType> gate(2);
-  gate.log_alpha() << TestType(-1), TestType(2);
+TEMPLATE_TEST_CASE("And gates drawn once per sample of a batch", "[gates]", L0_TEST_DISTRIBUTIONS) {
+  using Scalar = typename TestType::Scalar;
+  l0::Gate<TestType> gate(2);
+  gate.location() << Scalar(-1), Scalar(2);
   const auto& z = gate.sample_each(500000, l0::Rng(7));
   for (Index j = 0; j < 2; ++j) {
     check_distribution({z.col(j).data(), z.col(j).data() + z.rows()}, gate.distribution(),
-                       static_cast<double>(gate.log_alpha()(j)));
+                       static_cast<double>(gate.location()(j)));
   }
 }

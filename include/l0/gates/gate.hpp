@@ -8,42 +8,18 @@
 #include <utility>
 
 #include <l0/core/parameter.hpp>
+#include <l0/gates/distribution.hpp>
 #include <l0/gates/hard_concrete.hpp>
 #include <l0/gates/kernels.hpp>
 #include <l0/random/noise.hpp>
 
 namespace l0 {
 
-/// What a `Gate` needs of the distribution of its values: an aggregate of shared parameters with one learnable number
-/// (log α) per gate.
-template <class D>
-concept GateDistribution = requires(const D d, typename D::Scalar x, Evaluation evaluation) {
-  requires std::floating_point<typename D::Scalar>;
-  {d.validate()};
-  { d.formulas().sample(x, x) } -> std::same_as<typename D::Scalar>;
-  { d.formulas().sample_derivative(x, x) } -> std::same_as<typename D::Scalar>;
-  { d.formulas().active_probability(x) } -> std::same_as<typename D::Scalar>;
-  { d.formulas().active_probability_derivative(x, x) } -> std::same_as<typename D::Scalar>;
-  { d.formulas().deterministic(x) } -> std::same_as<typename D::Scalar>;
-  { d.deterministic(x, evaluation) } -> std::same_as<typename D::Scalar>;
-  { d.moment_rule().evaluate(double{}) } -> std::same_as<GateMoments>;
-  { D::initial_log_alpha(x) } -> std::same_as<typename D::Scalar>;
-};
-
-/// Options of a gate that stands alone.
-template <std::floating_point Scalar>
-struct GateOptions {
-  Scalar temperature = Scalar(0.5);    ///< β > 0
-  Scalar init_sparsity = Scalar(0.5);  ///< log α starts at logit(1 − init_sparsity); in (0, 1)
-  Scalar gamma = Scalar(-0.1);         ///< γ < 0
-  Scalar zeta = Scalar(1.1);           ///< ζ > 1
-  std::uint64_t stream = 0;            ///< which stream of the Rng: give gates that share an Rng different ones
-};
-
-/// An array of independent gates: one learnable log α each, a shared distribution, noise and gradients.
+/// An array of independent gates: one learnable location each, a shared distribution, noise and gradients.
 ///
 /// The array is a vector (`Columns` = 1) or a matrix (`Columns` = Eigen::Dynamic). `sample` draws the gates, `backward`
-/// turns the gradient of an objective with respect to their values into one with respect to log α:
+/// turns the gradient of an objective with respect to their values into one with respect to
+/// their locations (log α of `HardConcrete`, μ of `ClippedGaussian`):
 ///
 ///     Rng rng(42);
 ///     HardConcreteGate<double> gate(3, {.temperature = 0.5});
@@ -59,28 +35,32 @@ class Gate {
   using Scalar = typename Distribution::Scalar;
   using Values = Eigen::Matrix<Scalar, Eigen::Dynamic, Columns>;
   using Options = GateOptions<Scalar>;
+  static constexpr bool named_log_alpha = std::string_view(Distribution::location_name) == "log_alpha";
+  static constexpr bool named_mu = std::string_view(Distribution::location_name) == "mu";
 
   /// `size` gates with one initial probability. Throws `Error` for options outside their ranges.
   explicit Gate(Index size, const Options& options = {}) requires(Columns == 1) : Gate(size, 1, options) {}
 
   /// rows × columns gates.
   Gate(Index rows, Index columns, const Options& options = {})
-      : Gate(Distribution{options.temperature, options.gamma, options.zeta}, rows, columns, options.stream) {
-    log_alpha_.value().setConstant(Distribution::initial_log_alpha(options.init_sparsity));
+      : Gate(Distribution::from_options(options), rows, columns, options.stream) {
+    location_.value().setConstant(distribution_.initial_location(options.init_sparsity));
   }
 
   /// One gate per entry of `init_sparsity`, each with a probability of its own; `options.init_sparsity` is not used.
   template <class Derived>
   explicit Gate(const Eigen::MatrixBase<Derived>& init_sparsity, const Options& options = {})
-      : Gate(Distribution{options.temperature, options.gamma, options.zeta}, init_sparsity.rows(), init_sparsity.cols(),
-             options.stream) {
-    log_alpha_.value() = init_sparsity.unaryExpr([](Scalar s) { return Distribution::initial_log_alpha(s); });
+      : Gate(Distribution::from_options(options), init_sparsity.rows(), init_sparsity.cols(), options.stream) {
+    location_.value() = init_sparsity.unaryExpr([&](Scalar s) { return distribution_.initial_location(s); });
   }
 
-  /// Gates of any distribution, at log α = 0.
+  /// Gates of any distribution, where they start at the default options.
   Gate(const Distribution& distribution, Index rows, Index columns, std::uint64_t stream = 0)
       : shape_(checked_rows(rows), checked_columns(columns)), distribution_((distribution.validate(), distribution)),
-        stream_(stream), log_alpha_(ParameterKind::gate, "log_alpha", rows, columns), sampled_(distribution) {}
+        stream_(stream), location_(ParameterKind::gate, Distribution::location_name, rows, columns),
+        sampled_(distribution) {
+    location_.value().setConstant(distribution_.initial_location(Options{}.init_sparsity));
+  }
 
   Index size() const { return rows() * columns(); }
   Index rows() const { return shape_.rows(); }
@@ -96,11 +76,23 @@ class Gate {
     distribution_ = changed;
   }
 
-  auto& log_alpha() { return log_alpha_.value(); }
-  const auto& log_alpha() const { return log_alpha_.value(); }
-  auto& log_alpha_gradient() { return log_alpha_.gradient(); }
-  const auto& log_alpha_gradient() const { return log_alpha_.gradient(); }
-  Parameters<Scalar> parameters() { return {log_alpha_.ref()}; }
+  /// The learnable number of each gate, log α or μ, and the gradient with respect to it.
+  auto& location() { return location_.value(); }
+  const auto& location() const { return location_.value(); }
+  auto& location_gradient() { return location_.gradient(); }
+  const auto& location_gradient() const { return location_.gradient(); }
+  Parameters<Scalar> parameters() { return {location_.ref()}; }
+
+  /// The location under the name that it has in `HardConcrete`.
+  auto& log_alpha() requires named_log_alpha { return location(); }
+  const auto& log_alpha() const requires named_log_alpha { return location(); }
+  auto& log_alpha_gradient() requires named_log_alpha { return location_gradient(); }
+  const auto& log_alpha_gradient() const requires named_log_alpha { return location_gradient(); }
+  /// And in `ClippedGaussian`.
+  auto& mu() requires named_mu { return location(); }
+  const auto& mu() const requires named_mu { return location(); }
+  auto& mu_gradient() requires named_mu { return location_gradient(); }
+  const auto& mu_gradient() const requires named_mu { return location_gradient(); }
 
   /// The stream of the Rng this gate draws from, and how often it has drawn.
   std::uint64_t stream() const { return stream_; }
@@ -108,12 +100,12 @@ class Gate {
   /// Sets the number of the next draw, to resume or repeat a run.
   void set_draw(std::uint64_t draw) { draw_ = draw; }
 
-  /// Adds N(0, deviation²) to log α, so that gates do not start alike.
+  /// Adds N(0, deviation²) to the locations, so that gates do not start alike.
   void jitter(const Rng& rng, Scalar deviation) {
     detail::require_non_negative("deviation", deviation);
     Values noise(rows(), columns());
     detail::fill_normal(rng, stream_, detail::initial_draw - 1, noise.data(), noise.size());
-    log_alpha() += deviation * noise;
+    location() += deviation * noise;
   }
 
   /// Draws all gates; the reference is valid until the next call. Frozen gates take their deterministic values.
@@ -125,7 +117,7 @@ class Gate {
       const auto uniforms = detail::uniforms_from<Scalar>(noise, NoiseRequest{stream_, draw_, rows(), columns()});
       ++draw_;
       values_.resize(rows(), columns());
-      detail::dispatch<detail::SampleGates>(distribution_.formulas(), uniforms, log_alpha().data(), values_.data(),
+      detail::dispatch<detail::SampleGates>(distribution_.formulas(), uniforms, location().data(), values_.data(),
                                             size());
     }
     sampled_ = distribution_;
@@ -139,7 +131,7 @@ class Gate {
     return values_;
   }
 
-  /// log_alpha_gradient() += upstream ∘ dz/dlog α, at the noise and temperature of the last `sample`. `upstream` has
+  /// location_gradient() += upstream ∘ dz/dlocation, at the noise and temperature of the last `sample`. `upstream` has
   /// the shape of the gates. May be called again; each call adds.
   template <class Derived>
   void backward(const Eigen::MatrixBase<Derived>& upstream) {
@@ -184,9 +176,9 @@ class Gate {
     } else {
       const auto uniforms = detail::uniforms_from<Scalar>(noise, NoiseRequest{stream_, draw_, samples, size()});
       ++draw_;
-      each_log_alpha_ = log_alpha().transpose().replicate(samples, 1);
+      each_location_ = location().transpose().replicate(samples, 1);
       each_value_.resize(samples, size());
-      detail::dispatch<detail::SampleGates>(distribution_.formulas(), uniforms, std::as_const(each_log_alpha_).data(),
+      detail::dispatch<detail::SampleGates>(distribution_.formulas(), uniforms, std::as_const(each_location_).data(),
                                             each_value_.data(), each_value_.size());
     }
     sampled_ = distribution_;
@@ -200,16 +192,16 @@ class Gate {
     return each_value_;
   }
 
-  /// log_alpha_gradient() += Σ over samples of upstream ∘ dz/dlog α, at the last `sample_each`.
+  /// location_gradient() += Σ over samples of upstream ∘ dz/dlocation, at the last `sample_each`.
   void backward_each(const Matrix<Scalar>& upstream) requires(Columns == 1) {
     require_sample("backward_each", has_sample_each_, "sample_each");
     detail::require_shape("upstream", upstream.rows(), upstream.cols(), each_value_.rows(), size());
     if (frozen_) return;
     each_gradient_.setZero(upstream.rows(), upstream.cols());
-    detail::dispatch<detail::BackpropagateGates>(sampled_.formulas(), std::as_const(each_log_alpha_).data(),
+    detail::dispatch<detail::BackpropagateGates>(sampled_.formulas(), std::as_const(each_location_).data(),
                                                  std::as_const(each_value_).data(), upstream.data(),
                                                  each_gradient_.data(), upstream.size());
-    log_alpha_gradient() += each_gradient_.colwise().sum().transpose();
+    location_gradient() += each_gradient_.colwise().sum().transpose();
   }
 
   /// The gates used for prediction; see `HardConcrete::deterministic`.
@@ -218,7 +210,7 @@ class Gate {
     if (evaluation == Evaluation::with_temperature) {
       write_deterministic(result);
     } else {
-      result = log_alpha().unaryExpr([&](Scalar a) { return distribution_.deterministic(a, evaluation); });
+      result = location().unaryExpr([&](Scalar a) { return distribution_.deterministic(a, evaluation); });
     }
     return result;
   }
@@ -226,36 +218,36 @@ class Gate {
   /// P(z ≠ 0) of each gate.
   Values active_probability() const {
     Values result(rows(), columns());
-    detail::dispatch<detail::ActiveProbabilities>(distribution_.formulas(), log_alpha().data(), result.data(), size());
+    detail::dispatch<detail::ActiveProbabilities>(distribution_.formulas(), location().data(), result.data(), size());
     return result;
   }
 
   /// E[z] and Var z of each gate.
   Values mean() const {
-    const MomentRule rule = distribution_.moment_rule();
-    return log_alpha().unaryExpr([&](Scalar a) { return static_cast<Scalar>(rule.evaluate(double(a)).mean); });
+    const auto rule = distribution_.moment_rule();
+    return location().unaryExpr([&](Scalar a) { return static_cast<Scalar>(rule.evaluate(double(a)).mean); });
   }
   Values variance() const {
-    const MomentRule rule = distribution_.moment_rule();
-    return log_alpha().unaryExpr([&](Scalar a) { return static_cast<Scalar>(rule.evaluate(double(a)).variance); });
+    const auto rule = distribution_.moment_rule();
+    return location().unaryExpr([&](Scalar a) { return static_cast<Scalar>(rule.evaluate(double(a)).variance); });
   }
 
   /// Σ P(z ≠ 0), the expected number of open gates.
   Scalar expected_l0() const {
-    return static_cast<Scalar>(detail::dispatch<detail::PriceGates>(distribution_.formulas(), log_alpha().data(),
+    return static_cast<Scalar>(detail::dispatch<detail::PriceGates>(distribution_.formulas(), location().data(),
                                                                     Scalar(0), static_cast<Scalar*>(nullptr), size()));
   }
   Scalar l0_penalty() const { return expected_l0(); }
   Scalar get_l0_penalty() const { return expected_l0(); }
 
-  /// Returns `expected_l0()` and adds scale · dE‖z‖₀/dlog α to the gradient (nothing while frozen).
+  /// Returns `expected_l0()` and adds scale · dE‖z‖₀/dlocation to the gradient (nothing while frozen).
   Scalar accumulate_expected_l0(Scalar scale) {
     return static_cast<Scalar>(detail::dispatch<detail::PriceGates>(
-        distribution_.formulas(), std::as_const(*this).log_alpha().data(), scale,
-        frozen_ ? static_cast<Scalar*>(nullptr) : log_alpha_gradient().data(), size()));
+        distribution_.formulas(), std::as_const(*this).location().data(), scale,
+        frozen_ ? static_cast<Scalar*>(nullptr) : location_gradient().data(), size()));
   }
 
-  /// log_alpha_gradient() += price ∘ dP(z ≠ 0)/dlog α, for a price of its own per gate (nothing while frozen).
+  /// location_gradient() += price ∘ dP(z ≠ 0)/dlocation, for a price of its own per gate (nothing while frozen).
   template <class Derived>
   void accumulate_active_gradient(const Eigen::MatrixBase<Derived>& price) {
     detail::require_shape("price", price.rows(), price.cols(), rows(), columns());
@@ -264,17 +256,17 @@ class Gate {
     const auto slope = [&](Scalar a) {
       return formulas.active_probability_derivative(formulas.active_probability(a), a);
     };
-    log_alpha_gradient() += price.cwiseProduct(std::as_const(*this).log_alpha().unaryExpr(slope));
+    location_gradient() += price.cwiseProduct(std::as_const(*this).location().unaryExpr(slope));
   }
 
   /// Prices what the gates keep open: `add_prices(p, price)` gets P(z ≠ 0) of the gates and adds to `price`, all 0 at
-  /// first, what each of them costs when open. Returns Σ p ∘ price and adds price ∘ dP/dlog α to the gradient (nothing
-  /// while frozen).
+  /// first, what each of them costs when open. Returns Σ p ∘ price and adds price ∘ dP/dlocation to the gradient
+  /// (nothing while frozen).
   template <class AddPrices>
   Scalar accumulate_prices(AddPrices&& add_prices) {
     Values& p = upstream_;
     p.resize(rows(), columns());
-    detail::dispatch<detail::ActiveProbabilities>(distribution_.formulas(), std::as_const(*this).log_alpha().data(),
+    detail::dispatch<detail::ActiveProbabilities>(distribution_.formulas(), std::as_const(*this).location().data(),
                                                   p.data(), size());
     price_.setZero(rows(), columns());
     add_prices(std::as_const(p), price_);
@@ -289,7 +281,7 @@ class Gate {
     return size() == 0 ? Scalar(0) : 1 - static_cast<Scalar>(active_count()) / static_cast<Scalar>(size());
   }
 
-  /// Holds the gates at their deterministic values: sampling draws nothing and no gradient reaches log α.
+  /// Holds the gates at their deterministic values: sampling draws nothing and no gradient reaches the locations.
   void freeze() { frozen_ = true; }
   void unfreeze() { frozen_ = false; }
   bool frozen() const { return frozen_; }
@@ -328,12 +320,12 @@ class Gate {
 
   void write_deterministic(Values& result) const {
     result.resize(rows(), columns());
-    detail::dispatch<detail::DeterministicGates>(distribution_.formulas(), log_alpha().data(), result.data(), size());
+    detail::dispatch<detail::DeterministicGates>(distribution_.formulas(), location().data(), result.data(), size());
   }
 
   void add_gradient(const Scalar* upstream) {
-    detail::dispatch<detail::BackpropagateGates>(sampled_.formulas(), std::as_const(*this).log_alpha().data(),
-                                                 std::as_const(values_).data(), upstream, log_alpha_gradient().data(),
+    detail::dispatch<detail::BackpropagateGates>(sampled_.formulas(), std::as_const(*this).location().data(),
+                                                 std::as_const(values_).data(), upstream, location_gradient().data(),
                                                  size());
   }
 
@@ -341,11 +333,11 @@ class Gate {
   Distribution distribution_;
   std::uint64_t stream_ = 0;
   std::uint64_t draw_ = 0;
-  Parameter<Values> log_alpha_;
+  Parameter<Values> location_;
   Values values_;
   Values upstream_;  // scratch, as price_
   Values price_;
-  Matrix<Scalar> each_log_alpha_;
+  Matrix<Scalar> each_location_;
   Matrix<Scalar> each_value_;
   Matrix<Scalar> each_gradient_;
   Distribution sampled_;  // of the last sample: backward after set_temperature still belongs to it

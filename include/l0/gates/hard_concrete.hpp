@@ -3,24 +3,12 @@
 
 #include <cmath>
 
-#include <l0/core/error.hpp>
-#include <l0/core/math.hpp>
+#include <l0/gates/distribution.hpp>
 #include <l0/gates/quadrature.hpp>
 
 namespace l0 {
 
-/// How a gate is evaluated without noise: with the temperature, σ(log α/β), as l0-python does, or without, σ(log α), as
-/// in eq. 13 of the paper. Both are then stretched and clamped, and agree on which gates are exactly 0 or 1 only as β
-/// → 1.
-enum class Evaluation { with_temperature, without_temperature };
-
 namespace detail {
-
-/// |log α| above this is cut off before use; optimizers keep gate parameters inside.
-inline constexpr int log_alpha_limit = 20;
-
-/// Uniform noise is cut off to [ε, 1 − ε].
-inline constexpr double noise_epsilon = 1e-6;
 
 /// The formulas of the Hard Concrete distribution for checked parameters, in the form kernels need: branch-free, with
 /// constants prepared. Everything that depends on log α takes it already cut off; `inside` tells whether it was.
@@ -32,20 +20,13 @@ struct HardConcreteFormulas {
   Scalar active_shift;      // β log(−γ/ζ)
   Scalar derivative_scale;  // 1/(β(ζ−γ))
 
-  L0_ALWAYS_INLINE static Scalar cut_off(Scalar log_alpha) {
-    return clamp(log_alpha, Scalar(-log_alpha_limit), Scalar(log_alpha_limit));
-  }
-  L0_ALWAYS_INLINE static bool inside(Scalar log_alpha) {
-    return (log_alpha >= -log_alpha_limit) & (log_alpha <= log_alpha_limit);
-  }
+  L0_ALWAYS_INLINE static Scalar cut_off(Scalar log_alpha) { return cut_off_location(log_alpha); }
+  L0_ALWAYS_INLINE static bool inside(Scalar log_alpha) { return location_inside(log_alpha); }
 
   L0_ALWAYS_INLINE Scalar stretch(Scalar s) const { return clamp(s * (zeta - gamma) + gamma, Scalar(0), Scalar(1)); }
 
   /// z at noise u.
-  L0_ALWAYS_INLINE Scalar sample(Scalar u, Scalar log_alpha) const {
-    const Scalar v = clamp(u, Scalar(noise_epsilon), Scalar(1 - noise_epsilon));
-    return quantile(v, log_alpha);
-  }
+  L0_ALWAYS_INLINE Scalar sample(Scalar u, Scalar log_alpha) const { return quantile(cut_off_noise(u), log_alpha); }
 
   L0_ALWAYS_INLINE Scalar quantile(Scalar p, Scalar log_alpha) const {
     return stretch(fast_logistic((fast_log(p / (1 - p)) + cut_off(log_alpha)) * inverse_temperature));
@@ -86,10 +67,15 @@ struct HardConcreteFormulas {
 template <std::floating_point Scalar_>
 struct HardConcrete {
   using Scalar = Scalar_;
+  static constexpr std::string_view location_name = "log_alpha";
 
   Scalar temperature = Scalar(0.5);  ///< β > 0; the smaller, the closer to a coin that shows 0 or 1
   Scalar gamma = Scalar(-0.1);       ///< γ < 0, lower end of the stretched interval
   Scalar zeta = Scalar(1.1);         ///< ζ > 1, upper end of the stretched interval
+
+  static HardConcrete from_options(const GateOptions<Scalar>& options) {
+    return {options.temperature, options.gamma, options.zeta};
+  }
 
   /// Throws `Error` if a parameter is outside its range.
   void validate() const {
@@ -211,6 +197,9 @@ struct HardConcrete {
     detail::require(init_sparsity > 0 && init_sparsity < 1, "init_sparsity", init_sparsity, "a probability in (0, 1)");
     return std::log1p(-init_sparsity) - std::log(init_sparsity);
   }
+
+  /// The same, under the name that all distributions have.
+  Scalar initial_location(Scalar init_sparsity) const { return initial_log_alpha(init_sparsity); }
 
   /// What kernels work with. Throws `Error` if a parameter is outside its range.
   detail::HardConcreteFormulas<Scalar> formulas() const {

@@ -6,18 +6,9 @@
 #include <numbers>
 #include <vector>
 
+#include <l0/gates/distribution.hpp>
+
 namespace l0 {
-
-/// Mean and variance of a gate and their derivatives with respect to log α.
-struct GateMoments {
-  double mean = 0;
-  double variance = 0;
-  double mean_derivative = 0;
-  double variance_derivative = 0;
-
-  double second_moment() const { return variance + mean * mean; }
-  double second_moment_derivative() const { return variance_derivative + 2 * mean * mean_derivative; }
-};
 
 namespace detail {
 

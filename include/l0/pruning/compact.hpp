@@ -27,6 +27,12 @@ concept PredictsByWeights = GatedLayer<Part> && requires(const Part& part) {
   part.bias();
 };
 
+/// A layer that scales its columns in prediction: a `FeatureGate`.
+template <class Part>
+concept ScalesColumns = Layer<Part> && requires(const Part& part) {
+  { part.gates() } -> std::same_as<Vector<typename Part::Scalar>>;
+};
+
 /// Appends the stages of one part; `columns` is how many it takes, and then how many it gives.
 template <class Scalar, class Part>
 void append_stages(std::vector<Stage<Scalar>>& stages, const Part& part, Index& columns) {
@@ -53,6 +59,9 @@ else {
   stages.push_back(LinearStage<Scalar>{part.effective_weight(), std::move(bias)});
 }
 }  // namespace detail
+else if constexpr (ScalesColumns<Part>) {
+  stages.push_back(ScaleStage<Scalar>{part.gates()});
+}
 else if constexpr (Layer<Part>) {
   const Index outputs = columns_out(part, columns);
   require(outputs >= 0, "outputs() of a layer", outputs, "a layer that tells its columns, to be compacted");

@@ -23,11 +23,11 @@ Index prune(Model& model, const PruneOptions& options = {}) {
     auto& gate = detail::gates_of(part);
     auto z = gate.deterministic();
     using Scalar = typename std::remove_cvref_t<decltype(z)>::Scalar;
-    auto& log_alpha = gate.log_alpha();
+    auto& location = gate.location();
     for (Index k = 0; k < z.size(); ++k) {
       if (static_cast<double>(z.data()[k]) > options.threshold) continue;
       z.data()[k] = 0;
-      log_alpha.data()[k] = -static_cast<Scalar>(detail::log_alpha_limit);
+      location.data()[k] = -static_cast<Scalar>(detail::log_alpha_limit);
       ++closed;
     }
     if constexpr (detail::GatedLayer<Part>) {

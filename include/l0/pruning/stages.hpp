@@ -165,6 +165,34 @@ struct ActivationStage {
   }
 };
 
+/// Columns scaled one by one, as by a `FeatureGate`.
+template <class Scalar>
+struct ScaleStage {
+  Vector<Scalar> scale;
+
+  Index outputs() const { return scale.size(); }
+
+  void find_constants(const Columns<Scalar>& in, Columns<Scalar>& out) const {
+    for (Index j = 0; j < in.size(); ++j) {
+      if (scale(j) == 0) {
+        out.set_constant(j, 0);
+      } else if (in.constant(j)) {
+        out.set_constant(j, in.constant_value(j) * scale(j));
+      }
+    }
+  }
+  void find_needs(Columns<Scalar>& in, const Columns<Scalar>& out) const { in.is_needed = out.is_needed; }
+
+  std::vector<Index> given(std::vector<Index> needed) const { return needed; }
+  typename CompactModel<Scalar>::Layer build(const std::vector<Index>&, const std::vector<Index>& out,
+                                             const CompactRule&) const {
+    return FixedFunction<Scalar>{static_cast<Index>(out.size()),
+                                 [small = Vector<Scalar>(scale(out))](const Matrix<Scalar>& x, Matrix<Scalar>& y) {
+                                   y = x * small.asDiagonal();
+                                 }};
+  }
+};
+
 /// A pooling. The mean of a constant under zero padding differs at the border.
 template <class Scalar, class Pool>
 struct PoolStage {
@@ -219,7 +247,7 @@ struct WholeStage {
 };
 
 template <class Scalar>
-using Stage = std::variant<LinearStage<Scalar>, ConvolutionStage<Scalar>, ActivationStage<Scalar>,
+using Stage = std::variant<LinearStage<Scalar>, ConvolutionStage<Scalar>, ActivationStage<Scalar>, ScaleStage<Scalar>,
                            PoolStage<Scalar, MaxPool2d>, PoolStage<Scalar, AvgPool2d>, WholeStage<Scalar>>;
 
 }  // namespace l0::detail

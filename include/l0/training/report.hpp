@@ -62,6 +62,18 @@ class AnyCallback {
   std::function<Flow(const StepReport&)> callback_;
 };
 
+/// Several callbacks as one: each hears of every step, and the run stops if one of them asks for it.
+///
+///     .callback = l0::all_callbacks(std::ref(tracker), l0::ProgressBar{})
+template <Callback... C>
+AnyCallback all_callbacks(C... callbacks) {
+  return [... any = AnyCallback(std::move(callbacks))](const StepReport& report) {
+    Flow flow = Flow::proceed;
+    ((flow = any(report) == Flow::stop ? Flow::stop : flow), ...);
+    return flow;
+  };
+}
+
 /// Why a run ended.
 enum class StopReason {
   completed,   ///< all steps were taken

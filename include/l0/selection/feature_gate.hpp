@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <l0/selection/item_gate.hpp>
+
+namespace l0 {
+
+/// Options of `FeatureGate`.
+template <std::floating_point Scalar>
+struct FeatureGateOptions {
+  std::optional<Index> max_features{};  ///< choose so many features, ≥ 0; not given: those with open gates
+  Scalar temperature = Scalar(0.5);     ///< β > 0
+  Scalar init_sparsity = Scalar(0.5);   ///< log α starts at logit(1 − init_sparsity); in (0, 1)
+  Scalar gamma = Scalar(-0.1);          ///< γ < 0
+  Scalar zeta = Scalar(1.1);            ///< ζ > 1
+  std::uint64_t stream = 0;             ///< which stream of the Rng: give gates that share an Rng different ones
+};
+
+/// A gate on every column of X, in front of any model that is trained by gradients.
+///
+///     l0::FeatureGate<float> features(n_features, {.max_features = 50});
+///     const auto& gated = features.apply(X, rng);     // X∘z, in training
+///     features.backward(dL_dgated);                   // with Adam on features.parameters() and a price or Budget
+///     features.selected();                            // 50 indices
+///     const auto [chosen, indices] = features.select(X);
+///
+/// It is a layer, so it can stand first in a network: `Sequential net{FeatureGate<float>(p), L0Linear<float>(p, 1,
+/// rng)}`. Which features are chosen: see `selected`. Copies, moves and assignment are those of `Gate`.
+template <std::floating_point Scalar_>
+class FeatureGate : public detail::ItemGate<Scalar_, detail::Axis::columns> {
+  using Base = detail::ItemGate<Scalar_, detail::Axis::columns>;
+
+ public:
+  using Scalar = Scalar_;
+  using Options = FeatureGateOptions<Scalar>;
+  static constexpr std::string_view type_name = "FeatureGate";
+  using Base::select;
+
+  /// Throws `Error` for options outside their ranges.
+  explicit FeatureGate(Index n_features, const Options& options = {})
+      : Base(n_features, detail::gate_options(options), detail::checked_budget("max_features", options.max_features)) {}
+
+  Index inputs() const { return this->size(); }
+  Index outputs() const { return this->size(); }
+
+  /// `apply`, as layers call it.
+  template <BatchInput X, NoiseSource Noise>
+  const auto& forward(X&& x, Noise&& noise) {
+    return this->apply(std::forward<X>(x), noise);
+  }
+
+  /// X∘z with the gates of the choice, `gates()`: features that are not chosen are exactly 0.
+  template <BatchInput X>
+  Matrix<Scalar> predict(const X& x) const {
+    detail::require_items<detail::Axis::columns>(x, inputs());
+    Matrix<Scalar> result(x);
+    detail::GatedBatch<Scalar, detail::Axis::columns>::write(result, this->gates(), result);
+    return result;
+  }
+
+  /// The names of the chosen features, of the names of all.
+  std::vector<std::string> selected_names(const std::vector<std::string>& names) const {
+    return names_of(this->selected(), names);
+  }
+
+  /// `select`, with names.
+  template <BatchInput X>
+  auto select(const X& x, const std::vector<std::string>& names) const {
+    require_names(names);
+    auto chosen = this->select(x);
+    auto chosen_names = names_of(chosen.indices, names);
+    return NamedSelection<decltype(chosen.data)>{std::move(chosen.data), std::move(chosen.indices),
+                                                 std::move(chosen_names)};
+  }
+
+ private:
+  void require_names(const std::vector<std::string>& names) const {
+    detail::require(static_cast<Index>(names.size()) == this->size(), "number of names", names.size(),
+                    detail::to_text(this->size()) + ", one per feature");
+  }
+  std::vector<std::string> names_of(const std::vector<Index>& chosen, const std::vector<std::string>& names) const {
+    require_names(names);
+    std::vector<std::string> result;
+    for (const Index j : chosen) result.push_back(names[static_cast<std::size_t>(j)]);
+    return result;
+  }
+};
+
+}  // namespace l0
