@@ -76,6 +76,25 @@ inline std::vector<Index> draw_rows(const std::vector<Index>& rows, double share
   return drawn;
 }
 
+/// eta += the tree, its leaves halved until the loss on the rows it was fitted to does not rise: where the loss is not
+/// quadratic, a step of Newton's method can go too far.
+template <class Scalar>
+void enter(BoostedTree<Scalar>& tree, const Matrix<Scalar>& ranks, const Vector<Scalar>& y,
+           const std::vector<Index>& rows, TreeLossFormulas loss, Vector<Scalar>& eta) {
+  if (loss.loss == TreeLoss::squared) return add_tree(tree, ranks, eta);
+  const Vector<Scalar> target = y(rows);
+  const Vector<Scalar> before = eta;
+  const double limit = loss.mean(Vector<Scalar>(before(rows)), target);
+  for (int halvings = 0; halvings < 30; ++halvings) {
+    eta = before;
+    add_tree(tree, ranks, eta);
+    if (loss.mean(Vector<Scalar>(eta(rows)), target) <= limit) return;
+    tree.leaves /= 2;
+  }
+  eta = before;
+  tree.leaves.setZero();
+}
+
 /// Gradient boosting on the given rows and features: every tree is fitted to the second-order expansion of the loss at
 /// the sum of those before it and enters multiplied by the learning rate. `before(base)` is told
 /// of the constant, `after(number, tree)` of every tree; it ends the growth by returning false.
@@ -114,7 +133,7 @@ TreeEnsemble<Scalar> boost(const RankedSamples<Scalar>& data, const Vector<Scala
     }
     fit.measure_shares(tree);
     tree.leaves *= static_cast<Scalar>(plan.learning_rate);
-    add_tree(tree, data.rank, eta);
+    enter(tree, data.rank, y, drawn, plan.loss, eta);
     ensemble.trees.push_back(std::move(tree));
     if (!after(number, ensemble.trees.back())) break;
   }

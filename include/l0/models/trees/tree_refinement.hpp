@@ -162,7 +162,7 @@ class TreeFit {
   double soften(BoostedTree<Scalar>& tree) {
     double best = solve(tree);
     BoostedTree<Scalar> trial = tree;
-    for (const double width : {0.15, 0.4, 0.8}) {
+    for (const double width : {0.15, 0.4, 0.8, 1.6}) {
       std::fill(trial.widths.begin(), trial.widths.end(), static_cast<Scalar>(width));
       const double value = solve(trial);
       if (value < best) {
@@ -179,7 +179,7 @@ class TreeFit {
     bool moved = true;
     double slopes[2][most_levels];
     for (Index step = 0; step < steps && rate > 1e-3; ++step) {
-      if (moved) slopes_at(tree, slopes[0], slopes[1]);
+      if (moved) slopes(tree, slopes[0], slopes[1]);
       const auto levels = static_cast<std::size_t>(tree.levels());
       double length = 0;
       for (std::size_t l = 0; l < levels; ++l)
@@ -204,6 +204,15 @@ class TreeFit {
       }
     }
     return value;
+  }
+
+  /// The slopes of the minimum that `solve` returned, in the thresholds and widths of soft splits: since the leaves are
+  /// at their best, it changes as if they stood still.
+  void slopes(const BoostedTree<Scalar>& tree, double* threshold, double* width) {
+    std::fill(threshold, threshold + most_levels, 0.0);
+    std::fill(width, width + most_levels, 0.0);
+    dispatch<SplitSlopes>(splits(tree, 0), block_.data(), tree.leaves.data(), slope_.data(), curvature_.data(),
+                          threshold, width, ranks_.rows());
   }
 
   /// Records the share of the rows that goes right at every split.
@@ -231,13 +240,6 @@ class TreeFit {
     SplitPointers<Scalar> result(local, ranks_);
     for (int l = 0; l < result.levels; ++l) result.column[l] += first;
     return result;
-  }
-
-  void slopes_at(const BoostedTree<Scalar>& tree, double* threshold, double* width) {
-    std::fill(threshold, threshold + most_levels, 0.0);
-    std::fill(width, width + most_levels, 0.0);
-    dispatch<SplitSlopes>(splits(tree, 0), block_.data(), tree.leaves.data(), slope_.data(), curvature_.data(),
-                          threshold, width, ranks_.rows());
   }
 
   const Matrix<Scalar>& ranks_;
