@@ -127,7 +127,7 @@ TEST_CASE("Boosted trees take little and dull data", "[trees]") {
   Boosting poisson({.loss = l0::TreeLoss::poisson});
   poisson.fit(data.x, VectorXd::Zero(60));
   CHECK((poisson.predict(data.x).array() < 0.02).all());
-  poisson.fit(data.x, (data.x.col(0).array() > 0.95).cast<double>() * 1000);
+  poisson.fit(data.x, VectorXd((data.x.col(0).array() > 0.95).cast<double>() * 1000));
   CHECK(poisson.predict(data.x).allFinite());
   Boosting none({.trees = 0});
   none.fit(data.x, data.y);

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
+#include <cstdint>
 #include <vector>
 
 #include <l0/core/simd.hpp>
@@ -24,11 +26,12 @@ L0_ALWAYS_INLINE Scalar smooth_step(Scalar u, Scalar threshold, Scalar inverse_w
   return s * s * (3 - 2 * s);
 }
 
-/// 1/w of a split; of a hard one a number so large that no two ranks lie inside the step, which ends at the threshold.
+/// Centre and 1/w of a split. A hard one is a step so steep, just below the threshold, that no rank lies on it.
 template <class Scalar>
 struct StepShape {
   StepShape(Scalar threshold, Scalar width)
-      : centre(width > 0 ? threshold : threshold - Scalar(1e-5)), inverse_width(width > 0 ? 1 / width : Scalar(1e5)) {}
+      : centre(width > 0 ? threshold : std::nextafter(threshold, Scalar(-1))),
+        inverse_width(width > 0 ? 1 / width : Scalar(1e30)) {}
   Scalar centre;
   Scalar inverse_width;
 };
@@ -113,12 +116,32 @@ struct AddTree {
   }
 };
 
+/// The same for a tree whose splits are all hard: the answers are the number of the leaf.
+struct AddHardTree {
+  template <class Scalar>
+  L0_ALWAYS_INLINE static void run(SplitPointers<Scalar> splits, const Scalar* leaves, Scalar* output, Index samples) {
+    for (Index first = 0; first < samples; first += tree_block) {
+      const Index count = std::min(tree_block, samples - first);
+      std::int32_t leaf[tree_block] = {};
+      for (int l = 0; l < splits.levels; ++l) {
+        const Scalar* u = splits.column[l] + first;
+        for (Index i = 0; i < count; ++i) leaf[i] = 2 * leaf[i] + (u[i] > splits.centre[l] ? 1 : 0);
+      }
+      for (Index i = 0; i < count; ++i) output[first + i] += leaves[leaf[i]];
+    }
+  }
+};
+
 /// output += the tree's value for every row of `ranks`, its splits on `closed_feature` closed.
 template <class Scalar>
 void add_tree(const BoostedTree<Scalar>& tree, const Matrix<Scalar>& ranks, Vector<Scalar>& output,
               Index closed_feature = -1) {
-  dispatch<AddTree>(SplitPointers<Scalar>(tree, ranks, closed_feature), tree.leaves.data(), output.data(),
-                    output.size());
+  const SplitPointers<Scalar> splits(tree, ranks, closed_feature);
+  if (tree.is_hard() && closed_feature < 0) {
+    dispatch<AddHardTree>(splits, tree.leaves.data(), output.data(), output.size());
+  } else {
+    dispatch<AddTree>(splits, tree.leaves.data(), output.data(), output.size());
+  }
 }
 
 }  // namespace l0::detail

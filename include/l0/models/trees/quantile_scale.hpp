@@ -45,23 +45,13 @@ class QuantileScale {
   Scalar to_rank(Scalar x) const {
     if (!(x > values_.front())) return ranks_.front();
     if (x >= values_.back()) return ranks_.back();
-    return interpolate(values_, ranks_, x);
-  }
-  /// The x at which `to_rank` gives u.
-  Scalar to_value(Scalar u) const {
-    if (!(u > ranks_.front())) return values_.front();
-    if (u >= ranks_.back()) return values_.back();
-    return interpolate(ranks_, values_, u);
+    const auto k = static_cast<std::size_t>(std::upper_bound(values_.begin(), values_.end(), x) - values_.begin());
+    const Scalar share = (x - values_[k - 1]) / (values_[k] - values_[k - 1]);
+    return ranks_[k - 1] + share * (ranks_[k] - ranks_[k - 1]);
   }
 
  private:
   static constexpr std::size_t most_knots = 256;
-
-  static Scalar interpolate(const std::vector<Scalar>& from, const std::vector<Scalar>& to, Scalar at) {
-    const auto k = static_cast<std::size_t>(std::upper_bound(from.begin(), from.end(), at) - from.begin());
-    const Scalar share = (at - from[k - 1]) / (from[k] - from[k - 1]);
-    return to[k - 1] + share * (to[k] - to[k - 1]);
-  }
 
   std::vector<Scalar> values_;  // ascending
   std::vector<Scalar> ranks_;   // ascending

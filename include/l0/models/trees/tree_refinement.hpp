@@ -177,21 +177,21 @@ class TreeFit {
   double descend(BoostedTree<Scalar>& tree, double value, Index steps) {
     double rate = 0.1;
     bool moved = true;
-    double slopes[2][most_levels];
+    double slope[2][most_levels];
     for (Index step = 0; step < steps && rate > 1e-3; ++step) {
-      if (moved) slopes(tree, slopes[0], slopes[1]);
+      if (moved) slopes(tree, slope[0], slope[1]);
       const auto levels = static_cast<std::size_t>(tree.levels());
       double length = 0;
       for (std::size_t l = 0; l < levels; ++l)
-        length = std::max({length, std::abs(slopes[0][l]), std::abs(slopes[1][l])});
+        length = std::max({length, std::abs(slope[0][l]), std::abs(slope[1][l])});
       if (!(length > 0)) break;
       BoostedTree<Scalar> trial = tree;
       for (std::size_t l = 0; l < levels; ++l) {
         if (tree.widths[l] == 0) continue;
         trial.thresholds[l] =
-            std::clamp(tree.thresholds[l] - static_cast<Scalar>(rate * slopes[0][l] / length), Scalar(0), Scalar(1));
+            std::clamp(tree.thresholds[l] - static_cast<Scalar>(rate * slope[0][l] / length), Scalar(0), Scalar(1));
         trial.widths[l] =
-            std::clamp(tree.widths[l] - static_cast<Scalar>(rate * slopes[1][l] / length), least_width, most_width);
+            std::clamp(tree.widths[l] - static_cast<Scalar>(rate * slope[1][l] / length), least_width, most_width);
       }
       const double moved_value = solve(trial);
       moved = moved_value < value;
