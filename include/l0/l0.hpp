@@ -27,6 +27,8 @@
 #include <l0/models/multinomial_regression.hpp>
 #include <l0/models/poisson_regression.hpp>
 #include <l0/models/regularization_path.hpp>
+#include <l0/models/soft_tree.hpp>
+#include <l0/models/soft_tree_boosting.hpp>
 #include <l0/models/sparse_mlp.hpp>
 #include <l0/optimizers/adam.hpp>
 #include <l0/optimizers/lbfgs.hpp>

@@ -161,9 +161,9 @@ class Gate {
       if (!frozen_) backward(upstream.cwiseProduct(weight));
       return;
     }
-    detail::dispatch<detail::BackpropagateProducts>(sampled_.formulas(), std::as_const(*this).log_alpha().data(),
+    detail::dispatch<detail::BackpropagateProducts>(sampled_.formulas(), std::as_const(*this).location().data(),
                                                     std::as_const(values_).data(), upstream.data(), weight.data(),
-                                                    weight_gradient.data(), log_alpha_gradient().data(), size());
+                                                    weight_gradient.data(), location_gradient().data(), size());
   }
 
   /// Draws a vector of gates once for every sample of a batch, a samples × gates matrix: the gates' local

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+// Boosted soft trees on diabetes (442 patients, 10 features, 110 held back) and on Friedman's first function (noise 1,
+// 1000 samples to fit, 5000 to test) with 10 and with 100 features, options at their defaults.
+//
+//   bench_trees [--set diabetes|friedman10|friedman100] [--seed N] [--seeds N] [--data FILE] [--write DIR]
+//   [OPTION=VALUE]
+//
+// Prints set, seed, test RMSE, features kept, whether those are Friedman's five, trees and seconds. --write also writes
+// every instance as DIR/SET_SEED.csv (first line: how many of the rows are to fit; last column: y), for
+// peers/sklearn_trees.py. OPTION: trees, depth, learning_rate, subsample, lambda_l2, folds, refinements, soft.
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <numbers>
+#include <numeric>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <l0/models/soft_tree_boosting.hpp>
+
+namespace {
+
+using Eigen::Index;
+
+struct Instance {
+  Eigen::MatrixXd x;
+  Eigen::VectorXd y;
+  Index train = 0;
+};
+
+Instance friedman(Index features, std::uint64_t seed) {
+  constexpr Index train = 1000;
+  constexpr Index test = 5000;
+  const l0::Rng rng(seed);
+  Instance result{Eigen::MatrixXd(train + test, features), Eigen::VectorXd(train + test), train};
+  auto& x = result.x;
+  l0::detail::fill_uniform(rng, 1, 0, x.data(), x.size());
+  l0::detail::fill_normal(rng, 2, 0, result.y.data(), result.y.size());
+  result.y.array() += 10 * (std::numbers::pi * x.col(0).array() * x.col(1).array()).sin() +
+                      20 * (x.col(2).array() - 0.5).square() + 10 * x.col(3).array() + 5 * x.col(4).array();
+  return result;
+}
+
+/// A random split of the rows; the first ten columns are the measurements, the others their squares and products.
+Instance diabetes(const std::string& path, std::uint64_t seed) {
+  std::ifstream file(path);
+  std::string line, cell;
+  if (!std::getline(file, line)) {
+    std::fprintf(stderr, "%s: cannot be read; --data FILE says where diabetes.csv of the examples is\n", path.c_str());
+    std::exit(1);
+  }
+  const auto columns = static_cast<Index>(std::count(line.begin(), line.end(), ',') + 1);
+  std::vector<double> values;
+  while (std::getline(file, line)) {
+    for (std::stringstream row(line); std::getline(row, cell, ',');) values.push_back(std::stod(cell));
+  }
+  const auto rows = static_cast<Index>(values.size()) / columns;
+  const Eigen::Map<const Eigen::MatrixXd> all(values.data(), columns, rows);
+  std::vector<Index> order(static_cast<std::size_t>(rows));
+  std::iota(order.begin(), order.end(), Index{0});
+  l0::Rng rng(seed);
+  for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[rng() % i]);
+  return {all(Eigen::seqN(0, 10), order).transpose(), all(columns - 1, order).transpose(), rows - 110};
+}
+
+void write(const Instance& instance, const std::string& path) {
+  std::FILE* file = std::fopen(path.c_str(), "w");
+  if (file == nullptr) {
+    std::fprintf(stderr, "%s: cannot be written\n", path.c_str());
+    std::exit(1);
+  }
+  std::fprintf(file, "%td\n", instance.train);
+  for (Index i = 0; i < instance.y.size(); ++i) {
+    for (Index j = 0; j < instance.x.cols(); ++j) std::fprintf(file, "%.9g,", instance.x(i, j));
+    std::fprintf(file, "%.9g\n", instance.y(i));
+  }
+  std::fclose(file);
+}
+
+void set_option(l0::SoftTreeBoostingOptions& options, const std::string& name, double value) {
+  if (name == "trees") options.trees = static_cast<Index>(value);
+  if (name == "depth") options.depth = static_cast<Index>(value);
+  if (name == "learning_rate") options.learning_rate = value;
+  if (name == "subsample") options.subsample = value;
+  if (name == "lambda_l2") options.lambda_l2 = value;
+  if (name == "folds") options.folds = static_cast<Index>(value);
+  if (name == "refinements") options.refinements = static_cast<Index>(value);
+  if (name == "soft") options.soft = value != 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::string only;
+  std::string data = "examples/data/diabetes.csv";
+  std::string folder;
+  std::uint64_t first = 0;
+  std::uint64_t seeds = 10;
+  l0::SoftTreeBoostingOptions options;
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i];
+    const auto equal = argument.find('=');
+    if (equal != std::string::npos) {
+      set_option(options, argument.substr(0, equal), std::atof(argument.c_str() + equal + 1));
+      continue;
+    }
+    if (i + 1 == argc) break;
+    const std::string value = argv[++i];
+    if (argument == "--set") only = value;
+    if (argument == "--data") data = value;
+    if (argument == "--write") folder = value;
+    if (argument == "--seeds") seeds = std::strtoull(value.c_str(), nullptr, 10);
+    if (argument == "--seed") {
+      first = std::strtoull(value.c_str(), nullptr, 10);
+      seeds = 1;
+    }
+  }
+  std::printf("set,seed,rmse,features,exact,trees,seconds\n");
+  for (const std::string set : {"diabetes", "friedman10", "friedman100"}) {
+    if (!only.empty() && set != only) continue;
+    for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
+      const Instance instance =
+          set == "diabetes" ? diabetes(data, seed) : friedman(set == "friedman10" ? 10 : 100, seed);
+      if (!folder.empty()) write(instance, folder + "/" + set + "_" + std::to_string(seed) + ".csv");
+      const Index tests = instance.y.size() - instance.train;
+      l0::SoftTreeBoosting<double> model(options);
+      model.fit(instance.x.topRows(instance.train), instance.y.head(instance.train));
+      const double error = std::sqrt(model.loss(instance.x.bottomRows(tests), instance.y.tail(tests)));
+      const bool exact = model.selected_features() == std::vector<Index>{0, 1, 2, 3, 4};
+      std::printf("%s,%d,%.4f,%d,%d,%d,%.4f\n", set.c_str(), static_cast<int>(seed), error,
+                  static_cast<int>(model.report().features), exact ? 1 : 0, static_cast<int>(model.report().trees),
+                  model.report().seconds);
+      std::fflush(stdout);
+    }
+  }
+}

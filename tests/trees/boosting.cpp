@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: MIT
+// The boosted trees: what they find, that they are reproducible, and their gradients.
+#include <l0/models/soft_tree_boosting.hpp>
+
+#include <cmath>
+#include <numeric>
+#include <vector>
+
+#include "support/catch.hpp"
+#include "support/finite_difference.hpp"
+#include "support/tolerances.hpp"
+#include "trees/friedman.hpp"
+
+namespace {
+
+using l0::Index;
+using l0::Matrix;
+using l0::SoftTreeBoosting;
+using l0::TreeLoss;
+using l0::Vector;
+using l0::test::close;
+using l0::test::friedman;
+
+const std::vector<Index> first_five{0, 1, 2, 3, 4};
+
+template <class Scalar>
+double rmse(const Vector<Scalar>& prediction, const Vector<Scalar>& y) {
+  return std::sqrt(static_cast<double>((prediction - y).squaredNorm()) / static_cast<double>(y.size()));
+}
+
+/// A tree with splits of three widths, one of them hard.
+l0::detail::BoostedTree<double> some_tree() {
+  l0::detail::BoostedTree<double> tree;
+  tree.features = {0, 1, 2};
+  tree.thresholds = {0.4, 0.6, 0.5};
+  tree.widths = {0.7, 0.0, 1.2};
+  return tree;
+}
+
+}  // namespace
+
+TEST_CASE("The slopes of a fitted tree in its thresholds and widths", "[gradient]") {
+  const Index n = 150;  // more than two blocks, the last one not full
+  const Matrix<double> ranks = friedman<double>(n, 5, 1).x.leftCols(3);
+  const Vector<double> slope = friedman<double>(n, 5, 1).y.array() - 14;
+  const Vector<double> curvature = 1 + friedman<double>(n, 5, 2).x.col(0).array();
+  l0::detail::TreeFit<double> fit(ranks, slope, curvature, 0.5);
+  auto tree = some_tree();
+  fit.solve(tree);
+  double by_threshold[l0::detail::most_levels];
+  double by_width[l0::detail::most_levels];
+  fit.slopes(tree, by_threshold, by_width);
+  for (const std::size_t l : {std::size_t{0}, std::size_t{2}}) {
+    const Vector<double> actual = (Vector<double>(2) << by_threshold[l], by_width[l]).finished();
+    const Vector<double> start = (Vector<double>(2) << tree.thresholds[l], tree.widths[l]).finished();
+    const Vector<double> numerical = l0::test::numerical_gradient(
+        [&](const Vector<double>& at) {
+          auto moved = tree;
+          moved.thresholds[l] = at(0);
+          moved.widths[l] = at(1);
+          return fit.solve(moved);
+        },
+        start);
+    // The smooth step has a kink in its second derivative where samples enter the step: 1e-5 of the largest slope.
+    CHECK(close(actual, numerical, {1e-5, numerical.cwiseAbs().maxCoeff()}));
+  }
+}
+
+TEST_CASE("The leaves of a tree solve their linear system", "[trees]") {
+  const Index n = 150;
+  const Matrix<double> ranks = friedman<double>(n, 5, 1).x.leftCols(3);
+  const Vector<double> slope = friedman<double>(n, 5, 1).y.array() - 14;
+  const Vector<double> curvature = 1 + friedman<double>(n, 5, 2).x.col(0).array();
+  auto tree = some_tree();
+  const double value = l0::detail::TreeFit<double>(ranks, slope, curvature, 0.5).solve(tree);
+  // Memberships by adding trees with a single leaf at 1.
+  Matrix<double> membership = Matrix<double>::Zero(n, 8);
+  for (Index k = 0; k < 8; ++k) {
+    auto indicator = tree;
+    indicator.leaves = Vector<double>::Unit(8, k);
+    Vector<double> column = Vector<double>::Zero(n);
+    l0::detail::add_tree(indicator, ranks, column);
+    membership.col(k) = column;
+  }
+  CHECK(close(membership.rowwise().sum(), Vector<double>::Ones(n), l0::test::tolerance::golden));
+  const Matrix<double> hessian =
+      membership.transpose() * curvature.asDiagonal() * membership + 0.5 * Matrix<double>::Identity(8, 8);
+  const Vector<double> leaves = -hessian.ldlt().solve(membership.transpose() * slope);
+  // The fit adds 1e-9 of the largest diagonal entry, against leaves that nobody reaches.
+  CHECK(close(tree.leaves, leaves, {1e-6, 1.0}));
+  CHECK(close(value, leaves.dot(membership.transpose() * slope) / 2, {1e-6, 1.0}));
+}
+
+TEMPLATE_TEST_CASE("Boosted trees keep Friedman's five features", "[trees]", float, double) {
+  const auto data = friedman<TestType>(700, 20, 1);
+  SoftTreeBoosting<TestType> model;
+  model.fit(data.x.topRows(500), data.y.head(500));
+  CHECK(model.selected_features() == first_five);
+  const Vector<TestType> prediction = model.predict(data.x.bottomRows(200));
+  CHECK(rmse<TestType>(prediction, data.y.tail(200)) < 1.35);  // noise alone: 1
+  CHECK(close(model.loss(data.x.bottomRows(200), data.y.tail(200)),
+              std::pow(rmse<TestType>(prediction, data.y.tail(200)), 2), {1e-5, 1}));
+
+  const Vector<TestType> importance = model.feature_importances();
+  CHECK(importance.sum() == Approx(1));
+  CHECK((importance.head(5).array() > 0).all());
+  CHECK(importance.tail(15).isZero(0));
+  // What is not selected has no influence at all.
+  Matrix<TestType> other = data.x;
+  other.rightCols(15).setConstant(7);
+  CHECK(model.predict(other) == model.predict(data.x));
+
+  const auto& report = model.report();
+  CHECK(report.features == 5);
+  CHECK(report.trees == static_cast<Index>(model.trees().size()));
+  CHECK(report.staged_loss.size() == static_cast<std::size_t>(report.trees) + 1);
+  CHECK(report.staged_loss.back() < report.staged_loss.front());
+  CHECK(model.summary().find("x3") != std::string::npos);
+}
+
+TEST_CASE("Fits of boosted trees are reproducible", "[trees]") {
+  const auto data = friedman<float>(200, 8, 1);
+  l0::SoftTreeBoostingOptions options{.trees = 20, .subsample = 0.6, .seed = 5};
+  SoftTreeBoosting<float> first(options);
+  options.threads = 3;
+  SoftTreeBoosting<float> second(options);
+  first.fit(data.x, data.y);
+  second.fit(2 * (data.x / 2), data.y);  // an expression
+  CHECK(first.selected_features() == second.selected_features());
+  CHECK(first.predict(data.x) == second.predict(data.x));
+  const Eigen::SparseMatrix<float, Eigen::RowMajor> sparse = data.x.sparseView();
+  second.fit(sparse, data.y);
+  CHECK(first.predict(data.x) == second.predict(Eigen::SparseMatrix<float>(sparse)));
+  // Splits are on ranks: other units, increasing, change nothing but rounding.
+  const Matrix<float> scaled = (data.x.array() * 1024 - 300).matrix();
+  second.fit(scaled, data.y);
+  CHECK(first.selected_features() == second.selected_features());
+  CHECK(close(first.predict(data.x), second.predict(scaled), {1e-2, 1}));
+}
+
+TEST_CASE("A budget and a price say how many features stay", "[trees]") {
+  const auto data = friedman<double>(300, 8, 1);
+  for (const Index budget : {0, 1, 3, 5}) {
+    SoftTreeBoosting<double> model({.trees = 30, .max_features = budget});
+    model.fit(data.x, data.y);
+    CHECK(static_cast<Index>(model.selected_features().size()) == budget);
+    if (budget == 3) CHECK(model.selected_features() == std::vector<Index>{0, 1, 3});
+  }
+  const auto size_at = [&](double price) {
+    SoftTreeBoosting<double> model({.trees = 30, .lambda_l0 = price});
+    return model.fit(data.x, data.y).selected_features().size();
+  };
+  CHECK(size_at(0.05) == 5);
+  CHECK(size_at(3.0) == 3);     // x2 explains 2.2 of the variance, x4 2.1; x3 8.3, x0 and x1 together 11
+  CHECK(size_at(1000.0) == 0);  // the variance of y is 25
+}
+
+TEST_CASE("Trees stop early on samples held back", "[trees]") {
+  const auto data = friedman<double>(150, 5, 1);
+  SoftTreeBoosting<double> model(
+      {.trees = 400, .learning_rate = 0.5, .folds = 0, .validation_share = 0.3, .patience = 5});
+  model.fit(data.x, data.y);
+  const auto& staged = model.report().staged_validation_loss;
+  CHECK(model.report().stop == l0::StopReason::converged);
+  CHECK(model.report().trees < 400);
+  CHECK(staged[static_cast<std::size_t>(model.report().trees)] == *std::min_element(staged.begin(), staged.end()));
+  CHECK(model.report().path.empty());
+}
+
+TEST_CASE("Gates prune trees of the finished ensemble", "[trees]") {
+  const auto data = friedman<double>(800, 5, 1);
+  SoftTreeBoosting<double> whole({.trees = 60, .folds = 0});
+  whole.fit(data.x.topRows(400), data.y.head(400));
+  double previous = 0;
+  for (const Index keep : {30, 10, 0}) {
+    SoftTreeBoosting<double> pruned({.trees = 60, .folds = 0, .max_trees = keep});
+    pruned.fit(data.x.topRows(400), data.y.head(400));
+    CAPTURE(keep, pruned.report().trees);
+    CHECK(pruned.report().grown == 60);
+    CHECK(pruned.report().trees <= keep);
+    CHECK(pruned.report().trees >= keep - 3);
+    CHECK(pruned.report().loss > previous);
+    previous = pruned.report().loss;
+    if (keep == 30) {
+      CHECK(pruned.loss(data.x.bottomRows(400), data.y.tail(400)) <
+            1.15 * whole.loss(data.x.bottomRows(400), data.y.tail(400)));
+    }
+  }
+  CHECK(previous == Approx((data.y.head(400).array() - data.y.head(400).mean()).square().mean()));
+  SoftTreeBoosting<double> priced({.trees = 60, .folds = 0, .lambda_trees = 0.01});
+  priced.fit(data.x.topRows(400), data.y.head(400));
+  CHECK(priced.report().trees < 60);
+  CHECK(priced.report().trees > 3);
+}
+
+TEMPLATE_TEST_CASE("Labels and counts", "[trees]", float, double) {
+  using Scalar = TestType;
+  auto data = friedman<Scalar>(900, 6, 3);
+  const Vector<double> u = Vector<double>::NullaryExpr(900, [](Index i) {
+    const double x = std::sin(12.9898 * static_cast<double>(i + 1)) * 43758.5453;
+    return x - std::floor(x);
+  });
+  const Vector<double> eta = (data.y.template cast<double>().array() - 14) / 2.5;
+  const auto train = Eigen::seqN(0, 600);
+  const auto test = Eigen::seqN(600, 300);
+
+  Vector<Scalar> labels(900);
+  for (Index i = 0; i < 900; ++i) labels(i) = u(i) < 1 / (1 + std::exp(-eta(i))) ? Scalar(1) : Scalar(0);
+  SoftTreeBoosting<Scalar> classifier({.loss = TreeLoss::logistic, .folds = 0});
+  classifier.fit(data.x(train, Eigen::all), labels(train));
+  const Vector<Scalar> p = classifier.predict_probability(data.x(test, Eigen::all));
+  CHECK((p.array() > 0 && p.array() < 1).all());
+  const Vector<Scalar> predicted = classifier.predict(data.x(test, Eigen::all));
+  CHECK((predicted.array() == labels(test).array()).count() > 225);
+  CHECK((predicted.array() == (p.array() > Scalar(0.5)).template cast<Scalar>()).all());
+  CHECK(classifier.loss(data.x(test, Eigen::all), labels(test)) < 0.55);  // log 2 = 0.69 without a model
+
+  Vector<Scalar> counts(900);
+  for (Index i = 0; i < 900; ++i) {  // by inversion
+    double left = u(i);
+    double term = std::exp(-std::exp(eta(i) / 2));
+    Index k = 0;
+    for (; left > term && k < 200; ++k) {
+      left -= term;
+      term *= std::exp(eta(i) / 2) / static_cast<double>(k + 1);
+    }
+    counts(i) = static_cast<Scalar>(k);
+  }
+  SoftTreeBoosting<Scalar> counter({.loss = TreeLoss::poisson, .folds = 0});
+  counter.fit(data.x(train, Eigen::all), counts(train));
+  const Vector<Scalar> rate = counter.predict(data.x(test, Eigen::all));
+  CHECK((rate.array() > 0).all());
+  const Vector<Scalar> truth = (eta(test).array() / 2).exp().matrix().template cast<Scalar>();
+  // More than half of the variance of the true rates is explained.
+  CHECK((rate - truth).squaredNorm() < (truth.array() - truth.mean()).square().sum() / 2);
+  const auto staged = counter.staged_loss(data.x(train, Eigen::all), counts(train));
+  CHECK(std::is_sorted(staged.rbegin(), staged.rend()));  // no step goes too far
+}
+
+TEST_CASE("Hard splits answer at once what steep steps do", "[trees]") {
+  const Matrix<double> ranks = friedman<double>(150, 5, 1).x.leftCols(3);
+  auto tree = some_tree();
+  tree.leaves = friedman<double>(8, 5, 2).y;
+  const auto evaluate = [&](double width) {
+    tree.widths.assign(3, width);
+    Vector<double> output = Vector<double>::Zero(150);
+    l0::detail::add_tree(tree, ranks, output);
+    return output;
+  };
+  CHECK(tree.is_hard() == false);
+  CHECK(close(evaluate(0), evaluate(1e-9), l0::test::tolerance::golden));
+}
+
+TEST_CASE("Quantile scales", "[trees]") {
+  const Vector<double> ties = (Vector<double>(6) << 2, 1, 1, 5, 2, 2).finished();
+  const l0::detail::QuantileScale<double> scale(ties);
+  CHECK(scale.to_rank(1) == Approx(1.0 / 6));
+  CHECK(scale.to_rank(2) == Approx(3.5 / 6));
+  CHECK(scale.to_rank(5) == Approx(5.5 / 6));
+  CHECK(scale.to_rank(3.5) == Approx(4.5 / 6));
+  CHECK(scale.to_rank(-100) == scale.to_rank(1));
+  CHECK(scale.to_rank(100) == scale.to_rank(5));
+  const Vector<double> many = Vector<double>::LinSpaced(5000, -3, 7);
+  const l0::detail::QuantileScale<double> fine(many);
+  for (const double x : {-2.9, 0.0, 4.4, 6.99}) CHECK(fine.to_rank(x) == Approx((x + 3) / 10).margin(0.005));
+  CHECK(l0::detail::QuantileScale<double>(Vector<double>::Constant(3, 4.0)).is_constant());
+}
