@@ -53,6 +53,7 @@ class ParameterRef {
   std::string_view name_;
 };
 
+/// Handles to all arrays of a model, in a fixed order.
 template <class Scalar>
 using Parameters = std::vector<ParameterRef<Scalar>>;
 

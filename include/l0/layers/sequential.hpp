@@ -428,6 +428,7 @@ class Sequential {
   detail::LastResult last_;
 };
 
+/// A network of these parts.
 template <class... Parts>
 Sequential(Parts...) -> Sequential<Parts...>;
 
