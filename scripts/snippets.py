@@ -13,7 +13,8 @@ a comment before a block says how:
     -->
 
 `#include` lines of all blocks come first. tests/snippets/snippet.hpp is included before them. The pages are dealt out to
-two files, part_0.cpp and part_1.cpp, each with a function `run_part_i`.
+two files, part_0.cpp and part_1.cpp, each with a function `run_part_i` that returns how many blocks
+failed.
 """
 import argparse
 import pathlib
@@ -109,10 +110,10 @@ def render(pages, part):
                 body += hidden + renamed
             else:
                 body += [f'void {name}() {{'] + hidden + code + ['}']
-            calls.append(f'  snippet::run("{block.page}:{block.line}", [] {{ {space}::{name}(); }});')
+            calls.append(f'  failures += snippet::run("{block.page}:{block.line}", [] {{ {space}::{name}(); }});')
         body.append(f'}}  // namespace {space}')
     head = ['// Made by scripts/snippets.py.', '#include "snippet.hpp"'] + includes
-    return '\n'.join(head + body + [f'void run_part_{part}() {{'] + calls + ['}', ''])
+    return '\n'.join(head + body + [f'int run_part_{part}() {{', '  int failures = 0;'] + calls + ['  return failures;', '}', ''])
 
 
 def main():

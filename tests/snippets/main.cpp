@@ -1,12 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Runs the code blocks of README, CONTRIBUTING and docs, as scripts/snippets.py wrote them down.
-#include "snippet.hpp"
+int run_part_0();
+int run_part_1();
 
-void run_part_0();
-void run_part_1();
-
-int main() {
-  run_part_0();
-  run_part_1();
-  return snippet::failures == 0 ? 0 : 1;
-}
+int main() { return run_part_0() + run_part_1() == 0 ? 0 : 1; }

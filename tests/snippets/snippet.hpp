@@ -14,23 +14,17 @@
 
 namespace snippet {
 
-inline int failures = 0;
-
-/// Runs one block and says which one failed.
+/// Runs one block; says what went wrong and returns 1 if it did.
 template <class Block>
-void run(const char* where, Block&& block) {
+int run(const char* where, Block&& block) {
   try {
     block();
     std::printf("ok      %s\n", where);
+    return 0;
   } catch (const std::exception& error) {
-    ++failures;
     std::printf("FAILED  %s: %s\n", where, error.what());
+    return 1;
   }
-}
-
-/// Where a block shows a condition, it must hold.
-inline void check(bool condition, const char* what) {
-  if (!condition) throw std::runtime_error(what);
 }
 
 }  // namespace snippet
