@@ -153,6 +153,14 @@ def about(source):
     return re.sub(r'([<>@\\#])', r'\\\1', paragraph.strip())
 
 
+def folded(title):
+    """Opens a part that is seen on a click; as it is, since Doxygen reads <details> in a way of its own."""
+    return f'\\htmlonly[block]\n<details><summary>{title}</summary>\n\\endhtmlonly\n\n'
+
+
+unfolded = '\\htmlonly[block]\n</details>\n\\endhtmlonly\n\n'
+
+
 def run(program, folder, arguments):
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob('*.svg'):
@@ -194,10 +202,10 @@ def gallery(out, pictures, programs, all_quick):
             lines = lines[:30] + [f'... ({len(lines) - 42} lines)'] + lines[-12:]
         sections.append(
             f'## {name} {{#gallery_{name}}}\n\n{about(code)}\n\n'
-            f'`{command}`: {seconds:.1f} s by the clock, {processor:.1f} s of processor time.\n\n{images}\n'
-            '<details><summary>What it prints</summary>\n\n~~~~~~{.unparsed}\n' + '\n'.join(lines) +
-            '\n~~~~~~\n\n</details>\n\n<details><summary>Its code</summary>\n\n~~~~~~{.cpp}\n' + code.rstrip() +
-            '\n~~~~~~\n\n</details>\n')
+            f'`{command}`: {seconds:.1f} s by the clock, {processor:.1f} s of processor time.\n\n{images}\n' +
+            folded('What it prints') + '~~~~~~{.unparsed}\n' + '\n'.join(lines) +
+            '\n~~~~~~\n\n' + unfolded + folded('Its code') + '~~~~~~{.cpp}\n' + code.rstrip() +
+            '\n~~~~~~\n\n' + unfolded)
     out.mkdir(parents=True, exist_ok=True)
     (out / 'page_gallery.md').write_text(
         '# Gallery {#page_gallery}\n\n'
