@@ -342,8 +342,8 @@ class FactorTrainer {
   std::vector<Index> row_cuts_;
   std::vector<Index> column_cuts_;
   std::vector<Piece> pieces_;
-  Matrix<double> gram_;
-  Vector<double> moment_;
+  Matrix<Double<Scalar>> gram_;
+  Vector<Double<Scalar>> moment_;
   double totals_[4] = {0, 0, 0, 0};
   double loss_ = 0;
 };
