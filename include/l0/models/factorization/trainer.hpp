@@ -78,12 +78,15 @@ class FactorTrainer {
 
   /// The mean loss after the last pass; its expectation over the gates.
   double loss() const { return loss_; }
-  double objective() const { return loss_ + penalty(); }
+  double objective() const { return loss_ + penalty_; }
 
   /// One pass over all entries: the rows given the columns, then the columns given the rows.
   double pass(const char* stage, LineStep step = LineStep::solve, double threshold = 0) {
     side(ratings_.by_row, row_cuts_, factors_.row, factors_.column, step, threshold);
+    // The logistic loss is that before the columns' step, so that must be the penalty too, or the sum may rise.
+    if (logistic_) penalty_ = penalty();
     side(ratings_.by_column, column_cuts_, factors_.column, factors_.row, step, threshold);
+    if (!logistic_) penalty_ = penalty();
     if (options_.fit_mean && totals_[2] > 0) factors_.mean += static_cast<Scalar>(totals_[1] / totals_[2]);
     StepReport report;
     report.stage = stage;
@@ -346,6 +349,7 @@ class FactorTrainer {
   Vector<Double<Scalar>> moment_;
   double totals_[4] = {0, 0, 0, 0};
   double loss_ = 0;
+  double penalty_ = 0;
 };
 
 }  // namespace l0::detail
