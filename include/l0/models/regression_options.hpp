@@ -52,7 +52,7 @@ struct RegressionReport {
   double lambda = 0;     ///< price of a feature: as given, or what the last feature was worth
   double lambda_l2 = 0;  ///< as given, or as the folds chose
   double seconds = 0;
-  std::vector<std::string> notes;  ///< what deserves a look: constant columns, separable data, ...
+  std::vector<std::string> notes{};  ///< what deserves a look: constant columns, separable data, ...
 
   bool converged() const { return stop == StopReason::converged; }
 };
