@@ -9,6 +9,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 need_build_packages
 need catch2 have_catch2
 need pkg-config have pkg-config
+need python3 have python3
 install_missing
 need libbenchmark-dev have_benchmark
 need liblbfgspp-dev have_lbfgspp

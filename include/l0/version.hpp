@@ -4,8 +4,11 @@
 /// \file
 /// The version of the library. CMake and pkg-config read the three numbers here; they are written nowhere else.
 
+/// Grows when programs must be changed.
 #define L0_VERSION_MAJOR 0
+/// Grows with new features; before 1.0 also with changes.
 #define L0_VERSION_MINOR 1
+/// Grows with repairs.
 #define L0_VERSION_PATCH 0
 
 /// One number to compare in `#if`: version 1.2.3 is 10203.

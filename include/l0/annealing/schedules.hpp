@@ -32,18 +32,19 @@ Scalar annealing_progress(Index step, Index steps) {
 /// The same temperature at every step. Also the pattern for a schedule of one's own.
 template <std::floating_point Scalar>
 struct ConstantAnnealing {
-  Scalar temperature = Scalar(0.5);
+  Scalar temperature = Scalar(0.5);  ///< β > 0
 
-  Scalar operator()(Index /*step*/) const { return temperature; }
+  Scalar operator()(Index /*step*/) const { return temperature; }  ///< β at a step, counted from 0.
 };
 
 /// from + (to − from) t, t = step/steps; `to` from step `steps` on.
 template <std::floating_point Scalar>
 struct LinearAnnealing {
-  Scalar from = Scalar(2);
-  Scalar to = Scalar(0.1);
-  Index steps = 100;
+  Scalar from = Scalar(2);  ///< β at step 0, > 0
+  Scalar to = Scalar(0.1);  ///< β from `steps` on, > 0
+  Index steps = 100;        ///< steps from one to the other, > 0
 
+  /// β at a step, counted from 0.
   Scalar operator()(Index step) const {
     const auto t = detail::annealing_progress<Scalar>(step, steps);
     return t == 1 ? to : from + (to - from) * t;
@@ -53,10 +54,11 @@ struct LinearAnnealing {
 /// from · (to/from)ᵗ, t = step/steps; `to` from step `steps` on. `from` and `to` are > 0.
 template <std::floating_point Scalar>
 struct ExponentialAnnealing {
-  Scalar from = Scalar(2);
-  Scalar to = Scalar(0.1);
-  Index steps = 100;
+  Scalar from = Scalar(2);  ///< β at step 0, > 0
+  Scalar to = Scalar(0.1);  ///< β from `steps` on, > 0
+  Index steps = 100;        ///< steps from one to the other, > 0
 
+  /// β at a step, counted from 0.
   Scalar operator()(Index step) const {
     detail::require_positive("from", from);
     detail::require_positive("to", to);
@@ -68,10 +70,11 @@ struct ExponentialAnnealing {
 /// to + (from − to)(1 + cos πt)/2, t = step/steps; `to` from step `steps` on.
 template <std::floating_point Scalar>
 struct CosineAnnealing {
-  Scalar from = Scalar(2);
-  Scalar to = Scalar(0.1);
-  Index steps = 100;
+  Scalar from = Scalar(2);  ///< β at step 0, > 0
+  Scalar to = Scalar(0.1);  ///< β from `steps` on, > 0
+  Index steps = 100;        ///< steps from one to the other, > 0
 
+  /// β at a step, counted from 0.
   Scalar operator()(Index step) const {
     const auto t = detail::annealing_progress<Scalar>(step, steps);
     return t == 1 ? to : to + (from - to) * (1 + std::cos(std::numbers::pi_v<Scalar> * t)) / 2;

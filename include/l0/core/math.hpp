@@ -8,7 +8,7 @@
 
 /// \file
 /// exp, log and the logistic function as branch-free straight-line code, so that loops over them vectorise in every
-/// copy that `detail::dispatch` makes. Errors stay below 4 units in the last place; outside kernels use <cmath>.
+/// copy that `detail::dispatch` makes. Errors stay below 4 units in the last place; elsewhere use those of std.
 
 namespace l0::detail {
 

@@ -21,16 +21,21 @@ enum class ParameterKind { weight, bias, gate };
 template <class Scalar>
 class ParameterRef {
  public:
+  /// A handle to arrays of rows × columns numbers that `owner` keeps alive.
   ParameterRef(ParameterKind kind, std::string_view name, std::shared_ptr<void> owner, Scalar* value, Scalar* gradient,
                Index rows, Index columns)
       : owner_(std::move(owner)), value_(value), gradient_(gradient), rows_(rows), columns_(columns), kind_(kind),
         name_(name) {}
 
+  /// What the array is to a model: weight, bias or gate.
   ParameterKind kind() const { return kind_; }
   /// "weight", "bias" or "log_alpha".
   std::string_view name() const { return name_; }
+  /// Number of rows.
   Index rows() const { return rows_; }
+  /// Number of columns.
   Index columns() const { return columns_; }
+  /// How many numbers there are.
   Index size() const { return rows_ * columns_; }
 
   /// All values, column by column.
@@ -48,6 +53,7 @@ class ParameterRef {
   std::string_view name_;
 };
 
+/// Handles to all arrays of a model, in a fixed order.
 template <class Scalar>
 using Parameters = std::vector<ParameterRef<Scalar>>;
 
@@ -57,11 +63,14 @@ class FixedShapeMap : public Eigen::Map<PlainMatrix> {
   using Base = Eigen::Map<PlainMatrix>;
 
  public:
+  /// Views `storage`, which must outlive the view.
   explicit FixedShapeMap(PlainMatrix& storage) : Base(storage.data(), storage.rows(), storage.cols()) {}
 
-  FixedShapeMap(const FixedShapeMap&) = default;
+  FixedShapeMap(const FixedShapeMap&) = default;  ///< Another view of the same storage.
+  /// Copies the numbers. Throws `Error` unless the shapes agree.
   FixedShapeMap& operator=(const FixedShapeMap& other) { return assign(other); }
 
+  /// Evaluates into the storage. Throws `Error` unless the shapes agree.
   template <class Derived>
   FixedShapeMap& operator=(const Eigen::DenseBase<Derived>& other) {
     return assign(other.derived());
@@ -80,11 +89,14 @@ class FixedShapeMap : public Eigen::Map<PlainMatrix> {
 /// anything is written, unless the shapes agree. A model that has been moved from accepts any.
 class ShapeGuard {
  public:
+  /// The shape of the model.
   ShapeGuard(Index rows, Index columns) : rows_(rows), columns_(columns) {}
-  ShapeGuard(const ShapeGuard&) = default;
+  ShapeGuard(const ShapeGuard&) = default;  ///< Copies the shape.
+  /// Takes the shape; the other counts as moved from.
   ShapeGuard(ShapeGuard&& other) noexcept : rows_(other.rows_), columns_(std::exchange(other.columns_, moved_from)) {}
   ~ShapeGuard() = default;
 
+  /// Throws `Error` unless the shapes agree or one of the two is moved from.
   ShapeGuard& operator=(const ShapeGuard& other) {
     if (columns_ != moved_from && other.columns_ != moved_from) {
       detail::require_shape("the assigned model", other.rows_, other.columns_, rows_, columns_);
@@ -101,7 +113,9 @@ class ShapeGuard {
     return *this;
   }
 
+  /// Number of rows.
   Index rows() const { return rows_; }
+  /// Number of columns.
   Index columns() const { return columns_; }
 
  private:
@@ -119,17 +133,20 @@ class ShapeGuard {
 template <class PlainMatrix>
 class Parameter {
  public:
-  using Scalar = typename PlainMatrix::Scalar;
+  using Scalar = typename PlainMatrix::Scalar;  ///< float or double
 
+  /// Rows × columns zeros. `name` must be a literal.
   Parameter(ParameterKind kind, std::string_view name, Index rows, Index columns)
       : storage_(std::make_shared<Storage>(PlainMatrix::Zero(rows, columns))), kind_(kind), name_(name) {}
 
+  /// A deep copy.
   Parameter(const Parameter& other)
       : storage_(other.storage_ ? std::make_shared<Storage>(*other.storage_) : nullptr), kind_(other.kind_),
         name_(other.name_) {}
-  Parameter(Parameter&&) noexcept = default;
+  Parameter(Parameter&&) noexcept = default;  ///< Takes the storage along: handles stay valid.
   ~Parameter() = default;
 
+  /// Writes through into the storage that is there. Throws `Error` unless the shapes agree.
   Parameter& operator=(const Parameter& other) {
     if (this == &other) return *this;
     if (!storage_ || !other.storage_) {
@@ -141,19 +158,26 @@ class Parameter {
     return *this;
   }
 
+  /// As the copy; a target that was moved from takes the storage.
   Parameter& operator=(Parameter&& other) {  // NOLINT(performance-noexcept-move-constructor): throws by contract
     if (storage_) return *this = other;
     storage_ = std::move(other.storage_);
     return *this;
   }
 
+  /// The numbers.
   FixedShapeMap<PlainMatrix>& value() { return storage_->value; }
+  /// The numbers.
   const FixedShapeMap<PlainMatrix>& value() const { return storage_->value; }
+  /// Their gradient.
   FixedShapeMap<PlainMatrix>& gradient() { return storage_->gradient; }
+  /// Their gradient.
   const FixedShapeMap<PlainMatrix>& gradient() const { return storage_->gradient; }
 
+  /// How many numbers there are.
   Index size() const { return storage_ ? storage_->value.size() : 0; }
 
+  /// A handle for an optimizer; it shares ownership of the storage.
   ParameterRef<Scalar> ref() {
     return {kind_,
             name_,

@@ -13,6 +13,7 @@
 /// `L0_NO_SIMD_DISPATCH` switches the mechanism off; other compilers and processors get the plain copy.
 
 #if defined(__GNUC__) && defined(__x86_64__) && !defined(__AVX512F__) && !defined(L0_NO_SIMD_DISPATCH)
+/// 1 where kernels are compiled for several instruction sets and chosen at run time.
 #define L0_SIMD_DISPATCH 1
 #else
 #define L0_SIMD_DISPATCH 0
@@ -29,6 +30,7 @@
 
 // g++ vectorises these loops only from -O3 on; clang++ does at -O2. Left alone in unoptimised builds.
 #if defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__)
+/// On the copies of a kernel: vectorise loops at -O2 too.
 #define L0_OPTIMIZE_LOOPS __attribute__((optimize("O3")))
 #else
 #define L0_OPTIMIZE_LOOPS

@@ -5,6 +5,7 @@
 
 #include <Eigen/Core>
 
+/// Everything of the library; what is in `l0::detail` may change at any time.
 namespace l0 {
 
 using Eigen::Index;
@@ -13,6 +14,7 @@ using Eigen::Index;
 template <class Scalar>
 using Matrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
 
+/// A column.
 template <class Scalar>
 using Vector = Eigen::Matrix<Scalar, Eigen::Dynamic, 1>;
 

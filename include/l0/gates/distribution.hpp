@@ -20,12 +20,13 @@ enum class Evaluation { with_temperature, without_temperature };
 
 /// Mean and variance of a gate and their derivatives with respect to its location.
 struct GateMoments {
-  double mean = 0;
-  double variance = 0;
-  double mean_derivative = 0;
-  double variance_derivative = 0;
+  double mean = 0;                 ///< E[z]
+  double variance = 0;             ///< Var z
+  double mean_derivative = 0;      ///< dE[z]/dlocation
+  double variance_derivative = 0;  ///< dVar z/dlocation
 
-  double second_moment() const { return variance + mean * mean; }
+  double second_moment() const { return variance + mean * mean; }  ///< E[z²]
+  /// DE[z²]/dlocation.
   double second_moment_derivative() const { return variance_derivative + 2 * mean * mean_derivative; }
 };
 

@@ -31,11 +31,13 @@ namespace l0 {
 template <GateDistribution Distribution_, int Columns = 1>
 class Gate {
  public:
-  using Distribution = Distribution_;
-  using Scalar = typename Distribution::Scalar;
-  using Values = Eigen::Matrix<Scalar, Eigen::Dynamic, Columns>;
-  using Options = GateOptions<Scalar>;
+  using Distribution = Distribution_;                             ///< the distribution of a gate
+  using Scalar = typename Distribution::Scalar;                   ///< float or double
+  using Values = Eigen::Matrix<Scalar, Eigen::Dynamic, Columns>;  ///< a value per gate
+  using Options = GateOptions<Scalar>;                            ///< what can be set
+  /// The name of the parameter in handles and files.
   static constexpr bool named_log_alpha = std::string_view(Distribution::location_name) == "log_alpha";
+  /// The name of the parameter in handles and files.
   static constexpr bool named_mu = std::string_view(Distribution::location_name) == "mu";
 
   /// `size` gates with one initial probability. Throws `Error` for options outside their ranges.
@@ -62,12 +64,16 @@ class Gate {
     location_.value().setConstant(distribution_.initial_location(Options{}.init_sparsity));
   }
 
+  /// How many gates there are.
   Index size() const { return rows() * columns(); }
+  /// Number of rows.
   Index rows() const { return shape_.rows(); }
+  /// Number of columns.
   Index columns() const { return shape_.columns(); }
 
+  /// The shared parameters of the gates.
   const Distribution& distribution() const { return distribution_; }
-  Scalar temperature() const { return distribution_.temperature; }
+  Scalar temperature() const { return distribution_.temperature; }  ///< β.
   /// β of all gates from the next `sample` on. Throws `Error` unless > 0.
   void set_temperature(Scalar temperature) {
     Distribution changed = distribution_;
@@ -78,24 +84,35 @@ class Gate {
 
   /// The learnable number of each gate, log α or μ, and the gradient with respect to it.
   auto& location() { return location_.value(); }
+  /// The learnable number of each gate.
   const auto& location() const { return location_.value(); }
+  /// Its gradient.
   auto& location_gradient() { return location_.gradient(); }
+  /// Its gradient.
   const auto& location_gradient() const { return location_.gradient(); }
+  /// Handles for an optimizer; what they survive: see `Parameter`.
   Parameters<Scalar> parameters() { return {location_.ref()}; }
 
   /// The location under the name that it has in `HardConcrete`.
   auto& log_alpha() requires named_log_alpha { return location(); }
+  /// `location()`, where the distribution calls it log α.
   const auto& log_alpha() const requires named_log_alpha { return location(); }
+  /// Its gradient.
   auto& log_alpha_gradient() requires named_log_alpha { return location_gradient(); }
+  /// Its gradient.
   const auto& log_alpha_gradient() const requires named_log_alpha { return location_gradient(); }
   /// And in `ClippedGaussian`.
   auto& mu() requires named_mu { return location(); }
+  /// `location()`, where the distribution calls it μ.
   const auto& mu() const requires named_mu { return location(); }
+  /// Its gradient.
   auto& mu_gradient() requires named_mu { return location_gradient(); }
+  /// Its gradient.
   const auto& mu_gradient() const requires named_mu { return location_gradient(); }
 
   /// The stream of the Rng this gate draws from, and how often it has drawn.
   std::uint64_t stream() const { return stream_; }
+  /// The number of the next draw.
   std::uint64_t draw() const { return draw_; }
   /// Sets the number of the next draw, to resume or repeat a run.
   void set_draw(std::uint64_t draw) { draw_ = draw; }
@@ -227,6 +244,7 @@ class Gate {
     const auto rule = distribution_.moment_rule();
     return location().unaryExpr([&](Scalar a) { return static_cast<Scalar>(rule.evaluate(double(a)).mean); });
   }
+  /// Var z of each gate.
   Values variance() const {
     const auto rule = distribution_.moment_rule();
     return location().unaryExpr([&](Scalar a) { return static_cast<Scalar>(rule.evaluate(double(a)).variance); });
@@ -237,7 +255,9 @@ class Gate {
     return static_cast<Scalar>(detail::dispatch<detail::PriceGates>(distribution_.formulas(), location().data(),
                                                                     Scalar(0), static_cast<Scalar*>(nullptr), size()));
   }
+  /// The same, under the name that l0-python uses.
   Scalar l0_penalty() const { return expected_l0(); }
+  /// The same, under the name that l0-python uses.
   Scalar get_l0_penalty() const { return expected_l0(); }
 
   /// Returns `expected_l0()` and adds scale · dE‖z‖₀/dlocation to the gradient (nothing while frozen).
@@ -283,7 +303,9 @@ class Gate {
 
   /// Holds the gates at their deterministic values: sampling draws nothing and no gradient reaches the locations.
   void freeze() { frozen_ = true; }
+  /// Ends what `freeze` began.
   void unfreeze() { frozen_ = false; }
+  /// Whether the gates are held.
   bool frozen() const { return frozen_; }
 
   /// Calls `visit(*this)`: how penalties find the gates of a model. Models forward it to their parts.

@@ -74,6 +74,7 @@ struct GaussianFormulas {
 /// so that small moments keep their relative accuracy.
 class GaussianMoments {
  public:
+  /// For gates of standard deviation σ.
   explicit GaussianMoments(double sigma) : sigma_(sigma) {}
 
   /// The moments at μ.
@@ -127,8 +128,8 @@ class GaussianMoments {
 /// arXiv:1810.04247, section 3.
 template <std::floating_point Scalar_>
 struct ClippedGaussian {
-  using Scalar = Scalar_;
-  static constexpr std::string_view location_name = "mu";
+  using Scalar = Scalar_;                                  ///< float or double
+  static constexpr std::string_view location_name = "mu";  ///< the name of the parameter in handles and files
 
   Scalar temperature = Scalar(0.5);  ///< σ > 0, the deviation of the noise
 
@@ -157,16 +158,19 @@ struct ClippedGaussian {
   Scalar deterministic(Scalar mu, Evaluation /*evaluation*/ = Evaluation::with_temperature) const {
     return formulas().deterministic(mu);
   }
+  /// Its derivative by μ.
   Scalar deterministic_derivative(Scalar mu, Evaluation evaluation = Evaluation::with_temperature) const {
     return formulas().sample_derivative(deterministic(mu, evaluation), mu);
   }
 
   /// P(z ≠ 0) = Φ(μ/σ): what the L0 penalty prices.
   Scalar active_probability(Scalar mu) const { return survival(0, mu); }
+  /// Its derivative by μ.
   Scalar active_probability_derivative(Scalar mu) const { return survival_derivative(0, mu); }
 
   /// P(z = 0).
   Scalar zero_probability(Scalar mu) const { return cdf(0, mu); }
+  /// Its derivative by μ.
   Scalar zero_probability_derivative(Scalar mu) const { return cdf_derivative(0, mu); }
 
   /// P(z = 1) = Φ((μ−1)/σ).
@@ -174,6 +178,7 @@ struct ClippedGaussian {
     validate();
     return detail::normal_cdf(standardized(1, mu));
   }
+  /// Its derivative by μ.
   Scalar one_probability_derivative(Scalar mu) const {
     validate();
     return inside_density(1, mu);
@@ -185,6 +190,7 @@ struct ClippedGaussian {
     if (t < 0) return 1;
     return t < 1 ? detail::normal_cdf(standardized(t, mu)) : Scalar(0);
   }
+  /// Its derivative by μ.
   Scalar survival_derivative(Scalar t, Scalar mu) const {
     validate();
     return t < 0 || t >= 1 ? Scalar(0) : inside_density(t, mu);
@@ -196,6 +202,7 @@ struct ClippedGaussian {
     if (t < 0) return 0;
     return t < 1 ? detail::normal_cdf(-standardized(t, mu)) : Scalar(1);
   }
+  /// Its derivative by μ.
   Scalar cdf_derivative(Scalar t, Scalar mu) const { return -survival_derivative(t, mu); }
 
   /// The density on 0 < t < 1, φ((t−μ)/σ)/σ; 0 elsewhere.
@@ -203,6 +210,7 @@ struct ClippedGaussian {
     validate();
     return t > 0 && t < 1 ? density(t, mu) : Scalar(0);
   }
+  /// Its derivative by μ.
   Scalar pdf_derivative(Scalar t, Scalar mu) const {
     validate();
     return t > 0 && t < 1 ? -standardized(t, mu) / temperature * inside_density(t, mu) : Scalar(0);
@@ -216,18 +224,22 @@ struct ClippedGaussian {
     const auto epsilon = static_cast<Scalar>(detail::normal_quantile(static_cast<double>(p)));
     return std::clamp(detail::cut_off_location(mu) + temperature * epsilon, Scalar(0), Scalar(1));
   }
+  /// Its derivative by μ.
   Scalar quantile_derivative(Scalar p, Scalar mu) const { return formulas().sample_derivative(quantile(p, mu), mu); }
 
   /// E[z] in closed form (see `GaussianMoments`), of the distribution without the cut of u at 1e−6.
   Scalar mean(Scalar mu) const { return static_cast<Scalar>(moments(mu).mean); }
+  /// Its derivative by μ.
   Scalar mean_derivative(Scalar mu) const { return static_cast<Scalar>(moments(mu).mean_derivative); }
   /// E[z²].
   Scalar second_moment(Scalar mu) const { return static_cast<Scalar>(moments(mu).second_moment()); }
+  /// Its derivative by μ.
   Scalar second_moment_derivative(Scalar mu) const {
     return static_cast<Scalar>(moments(mu).second_moment_derivative());
   }
   /// Var z = E[z²] − E[z]².
   Scalar variance(Scalar mu) const { return static_cast<Scalar>(moments(mu).variance); }
+  /// Its derivative by μ.
   Scalar variance_derivative(Scalar mu) const { return static_cast<Scalar>(moments(mu).variance_derivative); }
   /// All moments and their derivatives at once.
   GateMoments moments(Scalar mu) const { return moment_rule().evaluate(static_cast<double>(mu)); }

@@ -29,8 +29,9 @@ concept GateGrouping = requires(G unbound, const G grouping, Index size, const M
 
 /// One gate per weight.
 struct PerWeight {
-  static constexpr int gate_columns = Eigen::Dynamic;
+  static constexpr int gate_columns = Eigen::Dynamic;  ///< columns of the array of gates
 
+  /// Rows and columns of the gates of a layer. Throws `Error` if the grouping does not fit it.
   std::pair<Index, Index> bind(Index outputs, Index inputs) { return {outputs, inputs}; }
 
   /// Looked for where it is likely and cheap to find: in layers with few outputs, such as a regression.
@@ -39,10 +40,12 @@ struct PerWeight {
     return z.rows() <= 4 && (z.col(j).array() == 0).all();
   }
 
+  /// scaled = column j of W∘z.
   template <class Gates, class In, class Out>
   void scale_column(Index j, const Gates& z, const In& weight, Out&& scaled) const {
     scaled = weight.cwiseProduct(z.col(j));
   }
+  /// Adds what the gradient of column j of W∘z means for W and for the gates.
   template <class Gates, class In, class Gradient, class Out, class GateGradient>
   void backward_column(Index j, const Gates& z, const In& weight, const Gradient& scaled_gradient,
                        Out&& weight_gradient, GateGradient& gate_gradient) const {
@@ -53,19 +56,23 @@ struct PerWeight {
 
 /// One gate per column of the weights: per feature, or per neuron of the layer before.
 struct PerInput {
-  static constexpr int gate_columns = 1;
+  static constexpr int gate_columns = 1;  ///< columns of the array of gates
 
+  /// Rows and columns of the gates of a layer. Throws `Error` if the grouping does not fit it.
   std::pair<Index, Index> bind(Index /*outputs*/, Index inputs) { return {inputs, 1}; }
 
+  /// Whether every gate of input j is 0.
   template <class Gates>
   bool is_closed(Index j, const Gates& z) const {
     return z(j) == 0;
   }
 
+  /// scaled = column j of W∘z.
   template <class Gates, class In, class Out>
   void scale_column(Index j, const Gates& z, const In& weight, Out&& scaled) const {
     scaled = weight * z(j);
   }
+  /// Adds what the gradient of column j of W∘z means for W and for the gates.
   template <class Gates, class In, class Gradient, class Out, class GateGradient>
   void backward_column(Index j, const Gates& z, const In& weight, const Gradient& scaled_gradient,
                        Out&& weight_gradient, GateGradient& gate_gradient) const {
@@ -76,8 +83,9 @@ struct PerInput {
 
 /// One gate per row of the weights: per output neuron. The bias is not gated.
 struct PerOutput {
-  static constexpr int gate_columns = 1;
+  static constexpr int gate_columns = 1;  ///< columns of the array of gates
 
+  /// Rows and columns of the gates of a layer. Throws `Error` if the grouping does not fit it.
   std::pair<Index, Index> bind(Index outputs, Index /*inputs*/) { return {outputs, 1}; }
 
   /// All weights of output o are closed: convolutions skip it.
@@ -86,15 +94,18 @@ struct PerOutput {
     return z(o) == 0;
   }
 
+  /// Whether every gate of input j is 0.
   template <class Gates>
   bool is_closed(Index /*j*/, const Gates& /*z*/) const {
     return false;
   }
 
+  /// scaled = column j of W∘z.
   template <class Gates, class In, class Out>
   void scale_column(Index /*j*/, const Gates& z, const In& weight, Out&& scaled) const {
     scaled = weight.cwiseProduct(z);
   }
+  /// Adds what the gradient of column j of W∘z means for W and for the gates.
   template <class Gates, class In, class Gradient, class Out, class GateGradient>
   void backward_column(Index /*j*/, const Gates& z, const In& weight, const Gradient& scaled_gradient,
                        Out&& weight_gradient, GateGradient& gate_gradient) const {
@@ -108,8 +119,9 @@ struct PerOutput {
 /// or `count`, which every index must then be below.
 class Groups {
  public:
-  static constexpr int gate_columns = 1;
+  static constexpr int gate_columns = 1;  ///< columns of the array of gates
 
+  /// Input j belongs to group index[j]; `count` groups, by default the largest index + 1.
   explicit Groups(std::vector<Index> index, Index count = -1) : index_(std::move(index)), count_(count) {
     if (count_ < 0) {
       count_ = 0;
@@ -123,9 +135,12 @@ class Groups {
     }
   }
 
+  /// The group of each input.
   const std::vector<Index>& index() const { return index_; }
+  /// How many groups there are.
   Index count() const { return count_; }
 
+  /// Rows and columns of the gates of a layer. Throws `Error` if the grouping does not fit it.
   std::pair<Index, Index> bind(Index outputs, Index inputs) {
     const auto size = static_cast<Index>(index_.size());
     if (size != inputs && size != outputs * inputs) {
@@ -137,15 +152,18 @@ class Groups {
     return {count_, 1};
   }
 
+  /// Whether every gate of input j is 0.
   template <class Gates>
   bool is_closed(Index j, const Gates& z) const {
     return row_step_ == 0 && z(group(0, j)) == 0;
   }
 
+  /// scaled = column j of W∘z.
   template <class Gates, class In, class Out>
   void scale_column(Index j, const Gates& z, const In& weight, Out&& scaled) const {
     for (Index i = 0; i < weight.size(); ++i) scaled(i) = weight(i) * z(group(i, j));
   }
+  /// Adds what the gradient of column j of W∘z means for W and for the gates.
   template <class Gates, class In, class Gradient, class Out, class GateGradient>
   void backward_column(Index j, const Gates& z, const In& weight, const Gradient& scaled_gradient,
                        Out&& weight_gradient, GateGradient& gate_gradient) const {

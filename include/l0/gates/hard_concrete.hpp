@@ -66,13 +66,14 @@ struct HardConcreteFormulas {
 /// arXiv:1712.01312, eqs. 10–13 and appendix A.
 template <std::floating_point Scalar_>
 struct HardConcrete {
-  using Scalar = Scalar_;
-  static constexpr std::string_view location_name = "log_alpha";
+  using Scalar = Scalar_;                                         ///< float or double
+  static constexpr std::string_view location_name = "log_alpha";  ///< the name of the parameter in handles and files
 
   Scalar temperature = Scalar(0.5);  ///< β > 0; the smaller, the closer to a coin that shows 0 or 1
   Scalar gamma = Scalar(-0.1);       ///< γ < 0, lower end of the stretched interval
   Scalar zeta = Scalar(1.1);         ///< ζ > 1, upper end of the stretched interval
 
+  /// The distribution of a gate with these options. Throws `Error` for what it does not have.
   static HardConcrete from_options(const GateOptions<Scalar>& options) {
     return {options.temperature, options.gamma, options.zeta};
   }
@@ -97,6 +98,7 @@ struct HardConcrete {
   Scalar deterministic(Scalar log_alpha, Evaluation evaluation = Evaluation::with_temperature) const {
     return for_evaluation(evaluation).deterministic(log_alpha);
   }
+  /// Its derivative by log α.
   Scalar deterministic_derivative(Scalar log_alpha, Evaluation evaluation = Evaluation::with_temperature) const {
     const auto f = for_evaluation(evaluation);
     return f.sample_derivative(f.deterministic(log_alpha), log_alpha);
@@ -104,6 +106,7 @@ struct HardConcrete {
 
   /// P(z ≠ 0) = σ(log α − β log(−γ/ζ)), eq. 12: what the L0 penalty prices.
   Scalar active_probability(Scalar log_alpha) const { return formulas().active_probability(log_alpha); }
+  /// Its derivative by log α.
   Scalar active_probability_derivative(Scalar log_alpha) const {
     return formulas().active_probability_derivative(active_probability(log_alpha), log_alpha);
   }
@@ -113,6 +116,7 @@ struct HardConcrete {
     validate();
     return cdf_raw(0, log_alpha);
   }
+  /// Its derivative by log α.
   Scalar zero_probability_derivative(Scalar log_alpha) const { return -active_probability_derivative(log_alpha); }
 
   /// P(z = 1) = σ(log α − β log((1−γ)/(ζ−1))).
@@ -120,6 +124,7 @@ struct HardConcrete {
     validate();
     return survival_raw(1, log_alpha);
   }
+  /// Its derivative by log α.
   Scalar one_probability_derivative(Scalar log_alpha) const {
     return d_logistic(one_probability(log_alpha), log_alpha);
   }
@@ -130,6 +135,7 @@ struct HardConcrete {
     if (t < 0) return 1;
     return t < 1 ? survival_raw(t, log_alpha) : Scalar(0);
   }
+  /// Its derivative by log α.
   Scalar survival_derivative(Scalar t, Scalar log_alpha) const {
     const Scalar p = survival(t, log_alpha);
     return t < 0 || t >= 1 ? Scalar(0) : d_logistic(p, log_alpha);
@@ -141,6 +147,7 @@ struct HardConcrete {
     if (t < 0) return 0;
     return t < 1 ? cdf_raw(t, log_alpha) : Scalar(1);
   }
+  /// Its derivative by log α.
   Scalar cdf_derivative(Scalar t, Scalar log_alpha) const { return -survival_derivative(t, log_alpha); }
 
   /// The density on 0 < t < 1, β(ζ−γ)/((t−γ)(ζ−t)) P(1−P) with P = P(z > t); 0 elsewhere. It integrates to
@@ -150,6 +157,7 @@ struct HardConcrete {
     if (!(t > 0 && t < 1)) return 0;
     return density_scale(t) * survival_raw(t, log_alpha) * cdf_raw(t, log_alpha);
   }
+  /// Its derivative by log α.
   Scalar pdf_derivative(Scalar t, Scalar log_alpha) const {
     validate();
     if (!(t > 0 && t < 1) || !formulas().inside(log_alpha)) return 0;
@@ -163,6 +171,7 @@ struct HardConcrete {
     const auto f = checked_quantile(p);
     return f.quantile(p, log_alpha);
   }
+  /// Its derivative by log α.
   Scalar quantile_derivative(Scalar p, Scalar log_alpha) const {
     const auto f = checked_quantile(p);
     return f.sample_derivative(f.quantile(p, log_alpha), log_alpha);
@@ -170,14 +179,17 @@ struct HardConcrete {
 
   /// E[z] = ∫₀¹ P(z > t) dt by quadrature (see `GateMoments`), of the distribution without the cut of u at 1e−6.
   Scalar mean(Scalar log_alpha) const { return static_cast<Scalar>(moments(log_alpha).mean); }
+  /// Its derivative by log α.
   Scalar mean_derivative(Scalar log_alpha) const { return static_cast<Scalar>(moments(log_alpha).mean_derivative); }
   /// E[z²] = ∫₀¹ 2t P(z > t) dt.
   Scalar second_moment(Scalar log_alpha) const { return static_cast<Scalar>(moments(log_alpha).second_moment()); }
+  /// Its derivative by log α.
   Scalar second_moment_derivative(Scalar log_alpha) const {
     return static_cast<Scalar>(moments(log_alpha).second_moment_derivative());
   }
   /// Var z = E[z²] − E[z]², to full relative accuracy.
   Scalar variance(Scalar log_alpha) const { return static_cast<Scalar>(moments(log_alpha).variance); }
+  /// Its derivative by log α.
   Scalar variance_derivative(Scalar log_alpha) const {
     return static_cast<Scalar>(moments(log_alpha).variance_derivative);
   }

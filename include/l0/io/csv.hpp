@@ -57,8 +57,11 @@ class CsvTable {
     return parse(detail::read_text_file(path), path, separator);
   }
 
+  /// The names of the columns, from the first line.
   const std::vector<std::string>& names() const { return names_; }
+  /// Lines below the first.
   Index rows() const { return columns_.empty() ? 0 : static_cast<Index>(columns_.front().size()); }
+  /// Whether there is a column of that name.
   bool has(std::string_view column) const { return std::find(names_.begin(), names_.end(), column) != names_.end(); }
 
   /// The texts of a column. Throws `Error` for an unknown name, and lists the known.

@@ -17,7 +17,9 @@ class IdxArray {
   /// Throws `Error` for a file that cannot be read, is no IDX file, or has fewer or more bytes than its header tells.
   static IdxArray read(const std::string& path) { return IdxArray(path, detail::read_bytes(path)); }
 
+  /// The size of every dimension.
   const std::vector<Index>& shape() const { return shape_; }
+  /// How many numbers there are.
   Index size() const { return size_; }
 
   /// Samples × numbers: the first dimension is that of the samples, the others are run together. A vector gives one

@@ -89,12 +89,15 @@ inline std::string to_string(const CalibrationReport& report) {
   return text + detail::notes_text(report.notes);
 }
 
+/// Writes the text of the report.
 inline std::ostream& operator<<(std::ostream& stream, const TrainingReport& report) {
   return stream << to_string(report);
 }
+/// Writes the text of the report.
 inline std::ostream& operator<<(std::ostream& stream, const RegressionReport& report) {
   return stream << to_string(report);
 }
+/// Writes the text of the report.
 inline std::ostream& operator<<(std::ostream& stream, const CalibrationReport& report) {
   return stream << to_string(report);
 }
@@ -116,12 +119,14 @@ inline std::string to_json(const StepReport& report) {
   return json.str();
 }
 
+/// The same as one JSON object.
 inline std::string to_json(const TrainingReport& report) {
   detail::JsonObject json;
   detail::add_training(json, report);
   return json.str();
 }
 
+/// The same as one JSON object.
 inline std::string to_json(const RegressionReport& report) {
   return detail::JsonObject()
       .add("stop", to_string(report.stop))
@@ -135,6 +140,7 @@ inline std::string to_json(const RegressionReport& report) {
       .str();
 }
 
+/// The same as one JSON object.
 inline std::string to_json(const ErrorSummary& summary) {
   return detail::JsonObject()
       .add("group", summary.group)
@@ -147,6 +153,7 @@ inline std::string to_json(const ErrorSummary& summary) {
       .str();
 }
 
+/// The same as one JSON object.
 inline std::string to_json(const WeightDiagnostics& weights) {
   return detail::JsonObject()
       .add("records", weights.records)
@@ -162,6 +169,7 @@ inline std::string to_json(const WeightDiagnostics& weights) {
       .str();
 }
 
+/// The same as one JSON object.
 inline std::string to_json(const CalibrationReport& report) {
   detail::JsonObject json;
   detail::add_training(json, report);

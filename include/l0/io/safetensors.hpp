@@ -18,15 +18,15 @@ namespace l0 {
 /// A tensor of floating-point numbers: its shape, and the numbers row by row.
 template <std::floating_point Scalar>
 struct Tensor {
-  std::vector<Index> shape;
-  std::vector<Scalar> values;
+  std::vector<Index> shape;    ///< size of every dimension
+  std::vector<Scalar> values;  ///< row by row: the last dimension runs fastest
 };
 
 /// Tensors by name, of float or of double, and remarks by name.
 template <std::floating_point Scalar>
 struct TensorFile {
-  std::map<std::string, Tensor<Scalar>> tensors;
-  std::map<std::string, std::string> metadata;
+  std::map<std::string, Tensor<Scalar>> tensors;  ///< by name
+  std::map<std::string, std::string> metadata;    ///< texts by key
 };
 
 namespace detail {

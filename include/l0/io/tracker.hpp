@@ -16,16 +16,16 @@ namespace l0 {
 
 /// What one stage of a run came to.
 struct StageStatistics {
-  std::string_view stage;    ///< "gates", "refit", ...; valid as long as the tracker
-  Index steps = 0;           ///< steps seen, also those that were not kept
-  double first_loss = 0;     ///< after the first step
-  double last_loss = 0;      ///< after the last
-  double smallest_loss = 0;  ///< NaN if no loss was finite
-  Index smallest_step = 0;   ///< the first step that had it
-  double first_open = 0;     ///< expected number of open gates after the first step
-  double last_open = 0;      ///< and after the last
-  double seconds = 0;        ///< from the end of the stage before to the end of this one
-  double steps_per_second = 0;
+  std::string_view stage;       ///< "gates", "refit", ...; valid as long as the tracker
+  Index steps = 0;              ///< steps seen, also those that were not kept
+  double first_loss = 0;        ///< after the first step
+  double last_loss = 0;         ///< after the last
+  double smallest_loss = 0;     ///< NaN if no loss was finite
+  Index smallest_step = 0;      ///< the first step that had it
+  double first_open = 0;        ///< expected number of open gates after the first step
+  double last_open = 0;         ///< and after the last
+  double seconds = 0;           ///< from the end of the stage before to the end of this one
+  double steps_per_second = 0;  ///< rate
 };
 
 /// Keeps the record of a run: every step's report, statistics of every stage, CSV, JSON lines and a picture. A door of
@@ -49,8 +49,8 @@ class Tracker {
   }
   Tracker(const Tracker&) = delete;
   Tracker& operator=(const Tracker&) = delete;
-  Tracker(Tracker&&) = default;
-  Tracker& operator=(Tracker&&) = default;
+  Tracker(Tracker&&) = default;             ///< Takes the record of another.
+  Tracker& operator=(Tracker&&) = default;  ///< Takes the record of another.
   ~Tracker() = default;
 
   /// Takes a step down; what `callback` calls.
@@ -89,6 +89,7 @@ class Tracker {
     for (const StepReport& report : history_) result.push_back(report.*field);
     return result;
   }
+  /// Forgets all runs.
   void clear() {
     history_.clear();
     stages_.clear();
@@ -136,6 +137,7 @@ class Tracker {
 
   /// Writes `csv()` or `json_lines()`. Throws `Error` where the file cannot be written.
   void write_csv(const std::string& path) const { write(path, csv()); }
+  /// Writes `json_lines()`. Throws `Error` where the file cannot be written.
   void write_json_lines(const std::string& path) const { write(path, json_lines()); }
 
   /// A gnuplot script, data included, that draws loss and open gates of all steps kept as an SVG picture.

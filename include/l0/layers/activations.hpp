@@ -22,10 +22,12 @@ concept Activation = requires(const A activation, double x, float y) {
 
 /// max(x, 0); derivative 0 at 0, NaN stays NaN. Also the pattern for an activation of one's own.
 struct Relu {
+  /// The function.
   template <std::floating_point Scalar>
   L0_ALWAYS_INLINE Scalar value(Scalar x) const {
     return detail::select(x <= 0, Scalar(0), x);
   }
+  /// Its derivative, from the value y.
   template <std::floating_point Scalar>
   L0_ALWAYS_INLINE Scalar slope(Scalar y) const {
     return detail::select(y > 0, Scalar(1), Scalar(0));
@@ -34,10 +36,12 @@ struct Relu {
 
 /// 1/(1 + exp(−x)); derivative y(1 − y).
 struct Sigmoid {
+  /// The function.
   template <std::floating_point Scalar>
   L0_ALWAYS_INLINE Scalar value(Scalar x) const {
     return detail::fast_logistic(x);
   }
+  /// Its derivative, from the value y.
   template <std::floating_point Scalar>
   L0_ALWAYS_INLINE Scalar slope(Scalar y) const {
     return y * (1 - y);
@@ -46,10 +50,12 @@ struct Sigmoid {
 
 /// tanh x; derivative 1 − y².
 struct Tanh {
+  /// The function.
   template <std::floating_point Scalar>
   Scalar value(Scalar x) const {
     return std::tanh(x);
   }
+  /// Its derivative, from the value y.
   template <std::floating_point Scalar>
   L0_ALWAYS_INLINE Scalar slope(Scalar y) const {
     return 1 - y * y;

@@ -31,20 +31,24 @@ struct L0ConvOptions {
 /// One gate per input channel of a convolution, whose weights are `area` neighbouring columns; `L0Conv2d<Scalar,
 /// PerInput>` uses it and sets the area.
 struct PerInputChannel {
-  static constexpr int gate_columns = 1;
-  Index area = 1;
+  static constexpr int gate_columns = 1;  ///< columns of the array of gates
+  Index area = 1;                         ///< pixels of the kernel
 
+  /// Rows and columns of the gates of a layer. Throws `Error` if the grouping does not fit it.
   std::pair<Index, Index> bind(Index /*outputs*/, Index inputs) { return {inputs / area, 1}; }
 
+  /// Whether every gate of input j is 0.
   template <class Gates>
   bool is_closed(Index j, const Gates& z) const {
     return z(j / area) == 0;
   }
 
+  /// scaled = column j of W∘z.
   template <class Gates, class In, class Out>
   void scale_column(Index j, const Gates& z, const In& weight, Out&& scaled) const {
     scaled = weight * z(j / area);
   }
+  /// Adds what the gradient of column j of W∘z means for W and for the gates.
   template <class Gates, class In, class Gradient, class Out, class GateGradient>
   void backward_column(Index j, const Gates& z, const In& weight, const Gradient& scaled_gradient,
                        Out&& weight_gradient, GateGradient& gate_gradient) const {
@@ -71,11 +75,12 @@ template <std::floating_point Scalar_, GateGrouping Grouping_ = PerOutput,
           GateDistribution Distribution = HardConcrete<Scalar_>>
 class L0Conv2d {
  public:
-  using Scalar = Scalar_;
+  using Scalar = Scalar_;  ///< float or double
+  /// Who shares a gate; PerInput means input channels.
   using Grouping = std::conditional_t<std::is_same_v<Grouping_, PerInput>, PerInputChannel, Grouping_>;
-  using Gates = Gate<Distribution, Grouping::gate_columns>;
-  static constexpr std::string_view type_name = "L0Conv2d";
-  using Options = L0ConvOptions<Scalar>;
+  using Gates = Gate<Distribution, Grouping::gate_columns>;  ///< the array of gates
+  static constexpr std::string_view type_name = "L0Conv2d";  ///< the name in stored networks and reports
+  using Options = L0ConvOptions<Scalar>;                     ///< what can be set
 
   /// Convolves images of shape `image` with `output_channels` filters of size `kernel`. Throws `Error` for options
   /// outside their ranges, for a kernel that does not fit and for groupings that do not fit.
@@ -83,42 +88,65 @@ class L0Conv2d {
            Grouping grouping = {}) requires std::default_initializable<Grouping>
       : L0Conv2d(image, output_channels, kernel, rng, std::move(grouping), options) {}
 
+  /// The same with a grouping that has members of its own.
   L0Conv2d(const ImageShape& image, Index output_channels, Extent kernel, Rng& rng, Grouping grouping,
            const Options& options = {})
       : L0Conv2d(detail::Window(image, kernel, options.stride, options.padding, options.dilation),
                  checked_outputs(output_channels), rng.next_stream(), rng, std::move(grouping), options) {}
 
+  /// The shape of an image that comes in.
   const ImageShape& input_shape() const { return window().image(); }
+  /// The shape of an image that goes out.
   ImageShape output_shape() const { return {shape_.outputs(), window().output_height(), window().output_width()}; }
+  /// The size of the kernel.
   Extent kernel() const { return window().kernel(); }
   /// Columns of X and of Y.
   Index inputs() const { return input_shape().size(); }
+  /// Columns that go out.
   Index outputs() const { return output_shape().size(); }
+  /// Who shares a gate.
   const Grouping& grouping() const { return grouping_; }
+  /// Kernel, stride and padding on the image.
   const detail::Window& window() const { return convolution_.window(); }
 
+  /// The weights before gates.
   auto& weight() { return weight_.value(); }
+  /// The weights before gates.
   const auto& weight() const { return weight_.value(); }
+  /// Their gradient.
   auto& weight_gradient() { return weight_.gradient(); }
+  /// Their gradient.
   const auto& weight_gradient() const { return weight_.gradient(); }
 
+  /// Whether there is a bias.
   bool has_bias() const { return has_bias_; }
   /// The bias, an entry per output channel; of size 0 without one.
   auto& bias() { return bias_.value(); }
+  /// A number per output (channel); empty without a bias.
   const auto& bias() const { return bias_.value(); }
+  /// Its gradient.
   auto& bias_gradient() { return bias_.gradient(); }
+  /// Its gradient.
   const auto& bias_gradient() const { return bias_.gradient(); }
 
+  /// The gates.
   Gates& gate() { return gate_; }
+  /// The gates.
   const Gates& gate() const { return gate_; }
+  /// The learnable number of each gate.
   auto& log_alpha() { return gate_.log_alpha(); }
+  /// The learnable number of each gate.
   const auto& log_alpha() const { return gate_.log_alpha(); }
+  /// Its gradient.
   auto& log_alpha_gradient() { return gate_.log_alpha_gradient(); }
+  /// Its gradient.
   const auto& log_alpha_gradient() const { return gate_.log_alpha_gradient(); }
 
+  /// β of all gates from the next `forward` on. Throws `Error` unless > 0.
   void set_temperature(Scalar temperature) { gate_.set_temperature(temperature); }
-  Scalar temperature() const { return gate_.temperature(); }
+  Scalar temperature() const { return gate_.temperature(); }  ///< β.
 
+  /// Handles for an optimizer; what they survive: see `Parameter`.
   Parameters<Scalar> parameters() {
     Parameters<Scalar> list{weight_.ref()};
     if (has_bias_) list.push_back(bias_.ref());
@@ -174,6 +202,7 @@ class L0Conv2d {
 
   /// The expected number of open gates.
   Scalar l0_penalty() const { return gate_.expected_l0(); }
+  /// The same, under the name that l0-python uses.
   Scalar get_l0_penalty() const { return l0_penalty(); }
   /// The share of gates that are exactly 0 in prediction.
   Scalar sparsity() const { return gate_.sparsity(); }

@@ -45,49 +45,71 @@ void depthwise_forward(const Window& window, const Matrix<Scalar>& kernels, cons
 template <std::floating_point Scalar_, GateDistribution Distribution = HardConcrete<Scalar_>>
 class L0DepthwiseConv2d {
  public:
-  using Scalar = Scalar_;
-  using Grouping = PerOutput;
-  static constexpr bool is_depthwise = true;
-  using Gates = Gate<Distribution, 1>;
-  static constexpr std::string_view type_name = "L0DepthwiseConv2d";
-  using Options = L0ConvOptions<Scalar>;
+  using Scalar = Scalar_;                                             ///< float or double
+  using Grouping = PerOutput;                                         ///< who shares a gate
+  static constexpr bool is_depthwise = true;                          ///< each channel has a kernel of its own
+  using Gates = Gate<Distribution, 1>;                                ///< the array of gates
+  static constexpr std::string_view type_name = "L0DepthwiseConv2d";  ///< the name in stored networks and reports
+  using Options = L0ConvOptions<Scalar>;                              ///< what can be set
 
   /// Throws `Error` for options outside their ranges and for a kernel that does not fit.
   L0DepthwiseConv2d(const ImageShape& image, Extent kernel, Rng& rng, const Options& options = {})
       : L0DepthwiseConv2d(detail::Window(image, kernel, options.stride, options.padding, options.dilation),
                           rng.next_stream(), rng, options) {}
 
+  /// The shape of an image that comes in.
   const ImageShape& input_shape() const { return window_.image(); }
+  /// The shape of an image that goes out.
   ImageShape output_shape() const { return {channels(), window_.output_height(), window_.output_width()}; }
+  /// The size of the kernel.
   Extent kernel() const { return window_.kernel(); }
   /// Columns of X and of Y.
   Index inputs() const { return input_shape().size(); }
+  /// Columns that go out.
   Index outputs() const { return output_shape().size(); }
+  /// Who shares a gate.
   Grouping grouping() const { return {}; }
+  /// Kernel, stride and padding on the image.
   const detail::Window& window() const { return window_; }
 
+  /// The weights before gates.
   auto& weight() { return weight_.value(); }
+  /// The weights before gates.
   const auto& weight() const { return weight_.value(); }
+  /// Their gradient.
   auto& weight_gradient() { return weight_.gradient(); }
+  /// Their gradient.
   const auto& weight_gradient() const { return weight_.gradient(); }
 
+  /// Whether there is a bias.
   bool has_bias() const { return has_bias_; }
   /// The bias, an entry per channel; of size 0 without one.
   auto& bias() { return bias_.value(); }
+  /// A number per output (channel); empty without a bias.
   const auto& bias() const { return bias_.value(); }
+  /// Its gradient.
   auto& bias_gradient() { return bias_.gradient(); }
+  /// Its gradient.
   const auto& bias_gradient() const { return bias_.gradient(); }
 
+  /// The gates.
   Gates& gate() { return gate_; }
+  /// The gates.
   const Gates& gate() const { return gate_; }
+  /// The learnable number of each gate.
   auto& log_alpha() { return gate_.log_alpha(); }
+  /// The learnable number of each gate.
   const auto& log_alpha() const { return gate_.log_alpha(); }
+  /// Its gradient.
   auto& log_alpha_gradient() { return gate_.log_alpha_gradient(); }
+  /// Its gradient.
   const auto& log_alpha_gradient() const { return gate_.log_alpha_gradient(); }
 
+  /// β of all gates from the next `forward` on. Throws `Error` unless > 0.
   void set_temperature(Scalar temperature) { gate_.set_temperature(temperature); }
-  Scalar temperature() const { return gate_.temperature(); }
+  Scalar temperature() const { return gate_.temperature(); }  ///< β.
 
+  /// Handles for an optimizer; what they survive: see `Parameter`.
   Parameters<Scalar> parameters() {
     Parameters<Scalar> list{weight_.ref()};
     if (has_bias_) list.push_back(bias_.ref());
@@ -112,6 +134,7 @@ class L0DepthwiseConv2d {
   void backward(const Eigen::MatrixBase<Derived>& upstream) {
     backward_batch(upstream, nullptr);
   }
+  /// The same, and writes the gradient by the input into `input_gradient`.
   template <class Derived>
   void backward(const Eigen::MatrixBase<Derived>& upstream, Matrix<Scalar>& input_gradient) {
     backward_batch(upstream, &input_gradient);
@@ -139,6 +162,7 @@ class L0DepthwiseConv2d {
 
   /// The expected number of open gates.
   Scalar l0_penalty() const { return gate_.expected_l0(); }
+  /// The same, under the name that l0-python uses.
   Scalar get_l0_penalty() const { return l0_penalty(); }
   /// The share of gates that are exactly 0 in prediction.
   Scalar sparsity() const { return gate_.sparsity(); }

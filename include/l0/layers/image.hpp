@@ -14,23 +14,27 @@ namespace l0 {
 /// What the columns of a batch of images mean: pixel (c, y, x) is column (c · height + y) · width + x, which is the
 /// order of a flattened NCHW array.
 struct ImageShape {
-  Index channels = 1;
-  Index height = 1;
-  Index width = 1;
+  Index channels = 1;  ///< planes of the image
+  Index height = 1;    ///< rows
+  Index width = 1;     ///< columns
 
+  /// Numbers of one channel.
   Index pixels() const { return height * width; }
+  /// Numbers of the image.
   Index size() const { return channels * pixels(); }
-  bool operator==(const ImageShape&) const = default;
+  bool operator==(const ImageShape&) const = default;  ///< Whether all members agree.
 };
 
 /// A number per direction; one number stands for both.
 struct Extent {
-  Index height = 1;
-  Index width = 1;
+  Index height = 1;  ///< rows
+  Index width = 1;   ///< columns
 
+  /// A square.
   constexpr Extent(Index both) : height(both), width(both) {}  // NOLINT(google-explicit-constructor)
+  /// Height and width.
   constexpr Extent(Index vertical, Index horizontal) : height(vertical), width(horizontal) {}
-  bool operator==(const Extent&) const = default;
+  bool operator==(const Extent&) const = default;  ///< Whether all members agree.
 };
 
 namespace detail {

@@ -45,45 +45,65 @@ template <std::floating_point Scalar_, GateGrouping Grouping = PerWeight,
           GateDistribution Distribution = HardConcrete<Scalar_>>
 class L0Linear {
  public:
-  using Scalar = Scalar_;
-  using Gates = Gate<Distribution, Grouping::gate_columns>;
-  static constexpr std::string_view type_name = "L0Linear";
-  using Options = L0LinearOptions<Scalar>;
+  using Scalar = Scalar_;                                    ///< float or double
+  using Gates = Gate<Distribution, Grouping::gate_columns>;  ///< the array of gates
+  static constexpr std::string_view type_name = "L0Linear";  ///< the name in stored networks and reports
+  using Options = L0LinearOptions<Scalar>;                   ///< what can be set
 
   /// Throws `Error` for options outside their ranges, negative sizes and groupings that do not fit.
   L0Linear(Index inputs, Index outputs, Rng& rng, const Options& options = {},
            Grouping grouping = {}) requires std::default_initializable<Grouping>
       : L0Linear(inputs, outputs, rng, std::move(grouping), options) {}
 
+  /// The same with a grouping that has members of its own, such as `Groups`.
   L0Linear(Index inputs, Index outputs, Rng& rng, Grouping grouping, const Options& options = {})
       : L0Linear(checked_shape(inputs, outputs), rng.next_stream(), rng, std::move(grouping), options) {}
 
+  /// Columns that come in.
   Index inputs() const { return shape_.inputs(); }
+  /// Columns that go out.
   Index outputs() const { return shape_.outputs(); }
+  /// Who shares a gate.
   const Grouping& grouping() const { return grouping_; }
 
+  /// The weights before gates.
   auto& weight() { return weight_.value(); }
+  /// The weights before gates.
   const auto& weight() const { return weight_.value(); }
+  /// Their gradient.
   auto& weight_gradient() { return weight_.gradient(); }
+  /// Their gradient.
   const auto& weight_gradient() const { return weight_.gradient(); }
 
+  /// Whether there is a bias.
   bool has_bias() const { return has_bias_; }
   /// The bias, of size outputs; of size 0 without one.
   auto& bias() { return bias_.value(); }
+  /// A number per output (channel); empty without a bias.
   const auto& bias() const { return bias_.value(); }
+  /// Its gradient.
   auto& bias_gradient() { return bias_.gradient(); }
+  /// Its gradient.
   const auto& bias_gradient() const { return bias_.gradient(); }
 
+  /// The gates.
   Gates& gate() { return gate_; }
+  /// The gates.
   const Gates& gate() const { return gate_; }
+  /// The learnable number of each gate.
   auto& log_alpha() { return gate_.log_alpha(); }
+  /// The learnable number of each gate.
   const auto& log_alpha() const { return gate_.log_alpha(); }
+  /// Its gradient.
   auto& log_alpha_gradient() { return gate_.log_alpha_gradient(); }
+  /// Its gradient.
   const auto& log_alpha_gradient() const { return gate_.log_alpha_gradient(); }
 
+  /// β of all gates from the next `forward` on. Throws `Error` unless > 0.
   void set_temperature(Scalar temperature) { gate_.set_temperature(temperature); }
-  Scalar temperature() const { return gate_.temperature(); }
+  Scalar temperature() const { return gate_.temperature(); }  ///< β.
 
+  /// Handles for an optimizer; what they survive: see `Parameter`.
   Parameters<Scalar> parameters() {
     Parameters<Scalar> list{weight_.ref()};
     if (has_bias_) list.push_back(bias_.ref());
@@ -147,6 +167,7 @@ class L0Linear {
 
   /// The expected number of open gates.
   Scalar l0_penalty() const { return gate_.expected_l0(); }
+  /// The same, under the name that l0-python uses.
   Scalar get_l0_penalty() const { return l0_penalty(); }
   /// The share of gates that are exactly 0 in prediction.
   Scalar sparsity() const { return gate_.sparsity(); }

@@ -129,6 +129,7 @@ class MaxPool2d : public detail::Pooling {
   /// The same pooling of images with another number of channels.
   MaxPool2d with_channels(Index channels) const { return Pooling::with_channels(*this, channels); }
 
+  /// Pools `samples` images of x into y.
   template <class Scalar>
   void apply(const Scalar* x, Index samples, Scalar* y) const {
     for_each_output(samples, [&](const Index* pixels, Index count, Index at) {
@@ -136,6 +137,7 @@ class MaxPool2d : public detail::Pooling {
     });
   }
 
+  /// Writes the gradient by x, given x, y and the gradient by y.
   template <class Scalar>
   void differentiate(const Scalar* x, const Scalar* y, const Scalar* upstream, Index samples, Scalar* gradient) const {
     std::fill_n(gradient, samples * inputs(), Scalar(0));
@@ -155,6 +157,7 @@ class AvgPool2d : public detail::Pooling {
   /// The same pooling of images with another number of channels.
   AvgPool2d with_channels(Index channels) const { return Pooling::with_channels(*this, channels); }
 
+  /// Pools `samples` images of x into y.
   template <class Scalar>
   void apply(const Scalar* x, Index samples, Scalar* y) const {
     const Scalar share = 1 / static_cast<Scalar>(window().area());
@@ -165,6 +168,7 @@ class AvgPool2d : public detail::Pooling {
     });
   }
 
+  /// Writes the gradient by x, given x, y and the gradient by y.
   template <class Scalar>
   void differentiate(const Scalar* /*x*/, const Scalar* /*y*/, const Scalar* upstream, Index samples,
                      Scalar* gradient) const {

@@ -119,9 +119,10 @@ struct LastResult {
 template <NetworkPart... Parts>
 class Sequential {
  public:
-  using Scalar = typename detail::NetworkScalar<Parts...>::Scalar;
-  static constexpr std::size_t size = sizeof...(Parts);
+  using Scalar = typename detail::NetworkScalar<Parts...>::Scalar;  ///< float or double
+  static constexpr std::size_t size = sizeof...(Parts);             ///< how many parts there are
 
+  /// The parts in order. Throws `Error` where the columns of neighbours do not agree.
   explicit Sequential(Parts... parts) : parts_(std::move(parts)...) {
     static_assert(((!Layer<Parts> || has_scalar<Parts>)&&...), "l0: layers of one network have one scalar type");
     require_fitting();
@@ -136,16 +137,19 @@ class Sequential {
     });
     return columns;
   }
+  /// Columns that go out.
   Index outputs() const {
     Index columns = -1;
     for_each_part([&](std::size_t, const auto& part) { columns = detail::columns_out(part, columns); });
     return columns;
   }
 
+  /// Part number I.
   template <std::size_t I>
   auto& part() {
     return std::get<I>(parts_);
   }
+  /// Part number I.
   template <std::size_t I>
   const auto& part() const {
     return std::get<I>(parts_);
@@ -156,6 +160,7 @@ class Sequential {
   void for_each_part(Visitor&& visit) {
     visit_parts(parts_, visit, indices{});
   }
+  /// Calls `visit(part)` for every part, in order.
   template <class Visitor>
   void for_each_part(Visitor&& visit) const {
     visit_parts(parts_, visit, indices{});
@@ -193,6 +198,7 @@ class Sequential {
     return predict_from<0>(x);
   }
 
+  /// Handles for an optimizer; what they survive: see `Parameter`.
   Parameters<Scalar> parameters() {
     Parameters<Scalar> all;
     for_each_part([&](std::size_t, auto& part) {
@@ -225,6 +231,7 @@ class Sequential {
     });
     return total;
   }
+  /// The same, under the name that l0-python uses.
   Scalar get_l0_penalty() const { return l0_penalty(); }
 
   /// The gates that are not 0 in prediction, and all.
@@ -421,6 +428,7 @@ class Sequential {
   detail::LastResult last_;
 };
 
+/// A network of these parts.
 template <class... Parts>
 Sequential(Parts...) -> Sequential<Parts...>;
 

@@ -11,8 +11,8 @@ namespace l0 {
 /// The value of a loss and its gradient with respect to the prediction, of the prediction's shape.
 template <class Scalar>
 struct LossResult {
-  Scalar value;
-  Matrix<Scalar> gradient;
+  Scalar value;             ///< mean over the samples
+  Matrix<Scalar> gradient;  ///< by the prediction, in its shape
 };
 
 /// A loss as a value: loss(prediction, target, gradient) returns the mean over the batch and writes the gradient.

@@ -118,6 +118,7 @@ LossResult<typename P::Scalar> mse_loss(const Eigen::MatrixBase<P>& prediction, 
   return result;
 }
 
+/// The same with a gradient of its own.
 template <class P, class T>
 LossResult<typename P::Scalar> binary_cross_entropy_loss(const Eigen::MatrixBase<P>& logits,
                                                          const Eigen::MatrixBase<T>& target) {
@@ -126,6 +127,7 @@ LossResult<typename P::Scalar> binary_cross_entropy_loss(const Eigen::MatrixBase
   return result;
 }
 
+/// The same with a gradient of its own.
 template <class P, class T>
 LossResult<typename P::Scalar> cross_entropy_loss(const Eigen::MatrixBase<P>& logits,
                                                   const Eigen::MatrixBase<T>& target) {
@@ -134,6 +136,7 @@ LossResult<typename P::Scalar> cross_entropy_loss(const Eigen::MatrixBase<P>& lo
   return result;
 }
 
+/// The same with a gradient of its own.
 template <class P, class T>
 LossResult<typename P::Scalar> poisson_loss(const Eigen::MatrixBase<P>& log_rate, const Eigen::MatrixBase<T>& target) {
   LossResult<typename P::Scalar> result{};

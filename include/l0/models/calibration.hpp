@@ -25,7 +25,7 @@ namespace l0 {
 template <std::floating_point Scalar_>
 class SparseCalibrationWeights {
  public:
-  using Scalar = Scalar_;
+  using Scalar = Scalar_;  ///< float or double
 
   /// Throws `Error` for options outside their ranges.
   explicit SparseCalibrationWeights(Index n_records, CalibrationOptions options = {})
@@ -35,8 +35,11 @@ class SparseCalibrationWeights {
     list_active();
   }
 
+  /// The options, as given.
   const CalibrationOptions& options() const { return options_; }
+  /// How many records there are, closed ones too.
   Index records() const { return weights_.size(); }
+  /// Whether there was a successful fit.
   bool is_fitted() const { return fitted_; }
 
   /// Fits the weights; always from the starting weights, or from `task.resume`. Throws `Error` for wrong shapes, values

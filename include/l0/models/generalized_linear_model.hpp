@@ -114,9 +114,9 @@ struct LikelihoodFamily : LikelihoodPipeline<LikelihoodFamily<Family>, 1> {
 template <std::floating_point Scalar_, detail::GlmFamily GlmFamily>
 class GeneralizedLinearModel : public LinearModel<Scalar_> {
  public:
-  using Scalar = Scalar_;
-  using Family = detail::LikelihoodFamily<GlmFamily>;
-  using Precise = std::common_type_t<Scalar, double>;
+  using Scalar = Scalar_;                              ///< float or double
+  using Family = detail::LikelihoodFamily<GlmFamily>;  ///< the loss and its search
+  using Precise = std::common_type_t<Scalar, double>;  ///< what is computed in: at least double
 
   /// What `y` asks for. Throws `Error` for targets that the family does not know.
   static Family family_for(const Vector<Scalar>& y) {
@@ -124,6 +124,7 @@ class GeneralizedLinearModel : public LinearModel<Scalar_> {
     return {};
   }
 
+  /// Options are checked by `fit`, against its data.
   explicit GeneralizedLinearModel(RegressionOptions options = {}) : LinearModel<Scalar>(std::move(options)) {}
 
   /// Fits to X (n × p, dense or sparse), y (n) and, if given, sample weights ≥ 0. Throws `Error` for wrong shapes,

@@ -42,9 +42,9 @@ struct PathPoint {
   double lambda = 0;           ///< price at which the last feature just pays: the drop in mean loss it brought
   std::vector<Index> support;  ///< columns of X, ascending
   Eigen::Matrix<Scalar, Eigen::Dynamic, Responses> coefficients;  ///< of the support, in its order
-  detail::Intercept<Scalar, Responses> intercept{};
-  double loss = 0;  ///< mean loss on the data of the fit
-  double criterion = 0;
+  detail::Intercept<Scalar, Responses> intercept{};               ///< of each response
+  double loss = 0;                                                ///< mean loss on the data of the fit
+  double criterion = 0;                                           ///< what `.criterion` charges; smaller is better
   double cv_loss = 0;      ///< mean loss on the held-out folds; NaN without cross validation
   bool separable = false;  ///< the likelihood has no maximum: coefficients were stopped on their way to infinity
 };
@@ -54,11 +54,13 @@ struct PathPoint {
 template <std::floating_point Scalar_, int Responses = 1>
 class LinearModel {
  public:
-  using Scalar = Scalar_;
-  using Coefficients = Eigen::Matrix<Scalar, Eigen::Dynamic, Responses>;
-  using Intercept = detail::Intercept<Scalar, Responses>;
+  using Scalar = Scalar_;                                                 ///< float or double
+  using Coefficients = Eigen::Matrix<Scalar, Eigen::Dynamic, Responses>;  ///< a row per feature
+  using Intercept = detail::Intercept<Scalar, Responses>;                 ///< a number, or one per response
 
+  /// The options, as given.
   const RegressionOptions& options() const { return options_; }
+  /// Whether there was a successful fit.
   bool is_fitted() const { return fitted_; }
 
   /// One coefficient per feature (a row, where there are several responses) on the scale of X, exactly 0 for those not
@@ -67,6 +69,7 @@ class LinearModel {
     require_fitted();
     return coefficients_;
   }
+  /// The constant term; 0 without `.fit_intercept`.
   const Intercept& intercept() const {
     require_fitted();
     return intercept_;
@@ -82,6 +85,7 @@ class LinearModel {
     require_fitted();
     return importance_;
   }
+  /// What the last fit did.
   const RegressionReport& report() const {
     require_fitted();
     return report_;
@@ -147,12 +151,15 @@ class LinearModel {
   }
 
  protected:
+  /// Options are checked by `fit`, against its data.
   explicit LinearModel(RegressionOptions options) : options_(std::move(options)) {}
 
+  /// Throws `Error` before the first fit.
   void require_fitted() const {
     if (!fitted_) detail::fail("the model", "not fitted", "a call of fit first");
   }
 
+  /// Takes over what a fit found.
   void set_model(Index features, const PathPoint<Scalar, Responses>& point, Vector<Scalar> importance,
                  RegressionReport report) {
     coefficients_.setZero(features, point.coefficients.cols());
@@ -171,7 +178,7 @@ class LinearModel {
     return options_.warm_start && fitted_ && coefficients_.rows() == features ? selected_ : std::vector<Index>();
   }
 
-  RegressionOptions options_;
+  RegressionOptions options_;  ///< as given
 
  private:
   bool fitted_ = false;

@@ -128,12 +128,13 @@ struct SquaredFamily {
 template <std::floating_point Scalar_, int Responses>
 class LeastSquaresRegression : public LinearModel<Scalar_, Responses> {
  public:
-  using Scalar = Scalar_;
-  using Family = detail::SquaredFamily<Responses>;
-  using Base = LinearModel<Scalar_, Responses>;
+  using Scalar = Scalar_;                           ///< float or double
+  using Family = detail::SquaredFamily<Responses>;  ///< the loss and its search
+  using Base = LinearModel<Scalar_, Responses>;     ///< where the questions asked of a model are
   using typename Base::Coefficients;
-  using Precise = std::common_type_t<Scalar, double>;
+  using Precise = std::common_type_t<Scalar, double>;  ///< what is computed in: at least double
 
+  /// Options are checked by `fit`, against its data.
   explicit LeastSquaresRegression(RegressionOptions options = {}) : Base(std::move(options)) {}
 
   /// What `y` asks for.
@@ -222,6 +223,7 @@ class LeastSquaresRegression : public LinearModel<Scalar_, Responses> {
 template <std::floating_point Scalar>
 class LinearRegression : public LeastSquaresRegression<Scalar, 1> {
  public:
+  /// Options are checked by `fit`, against its data.
   explicit LinearRegression(RegressionOptions options = {}) : LeastSquaresRegression<Scalar, 1>(std::move(options)) {}
 };
 
@@ -229,6 +231,7 @@ class LinearRegression : public LeastSquaresRegression<Scalar, 1> {
 template <std::floating_point Scalar>
 class MultiResponseRegression : public LeastSquaresRegression<Scalar, Eigen::Dynamic> {
  public:
+  /// Options are checked by `fit`, against its data.
   explicit MultiResponseRegression(RegressionOptions options = {})
       : LeastSquaresRegression<Scalar, Eigen::Dynamic>(std::move(options)) {}
 };

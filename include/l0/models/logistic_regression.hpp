@@ -16,6 +16,7 @@ class LogisticRegression : public GeneralizedLinearModel<Scalar, detail::Logisti
   using Base = GeneralizedLinearModel<Scalar, detail::LogisticFamily>;
 
  public:
+  /// Options are checked by `fit`, against its data.
   explicit LogisticRegression(RegressionOptions options = {}) : Base(std::move(options)) {}
 
   /// P(y = 1 | X).

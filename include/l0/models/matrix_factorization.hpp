@@ -19,8 +19,8 @@ struct TopOptions {
 /// A column of R and what is predicted for it.
 template <class Scalar>
 struct TopEntry {
-  Index column;
-  Scalar prediction;
+  Index column;       ///< of R
+  Scalar prediction;  ///< û of this column
 };
 
 /// Few factors for the observed entries of a matrix R, say ratings of items (columns) by users (rows):
@@ -39,14 +39,16 @@ struct TopEntry {
 template <std::floating_point Scalar_>
 class MatrixFactorization {
  public:
-  using Scalar = Scalar_;
+  using Scalar = Scalar_;  ///< float or double
 
   /// Throws `Error` for options outside their ranges.
   explicit MatrixFactorization(FactorizationOptions options = {}) : options_(std::move(options)) {
     detail::validate(options_);
   }
 
+  /// The options, as given.
   const FactorizationOptions& options() const { return options_; }
+  /// Whether there was a successful fit.
   bool is_fitted() const { return fitted_; }
 
   /// Fits to R (sparse, either storage order, compressed or not). Throws `Error` for an entry that is not finite or,
@@ -66,8 +68,11 @@ class MatrixFactorization {
     return *this;
   }
 
+  /// What the last fit did.
   const FactorizationReport& report() const { return report_; }
+  /// Number of rows.
   Index rows() const { return factors_.rows(); }
+  /// Number of columns.
   Index columns() const { return factors_.columns(); }
 
   /// Factors kept.
@@ -77,8 +82,11 @@ class MatrixFactorization {
   Matrix<Scalar> user_factors() const { return matrix(factors_.row); }
   /// V (columns × rank).
   Matrix<Scalar> item_factors() const { return matrix(factors_.column); }
+  /// A constant per row of R.
   const std::vector<Scalar>& user_biases() const { return factors_.row.bias; }
+  /// A constant per column of R.
   const std::vector<Scalar>& item_biases() const { return factors_.column.bias; }
+  /// The constant for all entries.
   Scalar mean() const { return factors_.mean; }
   /// ‖u_f‖‖v_f‖ of each factor: with gates per factor the singular values of U Vᵀ.
   Vector<Scalar> importance() const {

@@ -77,10 +77,11 @@ struct MultinomialFamily : LikelihoodPipeline<MultinomialFamily<Precise>, Eigen:
 template <std::floating_point Scalar_>
 class MultinomialRegression : public LinearModel<Scalar_, Eigen::Dynamic> {
  public:
-  using Scalar = Scalar_;
-  using Family = detail::MultinomialFamily<std::common_type_t<Scalar_, double>>;
-  using Base = LinearModel<Scalar_, Eigen::Dynamic>;
+  using Scalar = Scalar_;                                                         ///< float or double
+  using Family = detail::MultinomialFamily<std::common_type_t<Scalar_, double>>;  ///< the loss and its search
+  using Base = LinearModel<Scalar_, Eigen::Dynamic>;  ///< where the questions asked of a model are
 
+  /// Options are checked by `fit`, against its data.
   explicit MultinomialRegression(RegressionOptions options = {}) : Base(std::move(options)) {}
 
   /// Fits to X (n × p, dense or sparse), labels y (n) and, if given, sample weights ≥ 0. There are as many classes as
@@ -120,6 +121,7 @@ class MultinomialRegression : public LinearModel<Scalar_, Eigen::Dynamic> {
     return Family(std::max<Index>(2, static_cast<Index>(y.maxCoeff()) + 1));
   }
 
+  /// How many classes the labels of the fit had.
   Index classes() const { return this->coefficients().cols(); }
 
   /// P(y = c | X), n × K.

@@ -12,6 +12,7 @@ class PoissonRegression : public GeneralizedLinearModel<Scalar, detail::PoissonF
   using Base = GeneralizedLinearModel<Scalar, detail::PoissonFamily>;
 
  public:
+  /// Options are checked by `fit`, against its data.
   explicit PoissonRegression(RegressionOptions options = {}) : Base(std::move(options)) {}
 
   /// The expected counts exp(X w + b).

@@ -22,9 +22,10 @@ struct PathOptions {
 /// Models of every size, from the smallest to the largest.
 template <class Scalar, int Responses = 1>
 struct RegularizationPath {
-  std::vector<PathPoint<Scalar, Responses>> points;
-  Index best = 0;  ///< place of the chosen one in `points`
+  std::vector<PathPoint<Scalar, Responses>> points;  ///< by size, ascending
+  Index best = 0;                                    ///< place of the chosen one in `points`
 
+  /// The best point by folds, or else by the criterion.
   const PathPoint<Scalar, Responses>& chosen() const { return points[static_cast<std::size_t>(best)]; }
 
   /// One line per point, the chosen one marked: size, λ, mean loss, criterion and, if there is one, held-out loss.

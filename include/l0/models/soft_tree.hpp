@@ -15,14 +15,14 @@ namespace l0 {
 /// Options of `SoftTree`.
 template <std::floating_point Scalar>
 struct SoftTreeOptions {
-  Index trees = 1;  ///< whose outputs are added, ≥ 1
-  Index depth = 4;  ///< levels of each, from 1 to 8
-  SplitShape split = SplitShape::smooth_step;
-  Scalar width = Scalar(1);            ///< τ > 0: what the distance to a threshold is divided by
-  Scalar temperature = Scalar(0.5);    ///< β > 0 of the gates
-  Scalar init_sparsity = Scalar(0.5);  ///< log α starts at logit(1 − init_sparsity); in (0, 1)
-  Scalar gamma = Scalar(-0.1);         ///< γ < 0
-  Scalar zeta = Scalar(1.1);           ///< ζ > 1
+  Index trees = 1;                             ///< whose outputs are added, ≥ 1
+  Index depth = 4;                             ///< levels of each, from 1 to 8
+  SplitShape split = SplitShape::smooth_step;  ///< how soft a split is
+  Scalar width = Scalar(1);                    ///< τ > 0: what the distance to a threshold is divided by
+  Scalar temperature = Scalar(0.5);            ///< β > 0 of the gates
+  Scalar init_sparsity = Scalar(0.5);          ///< log α starts at logit(1 − init_sparsity); in (0, 1)
+  Scalar gamma = Scalar(-0.1);                 ///< γ < 0
+  Scalar zeta = Scalar(1.1);                   ///< ζ > 1
 };
 
 /// Differentiable oblivious trees as a layer: level l of a tree asks every sample the same question,
@@ -45,16 +45,17 @@ template <std::floating_point Scalar_, GateGrouping Grouping = PerInput,
           GateDistribution Distribution = HardConcrete<Scalar_>>
 class SoftTree {
  public:
-  using Scalar = Scalar_;
-  using Splits = L0Linear<Scalar, Grouping, Distribution>;
-  static constexpr std::string_view type_name = "SoftTree";
-  using Options = SoftTreeOptions<Scalar>;
+  using Scalar = Scalar_;                                    ///< float or double
+  using Splits = L0Linear<Scalar, Grouping, Distribution>;   ///< the layer of all splits
+  static constexpr std::string_view type_name = "SoftTree";  ///< the name in stored networks and reports
+  using Options = SoftTreeOptions<Scalar>;                   ///< what can be set
 
   /// Throws `Error` for options outside their ranges, negative sizes and groupings that do not fit.
   SoftTree(Index inputs, Index outputs, Rng& rng, const Options& options = {},
            Grouping grouping = {}) requires std::default_initializable<Grouping>
       : SoftTree(inputs, outputs, rng, std::move(grouping), options) {}
 
+  /// The same with a grouping that has members of its own.
   SoftTree(Index inputs, Index outputs, Rng& rng, Grouping grouping, const Options& options = {})
       : shape_(checked_leaves(options), checked_outputs(outputs)), trees_(options.trees), depth_(options.depth),
         split_(options.split), width_(options.width),
@@ -69,11 +70,15 @@ class SoftTree {
     leaf().array() = (2 * leaf().array() - 1) / std::sqrt(static_cast<Scalar>(trees_));
   }
 
+  /// Columns that come in.
   Index inputs() const { return splits_.inputs(); }
+  /// Columns that go out.
   Index outputs() const { return shape_.columns(); }
+  /// How many trees there are.
   Index trees() const { return trees_; }
+  /// Splits from the root to a leaf.
   Index depth() const { return depth_; }
-  SplitShape split() const { return split_; }
+  SplitShape split() const { return split_; }  ///< how soft a split is
   /// τ.
   Scalar width() const { return width_; }
   /// τ from the next `forward` on: small widths harden the splits. Throws `Error` unless > 0.
@@ -84,19 +89,29 @@ class SoftTree {
 
   /// The linear part, x·(w∘z) − t, with split l of tree k in row k·depth + l; its bias is −t.
   Splits& splits() { return splits_; }
+  /// The layer of all splits.
   const Splits& splits() const { return splits_; }
   /// V, (trees · 2^depth) × outputs.
   auto& leaf() { return leaves_.value(); }
+  /// The values of the leaves.
   const auto& leaf() const { return leaves_.value(); }
+  /// Their gradient.
   auto& leaf_gradient() { return leaves_.gradient(); }
+  /// Their gradient.
   const auto& leaf_gradient() const { return leaves_.gradient(); }
 
+  /// The gates of the splits.
   auto& gate() { return splits_.gate(); }
+  /// The gates of the splits.
   const auto& gate() const { return splits_.gate(); }
+  /// The learnable number of each gate.
   auto& log_alpha() { return splits_.log_alpha(); }
+  /// The learnable number of each gate.
   const auto& log_alpha() const { return splits_.log_alpha(); }
+  /// β of all gates from the next `forward` on. Throws `Error` unless > 0.
   void set_temperature(Scalar temperature) { splits_.set_temperature(temperature); }
-  Scalar temperature() const { return splits_.temperature(); }
+  Scalar temperature() const { return splits_.temperature(); }  ///< β.
+  /// Handles for an optimizer; what they survive: see `Parameter`.
   Parameters<Scalar> parameters() { return join(splits_.parameters(), Parameters<Scalar>{leaves_.ref()}); }
 
   /// Draws the gates and returns Y, a buffer of the layer, valid until the next call. Throws as `L0Linear::forward`.
@@ -161,6 +176,7 @@ class SoftTree {
 
   /// The expected number of open gates.
   Scalar l0_penalty() const { return splits_.l0_penalty(); }
+  /// The same, under the name that l0-python uses.
   Scalar get_l0_penalty() const { return l0_penalty(); }
   /// The share of gates that are exactly 0 in prediction.
   Scalar sparsity() const { return splits_.sparsity(); }

@@ -24,11 +24,11 @@ namespace l0 {
 /// Options of `SoftTreeBoosting`. How many features are kept is said in one of three ways: by a price (`lambda_l0`), by
 /// a budget (`max_features`), or by neither: then as few as predict no worse than the best set, to one standard error.
 struct SoftTreeBoostingOptions {
-  Index trees = 100;                    ///< at most so many, ≥ 0
-  Index depth = 4;                      ///< levels of a tree, from 1 to 8
-  std::optional<double> lambda_l0{};    ///< price of a feature on the mean loss, ≥ 0, however many trees use it
-  std::optional<Index> max_features{};  ///< so many features, fewer only where fewer are of use
-  TreeLoss loss = TreeLoss::squared;
+  Index trees = 100;                         ///< at most so many, ≥ 0
+  Index depth = 4;                           ///< levels of a tree, from 1 to 8
+  std::optional<double> lambda_l0{};         ///< price of a feature on the mean loss, ≥ 0, however many trees use it
+  std::optional<Index> max_features{};       ///< so many features, fewer only where fewer are of use
+  TreeLoss loss = TreeLoss::squared;         ///< what an error costs
   double learning_rate = 0.1;                ///< what a tree contributes of its fit, in (0, 1]
   double subsample = 1;                      ///< share of the samples that a tree sees, in (0, 1]
   double lambda_l2 = 1;                      ///< λ₂/2 · Σ leaf² beside the sum of losses, ≥ 0
@@ -55,9 +55,10 @@ struct SoftTreeBoostingReport {
   std::vector<double> staged_loss;             ///< mean training loss with 0, 1, 2, ... trees grown
   std::vector<double> staged_validation_loss;  ///< the same on the samples held back; empty without
   std::vector<TreeSelectionStep> path;         ///< the sets of features that were tried
-  double seconds = 0;
-  std::vector<std::string> notes;  ///< what deserves a look: constant columns, ...
+  double seconds = 0;                          ///< by the clock
+  std::vector<std::string> notes;              ///< what deserves a look: constant columns, ...
 
+  /// Whether the run ended as planned.
   bool converged() const { return stop == StopReason::completed || stop == StopReason::converged; }
 };
 
@@ -114,11 +115,14 @@ inline void validate(const SoftTreeBoostingOptions& options, Index features) {
 template <std::floating_point Scalar_>
 class SoftTreeBoosting {
  public:
-  using Scalar = Scalar_;
+  using Scalar = Scalar_;  ///< float or double
 
+  /// Options are checked by `fit`, against its data.
   explicit SoftTreeBoosting(SoftTreeBoostingOptions options = {}) : options_(std::move(options)) {}
 
+  /// The options, as given.
   const SoftTreeBoostingOptions& options() const { return options_; }
+  /// Whether there was a successful fit.
   bool is_fitted() const { return fitted_; }
 
   /// Fits to X (n × p, dense or sparse) and y (n). Throws `Error` for wrong shapes, values that are not finite or no
@@ -204,6 +208,7 @@ class SoftTreeBoosting {
     require_fitted();
     return importances_;
   }
+  /// What the last fit did.
   const SoftTreeBoostingReport& report() const {
     require_fitted();
     return report_;

@@ -17,7 +17,7 @@ class SparseMLP : public Sequential<L0Linear<Scalar_, Grouping>, Relu, L0Linear<
   using Linear = L0Linear<Scalar_, Grouping>;
 
  public:
-  using Options = typename Linear::Options;
+  using Options = typename Linear::Options;  ///< what can be set
 
   /// Throws `Error` for negative sizes and options outside their ranges.
   SparseMLP(Index inputs, Index hidden, Index outputs, Rng& rng, const Options& options = {})

@@ -19,6 +19,7 @@ struct AdamOptions {
   Scalar gate_learning_rate = 0;        ///< η of gate parameters, which usually want a larger one; 0: learning_rate
   LearningRateSchedule<Scalar> schedule{};  ///< factor on η per step
 
+  /// Throws `Error` for values out of range.
   void validate() const {
     detail::require_positive("learning_rate", learning_rate);
     detail::require(beta1 >= 0 && beta1 < 1, "beta1", beta1, "a number in [0, 1)");
@@ -36,10 +37,11 @@ struct AdamOptions {
 /// Source: Kingma & Ba, ICLR 2015, arXiv:1412.6980, algorithm 1; Loshchilov & Hutter, ICLR 2019, arXiv:1711.05101.
 template <std::floating_point Scalar_>
 struct AdamRule {
-  using Scalar = Scalar_;
-  using Options = AdamOptions<Scalar>;
-  static constexpr Index state_arrays = 2;
+  using Scalar = Scalar_;                   ///< float or double
+  using Options = AdamOptions<Scalar>;      ///< what can be set
+  static constexpr Index state_arrays = 2;  ///< numbers kept per parameter
 
+  /// One step of `size` parameters.
   static void update(const Options& options, const UpdateStep<Scalar>& step, Scalar* value, const Scalar* gradient,
                      Scalar* state, Index size) {
     const auto t = static_cast<double>(step.number);
@@ -52,6 +54,7 @@ struct AdamRule {
                                value, gradient, state, state + size, size);
   }
 
+  /// The loop of `update`.
   L0_ALWAYS_INLINE static void run(Scalar rate, Scalar beta1, Scalar beta2, Scalar epsilon, Scalar decay, Scalar bound,
                                    Scalar* __restrict value, const Scalar* __restrict gradient,
                                    Scalar* __restrict first, Scalar* __restrict second, Index size) {

@@ -21,10 +21,10 @@ struct LbfgsOptions {
 
 /// How `minimize_smooth` ended.
 struct LbfgsResult {
-  Index iterations = 0;
-  double value = 0;
-  bool converged = false;
-  bool finite = true;  ///< false if f or its gradient was NaN or infinite at the start point
+  Index iterations = 0;    ///< steps taken
+  double value = 0;        ///< of the function at the end
+  bool converged = false;  ///< whether the gradient is below the tolerance
+  bool finite = true;      ///< false if f or its gradient was NaN or infinite at the start point
 };
 
 /// Limited-memory BFGS with a backtracking line search, for the refit of few parameters without gates. `f(x, gradient)`

@@ -43,8 +43,8 @@ struct UpdateStep {
 template <class Rule>
 class GradientOptimizer {
  public:
-  using Scalar = typename Rule::Scalar;
-  using Options = typename Rule::Options;
+  using Scalar = typename Rule::Scalar;    ///< float or double
+  using Options = typename Rule::Options;  ///< what can be set
 
   /// One group of parameters under one set of options. Throws `Error` for options outside their ranges.
   explicit GradientOptimizer(Parameters<Scalar> parameters, Options options = {}) {

@@ -16,6 +16,7 @@ struct SGDOptions {
   Scalar gate_learning_rate = 0;            ///< η of gate parameters; 0: learning_rate
   LearningRateSchedule<Scalar> schedule{};  ///< factor on η per step
 
+  /// Throws `Error` for values out of range.
   void validate() const {
     detail::require_positive("learning_rate", learning_rate);
     detail::require(momentum >= 0 && momentum < 1, "momentum", momentum, "a number in [0, 1)");
@@ -32,16 +33,18 @@ struct SGDOptions {
 /// Source: Sutskever, Martens, Dahl & Hinton, ICML 2013, in the form PyTorch and others use.
 template <std::floating_point Scalar_>
 struct SgdRule {
-  using Scalar = Scalar_;
-  using Options = SGDOptions<Scalar>;
-  static constexpr Index state_arrays = 1;
+  using Scalar = Scalar_;                   ///< float or double
+  using Options = SGDOptions<Scalar>;       ///< what can be set
+  static constexpr Index state_arrays = 1;  ///< numbers kept per parameter
 
+  /// One step of `size` parameters.
   static void update(const Options& options, const UpdateStep<Scalar>& step, Scalar* value, const Scalar* gradient,
                      Scalar* velocity, Index size) {
     detail::dispatch<SgdRule>(step.rate, options.momentum, options.nesterov, step.weight_decay, step.bound, value,
                               gradient, velocity, size);
   }
 
+  /// The loop of `update`.
   L0_ALWAYS_INLINE static void run(Scalar rate, Scalar momentum, bool nesterov, Scalar decay, Scalar bound,
                                    Scalar* __restrict value, const Scalar* __restrict gradient,
                                    Scalar* __restrict velocity, Index size) {

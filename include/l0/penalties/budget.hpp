@@ -81,6 +81,7 @@ class Budget {
   void set_lambda(std::vector<double> lambda) { lambda_ = std::move(lambda); }
   /// The expected cost and its share at the last `accumulate`.
   double cost() const { return cost_; }
+  /// The expected share of the cost at the last step.
   double share() const { return share_; }
 
  private:

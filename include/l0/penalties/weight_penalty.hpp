@@ -60,6 +60,7 @@ struct L1Penalty {
   Scalar lambda = Scalar(1e-3);            ///< λ ≥ 0
   WeightPrice price = WeightPrice::plain;  ///< in full or under the gates
 
+  /// Returns the penalty of all weights and adds its gradient.
   template <Gated Model>
   Scalar accumulate(Model& model) const {
     return detail::accumulate_weight_price<1>(model, lambda, price,
@@ -74,6 +75,7 @@ struct L0L2Penalty {
   Scalar lambda_l2 = Scalar(1e-4);         ///< price of a squared weight, ≥ 0
   WeightPrice price = WeightPrice::plain;  ///< of the weights: in full or under the gates
 
+  /// Returns the penalty of all weights and adds its gradient.
   template <Gated Model>
   Scalar accumulate(Model& model) const {
     detail::require_non_negative("lambda_l0", lambda_l0);

@@ -16,11 +16,14 @@ namespace l0 {
 
 /// Some columns of the batch, in order.
 struct SelectColumns {
-  std::vector<Index> columns;
+  std::vector<Index> columns;  ///< of the input, ascending
 
+  /// Columns that go out.
   Index outputs() const { return static_cast<Index>(columns.size()); }
+  /// Multiplications and additions per sample.
   Index flops() const { return 0; }
 
+  /// Computes y, samples × outputs.
   template <class X, class Scalar>
   void apply(const X& x, Matrix<Scalar>& y) const {
     y.resize(x.rows(), outputs());
@@ -31,14 +34,17 @@ struct SelectColumns {
 /// Y = X Wᵀ + 1 bᵀ with W outputs × inputs, dense or, in `sparse`, with only the weights that are not 0.
 template <class Scalar>
 struct DenseOrSparseLinear {
-  Matrix<Scalar> weight;
-  Eigen::SparseMatrix<Scalar, Eigen::RowMajor> sparse;
-  bool is_sparse = false;
-  Vector<Scalar> bias;
+  Matrix<Scalar> weight;                                ///< outputs × inputs; empty if sparse
+  Eigen::SparseMatrix<Scalar, Eigen::RowMajor> sparse;  ///< the same, where that is faster
+  bool is_sparse = false;                               ///< which of the two is used
+  Vector<Scalar> bias;                                  ///< a number per output (channel)
 
+  /// Columns that go out.
   Index outputs() const { return bias.size(); }
+  /// Multiplications and additions per sample.
   Index flops() const { return 2 * (is_sparse ? sparse.nonZeros() : weight.size()); }
 
+  /// Computes y, samples × outputs.
   void apply(const Matrix<Scalar>& x, Matrix<Scalar>& y) const {
     y.resize(x.rows(), outputs());
     if (x.rows() == 1) {  // as vectors: Eigen then goes the short way
@@ -64,14 +70,17 @@ struct DenseOrSparseLinear {
 /// A convolution of the channels that are left; depthwise where every channel has one kernel of its own.
 template <class Scalar>
 struct SmallConvolution {
-  detail::Window window;
-  bool is_depthwise = false;
-  Matrix<Scalar> weight;  ///< outputs × (channels · kernel positions), depthwise channels × kernel positions
-  Vector<Scalar> bias;
+  detail::Window window;      ///< kernel, stride and padding on the image
+  bool is_depthwise = false;  ///< each channel has a kernel of its own
+  Matrix<Scalar> weight;      ///< outputs × (channels · kernel positions), depthwise channels × kernel positions
+  Vector<Scalar> bias;        ///< a number per output (channel)
 
+  /// Columns that go out.
   Index outputs() const { return bias.size() * window.output_pixels(); }
+  /// Multiplications and additions per sample.
   Index flops() const { return 2 * weight.size() * window.output_pixels(); }
 
+  /// Computes y, samples × outputs.
   void apply(const Matrix<Scalar>& x, Matrix<Scalar>& y) const {
     y.resize(x.rows(), outputs());
     if (is_depthwise) {
@@ -88,11 +97,14 @@ struct SmallConvolution {
 /// An activation, a pooling or a layer of the user's: anything without weights that could be made fewer.
 template <class Scalar>
 struct FixedFunction {
-  Index columns;  ///< of its result
-  std::function<void(const Matrix<Scalar>& x, Matrix<Scalar>& y)> function;
+  Index columns;                                                             ///< of its result
+  std::function<void(const Matrix<Scalar>& x, Matrix<Scalar>& y)> function;  ///< writes y given x
 
+  /// Columns that go out.
   Index outputs() const { return columns; }
+  /// Multiplications and additions per sample.
   Index flops() const { return 0; }
+  /// Computes y, samples × outputs.
   void apply(const Matrix<Scalar>& x, Matrix<Scalar>& y) const { function(x, y); }
 };
 
@@ -101,17 +113,21 @@ struct FixedFunction {
 template <class Scalar_>
 class CompactModel {
  public:
-  using Scalar = Scalar_;
+  using Scalar = Scalar_;  ///< float or double
+  /// One stage.
   using Layer =
       std::variant<SelectColumns, DenseOrSparseLinear<Scalar>, SmallConvolution<Scalar>, FixedFunction<Scalar>>;
 
+  /// A model of `inputs` columns; stages that fit each other.
   CompactModel(Index inputs, std::vector<Layer> layers) : inputs_(inputs), layers_(std::move(layers)) {}
 
   /// Columns of X, of the result, and what there is in between.
   Index inputs() const { return inputs_; }
+  /// Columns that go out.
   Index outputs() const {
     return layers_.empty() ? inputs_ : std::visit([](const auto& layer) { return layer.outputs(); }, layers_.back());
   }
+  /// The stages, in order.
   const std::vector<Layer>& layers() const { return layers_; }
 
   /// How many numbers the model stores: weights that are left and biases.

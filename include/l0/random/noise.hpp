@@ -75,10 +75,12 @@ class GeneratedUniforms {
 template <std::floating_point Scalar>
 class GivenNoise {
  public:
+  /// One array per gated layer, in the order of the forward pass; copied.
   template <class... Derived>
     requires(sizeof...(Derived) > 0)
   explicit GivenNoise(const Eigen::DenseBase<Derived>&... arrays) : arrays_{Matrix<Scalar>(arrays.derived())...} {}
 
+  /// The array for a request. Throws `Error` if there is none or its shape is another.
   detail::StoredUniforms<Scalar> uniforms(const NoiseRequest& request) const {
     const Matrix<Scalar>& array = arrays_[next_];
     detail::require_shape("the given noise", array.rows(), array.cols(), request.rows, request.columns);

@@ -14,10 +14,10 @@ namespace l0 {
 
 /// Which uniform numbers are asked for: those of draw number `draw` on stream `stream`, an array rows × columns.
 struct NoiseRequest {
-  std::uint64_t stream = 0;
-  std::uint64_t draw = 0;
-  Index rows = 0;
-  Index columns = 0;
+  std::uint64_t stream = 0;  ///< who asks
+  std::uint64_t draw = 0;    ///< how often it has asked before
+  Index rows = 0;            ///< of the array of numbers
+  Index columns = 0;         ///< of the array of numbers
 };
 
 namespace detail {
@@ -72,10 +72,12 @@ class ThreefryUniforms {
 /// also is a `std::uniform_random_bit_generator` with a sequence of its own, for shuffles and standard distributions.
 class Rng {
  public:
-  using result_type = std::uint64_t;
+  using result_type = std::uint64_t;  ///< as the standard library wants it
 
+  /// The same seed gives the same numbers.
   explicit Rng(std::uint64_t seed = 0) : seed_(seed) {}
 
+  /// The seed, as given.
   std::uint64_t seed() const { return seed_; }
 
   /// The next unused stream: 1, 2, ... (0 is the default of gates that stand alone).
@@ -86,8 +88,11 @@ class Rng {
     return detail::ThreefryUniforms(key(request.stream, request.draw));
   }
 
+  /// The least result of a call.
   static constexpr result_type min() { return 0; }
+  /// The largest result of a call.
   static constexpr result_type max() { return std::numeric_limits<result_type>::max(); }
+  /// The next 64 random bits, for distributions of the standard library.
   result_type operator()() {
     const Words2x32 words = threefry2x32(key(sequence_stream, 0), split_words(position_++));
     return std::uint64_t{words.second} << 32 | words.first;

@@ -9,10 +9,10 @@ namespace l0 {
 
 /// Two 32-bit words: a key, a counter, or the random bits made from both.
 struct Words2x32 {
-  std::uint32_t first = 0;
-  std::uint32_t second = 0;
+  std::uint32_t first = 0;   ///< first word
+  std::uint32_t second = 0;  ///< second word
 
-  friend constexpr bool operator==(const Words2x32&, const Words2x32&) = default;
+  friend constexpr bool operator==(const Words2x32&, const Words2x32&) = default;  ///< Whether all members agree.
 };
 
 /// Splits a 64-bit number into its low and high word.

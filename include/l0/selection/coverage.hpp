@@ -40,7 +40,7 @@ struct CoverageOptions {
 template <std::floating_point Scalar_>
 class Coverage {
  public:
-  using Scalar = Scalar_;
+  using Scalar = Scalar_;  ///< float or double
 
   /// X is dense or sparse; a dense copy is made. Throws `Error` for NaN and infinity in X. Takes time n² (columns + log
   /// neighbours).
@@ -75,6 +75,7 @@ class Coverage {
     if (unit > 0) distance_ /= unit;
   }
 
+  /// How many numbers there are.
   Index size() const { return size_; }
 
   /// E of the mean distance where row j is chosen with probability p_j; writes dE/dp to `gradient`. Throws `Error`

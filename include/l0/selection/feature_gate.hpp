@@ -35,16 +35,18 @@ class FeatureGate : public detail::ItemGate<Scalar_, detail::Axis::columns> {
   using Base = detail::ItemGate<Scalar_, detail::Axis::columns>;
 
  public:
-  using Scalar = Scalar_;
-  using Options = FeatureGateOptions<Scalar>;
-  static constexpr std::string_view type_name = "FeatureGate";
+  using Scalar = Scalar_;                                       ///< float or double
+  using Options = FeatureGateOptions<Scalar>;                   ///< what can be set
+  static constexpr std::string_view type_name = "FeatureGate";  ///< the name in stored networks and reports
   using Base::select;
 
   /// Throws `Error` for options outside their ranges.
   explicit FeatureGate(Index n_features, const Options& options = {})
       : Base(n_features, detail::gate_options(options), detail::checked_budget("max_features", options.max_features)) {}
 
+  /// Columns that come in.
   Index inputs() const { return this->size(); }
+  /// Columns that go out.
   Index outputs() const { return this->size(); }
 
   /// `apply`, as layers call it.

@@ -27,10 +27,10 @@ enum class SelectionKind { l0, random };
 /// What `HybridGate` chooses: rows of X, their indices, ascending, how each was chosen, and weights that keep totals.
 template <class Data, class Scalar>
 struct HybridSelection {
-  Data data;
-  std::vector<Index> indices;
-  std::vector<SelectionKind> kinds;
-  Vector<Scalar> weights;
+  Data data;                         ///< the chosen part of X
+  std::vector<Index> indices;        ///< of the chosen, ascending
+  std::vector<SelectionKind> kinds;  ///< how each was chosen
+  Vector<Scalar> weights;            ///< of the chosen
 };
 
 /// Rows of X of which some are chosen by gates and others drawn at random from the rest: the important ones for
@@ -48,8 +48,8 @@ struct HybridSelection {
 template <std::floating_point Scalar_>
 class HybridGate {
  public:
-  using Scalar = Scalar_;
-  using Options = HybridGateOptions<Scalar>;
+  using Scalar = Scalar_;                     ///< float or double
+  using Options = HybridGateOptions<Scalar>;  ///< what can be set
 
   /// Throws `Error` for options outside their ranges.
   explicit HybridGate(Index n_items, const Options& options = {})
@@ -69,30 +69,44 @@ class HybridGate {
     }
   }
 
+  /// How many numbers there are.
   Index size() const { return samples_.size(); }
   /// The gates, to be trained and looked at as any others.
   SampleGate<Scalar>& samples() { return samples_; }
+  /// The gates, to be looked at.
   const SampleGate<Scalar>& samples() const { return samples_; }
 
   // As `SampleGate` has them.
+  /// The gates.
   auto& gate() { return samples_.gate(); }
+  /// The gates.
   const auto& gate() const { return samples_.gate(); }
+  /// The learnable number of each gate.
   auto& log_alpha() { return samples_.log_alpha(); }
+  /// The learnable number of each gate.
   const auto& log_alpha() const { return samples_.log_alpha(); }
+  /// Handles for an optimizer; what they survive: see `Parameter`.
   Parameters<Scalar> parameters() { return samples_.parameters(); }
+  /// Hands the gates to penalties.
   template <class Visitor>
   void for_each_gated(Visitor&& visit) {
     samples_.for_each_gated(visit);
   }
+  /// β of all gates from the next `forward` on. Throws `Error` unless > 0.
   void set_temperature(Scalar temperature) { samples_.set_temperature(temperature); }
-  Scalar temperature() const { return samples_.temperature(); }
+  Scalar temperature() const { return samples_.temperature(); }  ///< β.
+  /// The same, under the name that l0-python uses.
   Scalar l0_penalty() const { return samples_.l0_penalty(); }
+  /// The same, under the name that l0-python uses.
   Scalar get_l0_penalty() const { return l0_penalty(); }
+  /// P(z ≠ 0) of every item.
   Vector<Scalar> importance() const { return samples_.importance(); }
+  /// As `SampleGate` has it: X∘z with gates drawn.
   template <BatchInput X, NoiseSource Noise>
   const auto& apply(X&& x, Noise&& noise) {
     return samples_.apply(std::forward<X>(x), noise);
   }
+  /// As `SampleGate` has it: adds to the gradient of log α.
   template <class Derived, class... InputGradient>
   void backward(const Eigen::MatrixBase<Derived>& upstream, InputGradient&... input_gradient) {
     samples_.backward(upstream, input_gradient...);

@@ -30,8 +30,8 @@ class SampleGate : public detail::ItemGate<Scalar_, detail::Axis::rows> {
   using Base = detail::ItemGate<Scalar_, detail::Axis::rows>;
 
  public:
-  using Scalar = Scalar_;
-  using Options = SampleGateOptions<Scalar>;
+  using Scalar = Scalar_;                     ///< float or double
+  using Options = SampleGateOptions<Scalar>;  ///< what can be set
 
   /// Throws `Error` for options outside their ranges.
   explicit SampleGate(Index n_samples, const Options& options = {})

@@ -15,24 +15,24 @@ namespace l0 {
 /// Part of a data set: the chosen rows or columns of X, sparse where X is, and which they are, ascending.
 template <class Data>
 struct Selection {
-  Data data;
-  std::vector<Index> indices;
+  Data data;                   ///< the chosen part of X
+  std::vector<Index> indices;  ///< of the chosen, ascending
 };
 
 /// With the names of what was chosen.
 template <class Data>
 struct NamedSelection {
-  Data data;
-  std::vector<Index> indices;
-  std::vector<std::string> names;
+  Data data;                       ///< the chosen part of X
+  std::vector<Index> indices;      ///< of the chosen, ascending
+  std::vector<std::string> names;  ///< of the chosen
 };
 
 /// With a weight for each of the chosen.
 template <class Data, class Scalar>
 struct WeightedSelection {
-  Data data;
-  std::vector<Index> indices;
-  Vector<Scalar> weights;
+  Data data;                   ///< the chosen part of X
+  std::vector<Index> indices;  ///< of the chosen, ascending
+  Vector<Scalar> weights;      ///< of the chosen
 };
 
 namespace detail {

@@ -39,7 +39,7 @@ struct MinimizeResult {
   Vector<Scalar> weights;      ///< of w0's size, exactly 0 where the gate is closed
   std::vector<Index> active;   ///< the indices of the open gates, ascending
   Vector<Scalar> probability;  ///< P(z ≠ 0) of each gate when the gates were read off
-  TrainingReport report;
+  TrainingReport report;       ///< what the run did
 };
 
 /// An objective in the convention of LBFGS++: `f(w, gradient)` returns the value and writes the gradient; with a third
@@ -48,6 +48,7 @@ template <class F, class Scalar>
 concept SteppedObjective = requires(F& f, const Vector<Scalar>& w, Vector<Scalar>& gradient, Index step) {
   { f(w, gradient, step) } -> std::convertible_to<Scalar>;
 };
+/// An objective of either form: with the number of the step or without.
 template <class F, class Scalar>
 concept Objective = SteppedObjective<F, Scalar> || requires(F& f, const Vector<Scalar>& w, Vector<Scalar>& gradient) {
   { f(w, gradient) } -> std::convertible_to<Scalar>;

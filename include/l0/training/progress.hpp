@@ -24,10 +24,10 @@ enum class Verbosity {
 
 /// Options of `ProgressBar`.
 struct ProgressOptions {
-  Verbosity verbosity = Verbosity::bar;
-  double seconds_per_line = 10;  ///< of `Verbosity::lines`, ≥ 0
-  double delay = 0.5;            ///< seconds of a run before its bar appears: short ones pass without; ≥ 0
-  std::FILE* stream = stderr;    ///< where it is written
+  Verbosity verbosity = Verbosity::bar;  ///< how much is said
+  double seconds_per_line = 10;          ///< of `Verbosity::lines`, ≥ 0
+  double delay = 0.5;                    ///< seconds of a run before its bar appears: short ones pass without; ≥ 0
+  std::FILE* stream = stderr;            ///< where it is written
 };
 
 /// A callback that draws a progress bar with loss, open gates, rate and the time left; silent where standard error is
@@ -47,6 +47,7 @@ class ProgressBar {
     if (options.stream == nullptr) detail::fail("stream", "null", "an open file");
   }
 
+  /// Shows a step; what `callback` calls.
   void operator()(const StepReport& report) const { state_->show(report); }
 
  private:

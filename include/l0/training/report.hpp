@@ -42,6 +42,7 @@ class AnyCallback {
  public:
   AnyCallback() = default;
 
+  /// Takes a function of a `StepReport` that returns nothing or a `Flow`.
   template <Callback C>
     requires(!std::same_as<std::remove_cvref_t<C>, AnyCallback>)
   AnyCallback(C callback)  // NOLINT(google-explicit-constructor): options are filled with lambdas
@@ -56,6 +57,7 @@ class AnyCallback {
           }
         }) {}
 
+  /// Calls it; without a callback the run goes on.
   Flow operator()(const StepReport& report) const { return callback_ ? callback_(report) : Flow::proceed; }
 
  private:
@@ -82,6 +84,7 @@ enum class StopReason {
   not_finite,  ///< the loss or its gradient was NaN or infinite; the result is the last finite state
 };
 
+/// The reason in words.
 constexpr std::string_view to_string(StopReason reason) {
   switch (reason) {
     case StopReason::completed: return "completed";
@@ -94,13 +97,14 @@ constexpr std::string_view to_string(StopReason reason) {
 
 /// How a run went.
 struct TrainingReport {
-  StopReason stop = StopReason::completed;
-  Index steps = 0;         ///< steps taken, all stages
-  double loss = 0;         ///< at the returned weights
-  double expected_l0 = 0;  ///< expected number of open gates when the gates were read off
-  double lambda = 0;       ///< price of one open gate at the end
-  double seconds = 0;
+  StopReason stop = StopReason::completed;  ///< why the run ended
+  Index steps = 0;                          ///< steps taken, all stages
+  double loss = 0;                          ///< at the returned weights
+  double expected_l0 = 0;                   ///< expected number of open gates when the gates were read off
+  double lambda = 0;                        ///< price of one open gate at the end
+  double seconds = 0;                       ///< by the clock
 
+  /// Whether the run ended as planned.
   bool converged() const { return stop == StopReason::converged || stop == StopReason::completed; }
 };
 

@@ -34,6 +34,7 @@ struct TrainerOptions {
 /// Whether labels or numbers: the loss that a trainer takes unless told otherwise, cross entropy for integer labels,
 /// mean squared error for numbers.
 struct DefaultLoss {
+  /// The loss; its gradient by the prediction goes into `gradient`.
   template <class P, class T>
   typename P::Scalar operator()(const Eigen::MatrixBase<P>& prediction, const Eigen::MatrixBase<T>& target,
                                 Matrix<typename P::Scalar>& gradient) const {
@@ -47,8 +48,8 @@ struct DefaultLoss {
 
 /// Mean loss of a model on data, and the share of samples whose largest output is not their label (NaN without labels).
 struct Score {
-  double loss = 0;
-  double error = std::numeric_limits<double>::quiet_NaN();
+  double loss = 0;                                          ///< mean over the samples
+  double error = std::numeric_limits<double>::quiet_NaN();  ///< share of wrong labels; NaN where there are none
 };
 
 namespace detail {
@@ -114,7 +115,7 @@ Score evaluate(const Model& model, const X& x, const Eigen::MatrixBase<Y>& y, co
 template <class Network>
 class Trainer {
  public:
-  using Scalar = typename Network::Scalar;
+  using Scalar = typename Network::Scalar;  ///< float or double
 
   /// Throws `Error` for options outside their ranges.
   explicit Trainer(Network& network, TrainerOptions options = {})
@@ -122,11 +123,14 @@ class Trainer {
         optimizer_(network.parameters(), {.learning_rate = static_cast<Scalar>(options_.learning_rate),
                                           .gate_learning_rate = static_cast<Scalar>(options_.gate_learning_rate)}) {}
 
+  /// The options, as given.
   const TrainerOptions& options() const { return options_; }
+  /// The optimizer, with its state.
   Adam<Scalar>& optimizer() { return optimizer_; }
 
   /// Epochs done.
   Index epoch() const { return epoch_; }
+  /// The number of the next epoch, to resume a run.
   void set_epoch(Index epoch) {
     detail::require_size("epoch", epoch);
     epoch_ = epoch;

@@ -15,26 +15,26 @@ namespace l0 {
 
 /// How weights are spread over the records that have one.
 struct WeightDiagnostics {
-  Index records = 0;  ///< with a weight > 0
-  double sum = 0;
-  double smallest = 0;
-  double median = 0;
-  double largest = 0;
-  double coefficient_of_variation = 0;
-  double effective_sample_size = 0;  ///< (Σw)²/Σw², Kish
-  double design_effect = 0;          ///< records/effective_sample_size, 1 for equal weights
-  double top_percent_share = 0;      ///< share of the sum that the heaviest 1 % hold
-  double largest_ratio = 0;          ///< max w/w₀
+  Index records = 0;                    ///< with a weight > 0
+  double sum = 0;                       ///< Σ w
+  double smallest = 0;                  ///< least weight > 0
+  double median = 0;                    ///< half are below
+  double largest = 0;                   ///< the heaviest
+  double coefficient_of_variation = 0;  ///< standard deviation / mean
+  double effective_sample_size = 0;     ///< (Σw)²/Σw², Kish
+  double design_effect = 0;             ///< records/effective_sample_size, 1 for equal weights
+  double top_percent_share = 0;         ///< share of the sum that the heaviest 1 % hold
+  double largest_ratio = 0;             ///< max w/w₀
 };
 
 /// How far a group of targets is met: |t̂ − t|/max(|t|, 1).
 struct ErrorSummary {
-  Index group = 0;
-  Index targets = 0;
-  double loss = 0;  ///< the group's part of the loss
-  double mean = 0;
-  double median = 0;
-  double largest = 0;
+  Index group = 0;              ///< number of the group
+  Index targets = 0;            ///< targets in it
+  double loss = 0;              ///< the group's part of the loss
+  double mean = 0;              ///< mean error
+  double median = 0;            ///< half are below
+  double largest = 0;           ///< the worst error
   double within_5_percent = 0;  ///< share of the targets
 };
 
@@ -48,10 +48,10 @@ struct CalibrationReport : TrainingReport {
   ErrorSummary all;                      ///< over all targets
   std::vector<ErrorSummary> groups;      ///< per target group, ascending
   std::vector<double> aggregate_errors;  ///< per aggregate, as `errors`
-  WeightDiagnostics weights;
-  std::vector<Index> unreachable;    ///< targets ≠ 0 that no record contributes to
-  std::vector<Index> empty_records;  ///< records that contribute to no target
-  std::vector<std::string> notes;    ///< what deserves a look
+  WeightDiagnostics weights;             ///< of the weights > 0
+  std::vector<Index> unreachable;        ///< targets ≠ 0 that no record contributes to
+  std::vector<Index> empty_records;      ///< records that contribute to no target
+  std::vector<std::string> notes;        ///< what deserves a look
 };
 
 /// Σw, spread and effective sample size; `start` gives w₀, and may be empty.

@@ -16,7 +16,9 @@ template <class Number>
 class NumberList {
  public:
   NumberList() = default;
+  /// A number per element.
   NumberList(std::initializer_list<Number> values) : values_(values) {}
+  /// One number for all.
   NumberList(Number value) : values_{value} {}  // NOLINT(google-explicit-constructor): one number for all
 
   /// Copies a container that has a size and is indexed. Whole numbers are wanted where `Number` is one.
@@ -35,12 +37,17 @@ class NumberList {
     for (std::size_t i = 0; i < size; ++i) values_.push_back(static_cast<Number>(values[static_cast<Position>(i)]));
   }
 
+  /// How many numbers were given.
   std::size_t size() const { return values_.size(); }
+  /// Whether none was given.
   bool empty() const { return values_.empty(); }
+  /// Number i, unchecked.
   const Number& operator[](std::size_t i) const { return values_[i]; }
+  /// The first number.
   auto begin() const { return values_.begin(); }
+  /// Behind the last number.
   auto end() const { return values_.end(); }
-  friend bool operator==(const NumberList&, const NumberList&) = default;
+  friend bool operator==(const NumberList&, const NumberList&) = default;  ///< Whether all members agree.
 
  private:
   std::vector<Number> values_;

@@ -39,14 +39,14 @@ struct CalibrationOptions {
       keep_probability{};          ///< of the gates at the start, in (0, 1), one per record or one for all; empty: 0.5
   double log_weight_jitter = 0;    ///< standard deviation of noise on log w₀
   double log_alpha_jitter = 0.01;  ///< standard deviation of noise on log α at the start
-  GateMode gates = GateMode::noise_free;
-  CalibrationMethod method = CalibrationMethod::coordinate;
-  Index epochs = 0;                 ///< passes over M; 0: 200 by coordinates, 1000 by gradients
-  double learning_rate = 0.1;       ///< of log weights, method gradient; decays to a hundredth
-  double gate_learning_rate = 0.1;  ///< of log α, method gradient
-  double temperature = 2.0 / 3;     ///< β of the gates
-  double gamma = -0.1;
-  double zeta = 1.1;
+  GateMode gates = GateMode::noise_free;                     ///< noise-free, sampled, or no gates at all
+  CalibrationMethod method = CalibrationMethod::coordinate;  ///< how the minimum is looked for
+  Index epochs = 0;                      ///< passes over M; 0: 200 by coordinates, 1000 by gradients
+  double learning_rate = 0.1;            ///< of log weights, method gradient; decays to a hundredth
+  double gate_learning_rate = 0.1;       ///< of log α, method gradient
+  double temperature = 2.0 / 3;          ///< β of the gates
+  double gamma = -0.1;                   ///< γ < 0
+  double zeta = 1.1;                     ///< ζ > 1
   double lambda_l2 = 0;                  ///< price of Σ w² (method gradient: of Σ exp(2 log w), as l0-python), ≥ 0
   double max_weight_ratio = 0;           ///< w ≤ ratio · w₀ for every record, a hard cap; 0: none
   double concentration = 0;              ///< price of the mean of (w/w₀)² over all records, a soft one, ≥ 0
@@ -66,15 +66,15 @@ struct TargetAggregate {
 
 /// What `fit` is asked to match.
 struct CalibrationTask {
-  CalibrationLoss loss = CalibrationLoss::relative;
-  NumberList<Index> target_groups{};            ///< group of every target, any whole numbers; empty: no groups
-  bool normalize_groups = true;                 ///< each group counts the same: its targets are averaged
-  std::map<Index, double> group_multipliers{};  ///< factors ≥ 0 on the groups named
-  NumberList<double> target_weights{};          ///< factors ≥ 0 on the targets; empty: 1
-  double cap = 1;                               ///< of the capped loss, > 0
-  std::vector<TargetAggregate> aggregates{};    ///< sums of targets that are to be met as well
-  AnyCallback callback{};                       ///< after every pass; may stop the run
-  Index checkpoint_every = 0;                   ///< passes between two calls of `checkpoint`; 0: none
+  CalibrationLoss loss = CalibrationLoss::relative;  ///< what an error costs
+  NumberList<Index> target_groups{};                 ///< group of every target, any whole numbers; empty: no groups
+  bool normalize_groups = true;                      ///< each group counts the same: its targets are averaged
+  std::map<Index, double> group_multipliers{};       ///< factors ≥ 0 on the groups named
+  NumberList<double> target_weights{};               ///< factors ≥ 0 on the targets; empty: 1
+  double cap = 1;                                    ///< of the capped loss, > 0
+  std::vector<TargetAggregate> aggregates{};         ///< sums of targets that are to be met as well
+  AnyCallback callback{};                            ///< after every pass; may stop the run
+  Index checkpoint_every = 0;                        ///< passes between two calls of `checkpoint`; 0: none
   std::function<void(const CalibrationState&)> checkpoint{};  ///< gets the state to store
   const CalibrationState* resume = nullptr;  ///< goes on from there: same data, same options, then the same bits
 };

@@ -26,8 +26,10 @@ namespace l0 {
 class CalibrationState {
  public:
   CalibrationState() = default;
+  /// A state from its bytes; they are checked when it is used.
   explicit CalibrationState(std::string bytes) : bytes_(std::move(bytes)) {}
 
+  /// The bytes, to be written to a file.
   const std::string& bytes() const { return bytes_; }
 
   /// Writes the file anew beside `path` and renames it, so that a crash leaves the old one or the new one. Throws

@@ -14,11 +14,11 @@ namespace l0 {
 /// Parameters of a gated factorization, or a gradient with respect to them.
 template <class Scalar>
 struct FactorizationPoint {
-  Matrix<Scalar> u;            ///< rows × k
-  Matrix<Scalar> v;            ///< columns × k
-  Vector<Scalar> row_bias;     ///< rows
-  Vector<Scalar> column_bias;  ///< columns
-  Scalar mean = 0;
+  Matrix<Scalar> u;               ///< rows × k
+  Matrix<Scalar> v;               ///< columns × k
+  Vector<Scalar> row_bias;        ///< rows
+  Vector<Scalar> column_bias;     ///< columns
+  Scalar mean = 0;                ///< constant for all entries
   Matrix<Scalar> log_alpha;       ///< 1 × k, of the factors; with gates per entry rows × k, of U
   Matrix<Scalar> log_alpha_of_v;  ///< with gates per entry, columns × k
 };

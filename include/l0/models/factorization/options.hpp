@@ -31,9 +31,9 @@ struct FactorizationOptions {
   std::optional<double> lambda_l0{};   ///< price of one open gate on the mean loss, ≥ 0
   std::optional<Index> target_rank{};  ///< exactly so many factors, fewer only where the entries cannot tell so many
   std::optional<double> lambda_l2{};  ///< price of ‖U‖² + ‖V‖² on the mean loss, ≥ 0; empty: held-out entries choose
-  FactorizationLoss loss = FactorizationLoss::squared;
-  FactorGates gates = FactorGates::per_factor;
-  bool fit_mean = true;          ///< a constant for all entries
+  FactorizationLoss loss = FactorizationLoss::squared;  ///< what an error costs
+  FactorGates gates = FactorGates::per_factor;          ///< what shares a gate
+  bool fit_mean = true;                                 ///< a constant for all entries
   bool biases = true;            ///< a constant for each row and each column of R; neither is gated
   double bias_prior = 1;         ///< a bias is drawn to 0 as by so many entries, ≥ 0
   double held_out = 0.1;         ///< share of the entries held out for choices, in (0, 1)
@@ -41,16 +41,16 @@ struct FactorizationOptions {
   Index epochs = 200;            ///< passes over the entries in each stage, at most
   double tolerance = 1e-6;       ///< a stage ends when a pass lowers the objective by a smaller share of it
   double temperature = 2.0 / 3;  ///< β of the gates
-  double gamma = -0.1;
-  double zeta = 1.1;
-  std::uint64_t seed = 0;  ///< of starting factors and of held-out entries
-  int threads = 1;         ///< results do not depend on it
-  AnyCallback callback{};  ///< after every pass; may stop the run
+  double gamma = -0.1;           ///< γ < 0
+  double zeta = 1.1;             ///< ζ > 1
+  std::uint64_t seed = 0;        ///< of starting factors and of held-out entries
+  int threads = 1;               ///< results do not depend on it
+  AnyCallback callback{};        ///< after every pass; may stop the run
 };
 
 /// How well a rank did on the held-out entries.
 struct RankPoint {
-  Index rank = 0;
+  Index rank = 0;             ///< factors
   double train_loss = 0;      ///< mean loss of the entries fitted
   double held_out_loss = 0;   ///< mean loss of the entries held out
   double standard_error = 0;  ///< of the difference to the rank with the least loss
@@ -58,19 +58,20 @@ struct RankPoint {
 
 /// How a fit of a factorization went.
 struct FactorizationReport {
-  StopReason stop = StopReason::converged;
-  Index epochs = 0;        ///< passes over the entries, all stages
-  Index rank = 0;          ///< factors kept
-  Index entries = 0;       ///< observed entries of R
-  double loss = 0;         ///< mean loss of all entries at the end
-  double objective = 0;    ///< loss + λ₂(‖U‖² + ‖V‖²) + the prior of the biases + λ · open gates
-  double expected_l0 = 0;  ///< open gates
-  double lambda = 0;       ///< price of a gate: as given, or what the weakest factor is worth
-  double lambda_l2 = 0;    ///< as given or chosen
-  double seconds = 0;
+  StopReason stop = StopReason::converged;  ///< why the run ended
+  Index epochs = 0;                         ///< passes over the entries, all stages
+  Index rank = 0;                           ///< factors kept
+  Index entries = 0;                        ///< observed entries of R
+  double loss = 0;                          ///< mean loss of all entries at the end
+  double objective = 0;            ///< loss + λ₂(‖U‖² + ‖V‖²) + the prior of the biases + λ · open gates
+  double expected_l0 = 0;          ///< open gates
+  double lambda = 0;               ///< price of a gate: as given, or what the weakest factor is worth
+  double lambda_l2 = 0;            ///< as given or chosen
+  double seconds = 0;              ///< by the clock
   std::vector<RankPoint> ranks;    ///< where held-out entries chose: every rank they saw, at the chosen λ₂
   std::vector<std::string> notes;  ///< what deserves a look
 
+  /// Whether the run ended by itself.
   bool converged() const { return stop == StopReason::converged; }
 };
 
