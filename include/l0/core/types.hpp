@@ -20,8 +20,8 @@ using Vector = Eigen::Matrix<Scalar, Eigen::Dynamic, 1>;
 
 namespace detail {
 
-/// double, in templates on a scalar. As it depends on the scalar, expressions of it are compiled where they are used, not
-/// wherever the header is included.
+/// double, in templates on a scalar. As it depends on the scalar, expressions of it are compiled where they are used,
+/// not wherever the header is included.
 template <class Scalar>
 using Double = std::common_type_t<Scalar, double>;
 

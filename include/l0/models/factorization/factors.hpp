@@ -145,8 +145,7 @@ struct Factors {
     Matrix<Real> sum = Matrix<Real>::Zero(rank, rank);
     const auto count = static_cast<Index>(side.bias.size());
     for (Index first = 0; first < count; first += block_lines) {
-      const Matrix<Real> part =
-          block(side.lines, first, std::min(block_lines, count - first)).template cast<Real>();
+      const Matrix<Real> part = block(side.lines, first, std::min(block_lines, count - first)).template cast<Real>();
       sum.noalias() += part * part.transpose();
     }
     return sum;

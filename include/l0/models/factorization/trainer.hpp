@@ -2,11 +2,11 @@
 #pragma once
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <limits>
 #include <vector>
 
+#include <l0/core/stopwatch.hpp>
 #include <l0/core/workers.hpp>
 #include <l0/gates/hard_concrete.hpp>
 #include <l0/models/factorization/factors.hpp>
@@ -23,7 +23,7 @@ class FactorRun {
 
   bool stopped() const { return stopped_; }
   Index passes() const { return passes_; }
-  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count(); }
+  double seconds() const { return watch_.seconds(); }
 
   void report(StepReport step) {
     step.step = ++passes_;
@@ -33,7 +33,7 @@ class FactorRun {
 
  private:
   const AnyCallback& callback_;
-  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+  Stopwatch watch_;
   Index passes_ = 0;
   bool stopped_ = false;
 };
