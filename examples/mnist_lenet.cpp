@@ -34,7 +34,7 @@ int main(int argc, char** argv) try {
                                                        .weight_decay = 1e-4F,
                                                        .gate_learning_rate = 5e-3,
                                                        .shift = true}
-                                    : example::Setting{.lambda = {1.1e-2, 7e-3, 1.7e-3, 6e-3},
+                                    : example::Setting{.lambda = {1.1e-2, 9.5e-3, 1.7e-3, 6e-3},
                                                        .weight_decay = 1e-4F,
                                                        .gate_learning_rate = 5e-3,
                                                        .shift = true},

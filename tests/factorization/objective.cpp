@@ -125,7 +125,7 @@ TEST_CASE("A fit ends where the objective is flat in factors, biases and mean") 
     if (loss == FactorizationLoss::logistic) {
       problem.r = problem.r.unaryExpr([](double x) { return x > 0.2 ? 1.0 : 0.0; });
     }
-    FactorizationOptions options{.max_rank = 6, .target_rank = 2, .lambda_l2 = 1e-3, .loss = loss};
+    FactorizationOptions options{.max_rank = 6, .target_rank = 2, .lambda_l2 = 1e-4, .loss = loss};
     options.epochs = 20000;
     options.tolerance = 1e-13;
     l0::MatrixFactorization<double> model(options);

@@ -35,10 +35,10 @@ struct Range<l0::HardConcrete<double>> {
 
 template <>
 struct Range<l0::ClippedGaussian<double>> {
-  std::vector<l0::ClippedGaussian<double>> distributions{{0.2}, {0.5}, {1.0}, {3.0}};
+  std::vector<l0::ClippedGaussian<double>> distributions{{0.2}, {0.5}, {1.0}, {1.3}};
   double first = -2.03;
   double step = 0.053;
-  double last = 3.1;
+  double last = 4.2;
 };
 
 /// Compares over a range of locations. `is_smooth(d, location)` tells where no clamp is within reach of the difference.

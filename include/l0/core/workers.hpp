@@ -2,9 +2,10 @@
 #pragma once
 
 #include <atomic>
-#include <thread>
+#include <utility>
 #include <vector>
 
+#include <l0/core/thread.hpp>
 #include <l0/core/types.hpp>
 
 namespace l0::detail {
@@ -15,14 +16,18 @@ class Workers {
  public:
   /// `threads` in all, the calling one included; with 1 no thread is started.
   explicit Workers(int threads) {
-    for (int i = 1; i < threads; ++i) pool_.emplace_back([this] { serve(); });
+    for (int i = 1; i < threads; ++i) {
+      Thread thread;
+      if (!thread.start<&Workers::serve>(*this)) break;  // then with fewer
+      pool_.push_back(std::move(thread));
+    }
   }
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
   ~Workers() {
     call_ = nullptr;
     start_round();
-    for (std::thread& thread : pool_) thread.join();
+    for (Thread& thread : pool_) thread.join();
   }
 
   /// Calls work(chunk) for chunk = 0..chunks−1, each once, and returns when all are done. `work` must not throw.
@@ -61,7 +66,7 @@ class Workers {
     for (Index chunk = next_++; chunk < chunks_; chunk = next_++) call_(context_, chunk);
   }
 
-  std::vector<std::thread> pool_;
+  std::vector<Thread> pool_;
   void (*call_)(const void*, Index) = nullptr;
   const void* context_ = nullptr;
   Index chunks_ = 0;

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -10,6 +9,7 @@
 
 #include <Eigen/QR>
 
+#include <l0/core/stopwatch.hpp>
 #include <l0/models/glm_likelihood.hpp>
 #include <l0/models/regression_pipeline.hpp>
 
@@ -165,7 +165,7 @@ LeastSquaresProblem<Moments<Scalar>> pose(const Moments<Scalar>& moments, bool c
 template <class Scalar, int Responses, class Precise>
 SparseFit<Scalar, Responses> fit_moments(const Moments<Precise>& moments, const RegressionOptions& options,
                                          bool unknown_variance, const std::vector<Index>& start) {
-  const auto begin = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   SelectionOptions settings = selection_options(options, unknown_variance, start);
   settings.score.squares_are_deviance = !unknown_variance;
   const LeastSquaresProblem<Moments<Precise>> problem = pose(moments, settings.centre);
@@ -216,7 +216,7 @@ SparseFit<Scalar, Responses> fit_moments(const Moments<Precise>& moments, const 
   fit.report.criterion = point.criterion;
   fit.report.lambda = options.lambda_l0.value_or(0);
   fit.report.lambda_l2 = options.lambda_l2;
-  fit.report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  fit.report.seconds = watch.seconds();
   return fit;
 }
 

@@ -47,12 +47,12 @@ struct RegressionOptions {
 struct RegressionReport {
   StopReason stop = StopReason::converged;  ///< why the run ended
   Index size = 0;                           ///< features kept; with groups, groups
-  double loss = 0;                 ///< mean loss at the reported coefficients: squared error, or deviance / (2n)
-  double criterion = 0;            ///< deviance + price of the size, see `Criterion`
-  double lambda = 0;               ///< price of a feature: as given, or what the last feature was worth
-  double lambda_l2 = 0;            ///< as given, or as the folds chose
-  double seconds = 0;              ///< by the clock
-  std::vector<std::string> notes;  ///< what deserves a look: constant columns, separable data, ...
+  double loss = 0;                   ///< mean loss at the reported coefficients: squared error, or deviance / (2n)
+  double criterion = 0;              ///< deviance + price of the size, see `Criterion`
+  double lambda = 0;                 ///< price of a feature: as given, or what the last feature was worth
+  double lambda_l2 = 0;              ///< as given, or as the folds chose
+  double seconds = 0;                ///< by the clock
+  std::vector<std::string> notes{};  ///< what deserves a look: constant columns, separable data, ...
 
   /// Whether the search ended by itself.
   bool converged() const { return stop == StopReason::converged; }

@@ -2,15 +2,15 @@
 #pragma once
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <exception>
 #include <limits>
 #include <numeric>
-#include <thread>
 #include <utility>
 #include <vector>
 
+#include <l0/core/stopwatch.hpp>
+#include <l0/core/workers.hpp>
 #include <l0/models/linear_model.hpp>
 #include <l0/models/sampled_selection.hpp>
 #include <l0/models/screening.hpp>
@@ -177,10 +177,7 @@ std::vector<double> cross_validate(const Family& family, const Design& x, const 
       failed[static_cast<std::size_t>(worker)] = std::current_exception();
     }
   };
-  std::vector<std::thread> pool;
-  for (Index worker = 1; worker < workers; ++worker) pool.emplace_back(run_share, worker);
-  run_share(0);
-  for (std::thread& thread : pool) thread.join();
+  Workers(static_cast<int>(workers)).run(workers, run_share);
   for (const std::exception_ptr& failure : failed) {
     if (failure) std::rethrow_exception(failure);
   }
@@ -261,7 +258,7 @@ template <class Family, class Design, class Y, class Scalar>
 SparseFit<Scalar, Family::responses> fit_sparse(const Family& family, const Design& x, const Y& y,
                                                 const Vector<Scalar>& weight, const RegressionOptions& options,
                                                 const std::vector<Index>& start) {
-  const auto begin = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   SelectionOptions settings = selection_options(options, Family::unknown_variance, start);
   const auto select = [&]() -> SelectionResult {
     if (options.gates == GateMode::sampled) return select_sampled(family, x, y, weight, options, settings);
@@ -333,7 +330,7 @@ SparseFit<Scalar, Family::responses> fit_sparse(const Family& family, const Desi
   Index constant = 0;
   for (Index j = 0; j < x.columns(); ++j) constant += columns.scale(j) > 0 ? 0 : 1;
   if (constant > 0) report.notes.push_back(to_text(constant) + " constant columns were left out");
-  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  report.seconds = watch.seconds();
   return fit;
 }
 

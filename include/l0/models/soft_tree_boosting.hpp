@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <concepts>
 #include <cstdint>
@@ -15,6 +14,7 @@
 #include <Eigen/SparseCore>
 
 #include <l0/core/error.hpp>
+#include <l0/core/stopwatch.hpp>
 #include <l0/models/trees/tree_pruning.hpp>
 #include <l0/models/trees/tree_selection.hpp>
 #include <l0/training/report.hpp>
@@ -270,7 +270,7 @@ class SoftTreeBoosting {
   }
 
   void fit_dense(const Matrix<Scalar>& x, const Vector<Scalar>& y) {
-    const auto start = std::chrono::steady_clock::now();
+    const detail::Stopwatch watch;
     const detail::RankedSamples<Scalar> data(x);
     SoftTreeBoostingReport report;
     report.out_of_fold_loss = std::numeric_limits<double>::quiet_NaN();
@@ -305,7 +305,7 @@ class SoftTreeBoosting {
       ensemble = pruning.prune({options_.lambda_trees, options_.max_trees});
     }
     finish(data, y, std::move(ensemble), std::move(report));
-    report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    report_.seconds = watch.seconds();
   }
 
   /// The ensemble on all samples, or on all but those held back.

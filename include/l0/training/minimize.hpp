@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <functional>
@@ -11,6 +10,7 @@
 
 #include <l0/annealing/schedules.hpp>
 #include <l0/core/error.hpp>
+#include <l0/core/stopwatch.hpp>
 #include <l0/gates/gate.hpp>
 #include <l0/optimizers/adam.hpp>
 #include <l0/optimizers/lbfgs.hpp>
@@ -241,7 +241,7 @@ class Minimization {
     chosen = weight.value();
   }
 
-  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count(); }
+  double seconds() const { return watch_.seconds(); }
 
   F& f_;
   const MinimizeOptions& options_;
@@ -251,7 +251,7 @@ class Minimization {
   double lambda_;
   Index steps_ = 0;
   StopReason stop_ = StopReason::completed;
-  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+  Stopwatch watch_;
 };
 
 inline void validate(const MinimizeOptions& options) {

@@ -2,13 +2,13 @@
 #pragma once
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <functional>
 #include <numeric>
 #include <optional>
 #include <vector>
 
+#include <l0/core/stopwatch.hpp>
 #include <l0/layers/input.hpp>
 #include <l0/losses/losses.hpp>
 #include <l0/optimizers/adam.hpp>
@@ -200,7 +200,7 @@ class Trainer {
 
   template <class X, class Y, class Penalty, class Loss, class Validate>
   TrainingReport epochs(const X& x, const Y& y, Penalty& penalty, const Loss& loss, Validate& validate) {
-    const auto begin = std::chrono::steady_clock::now();
+    const detail::Stopwatch watch;
     TrainingReport report;
     std::optional<Network> best;
     double best_loss = std::numeric_limits<double>::infinity();
@@ -226,7 +226,7 @@ class Trainer {
       now.steps = options_.epochs;
       now.stage = "epochs";
       now.expected_l0 = static_cast<double>(network_->l0_penalty());
-      now.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+      now.seconds = watch.seconds();
       now.validation_loss = validation.loss;
       now.validation_error = validation.error;
       report.loss = now.loss;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <chrono>
 #include <string_view>
 
+#include <l0/core/stopwatch.hpp>
 #include <l0/models/calibration/options.hpp>
 
 namespace l0::detail {
@@ -13,7 +13,7 @@ class RunControl {
  public:
   explicit RunControl(const CalibrationTask& task) : task_(&task) {}
 
-  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+  double seconds() const { return watch_.seconds(); }
   StopReason stop() const { return stop_; }
   bool running() const { return stop_ == StopReason::completed; }
   void stop_because(StopReason reason) { stop_ = reason; }
@@ -37,7 +37,7 @@ class RunControl {
 
  private:
   const CalibrationTask* task_;
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  Stopwatch watch_;
   StopReason stop_ = StopReason::completed;
   Index passes_ = 0;
 };

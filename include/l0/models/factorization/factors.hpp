@@ -13,9 +13,10 @@ namespace l0::detail {
 
 /// Eigenvalues, descending, and eigenvectors of a small symmetric matrix by Jacobi's rotations: a full turn of all
 /// pairs until what is off the diagonal is rounding (Golub & Van Loan, Matrix Computations, 4th ed., section 8.5).
-inline std::pair<Vector<double>, Matrix<double>> symmetric_eigen(Matrix<double> a) {
+template <class Real>
+std::pair<Vector<Real>, Matrix<Real>> symmetric_eigen(Matrix<Real> a) {
   const Index n = a.rows();
-  Matrix<double> vectors = Matrix<double>::Identity(n, n);
+  Matrix<Real> vectors = Matrix<Real>::Identity(n, n);
   for (int turn = 0; turn < 60; ++turn) {
     double off = 0;
     for (Index p = 0; p < n; ++p) {
@@ -25,12 +26,12 @@ inline std::pair<Vector<double>, Matrix<double>> symmetric_eigen(Matrix<double> 
         const double angle = std::atan2(2 * a(p, q), a(q, q) - a(p, p)) / 2;
         const double c = std::cos(angle);
         const double s = std::sin(angle);
-        for (Matrix<double>* m : {&a, &vectors}) {
-          const Vector<double> left = m->col(p);
+        for (Matrix<Real>* m : {&a, &vectors}) {
+          const Vector<Real> left = m->col(p);
           m->col(p) = c * left - s * m->col(q);
           m->col(q) = s * left + c * m->col(q);
         }
-        const Vector<double> upper = a.row(p).transpose();
+        const Vector<Real> upper = a.row(p).transpose();
         a.row(p) = c * upper.transpose() - s * a.row(q);
         a.row(q) = s * upper.transpose() + c * a.row(q);
       }
@@ -40,7 +41,7 @@ inline std::pair<Vector<double>, Matrix<double>> symmetric_eigen(Matrix<double> 
   std::vector<Index> order(static_cast<std::size_t>(n));
   for (Index k = 0; k < n; ++k) order[static_cast<std::size_t>(k)] = k;
   std::sort(order.begin(), order.end(), [&](Index p, Index q) { return a(p, p) > a(q, q); });
-  std::pair<Vector<double>, Matrix<double>> result{Vector<double>(n), Matrix<double>(n, n)};
+  std::pair<Vector<Real>, Matrix<Real>> result{Vector<Real>(n), Matrix<Real>(n, n)};
   for (Index k = 0; k < n; ++k) {
     result.first(k) = a(order[static_cast<std::size_t>(k)], order[static_cast<std::size_t>(k)]);
     result.second.col(k) = vectors.col(order[static_cast<std::size_t>(k)]);
@@ -58,6 +59,8 @@ struct FactorSide {
 /// A factorization while it is fitted: û = mean + bias_i + bias_j + Σ_f z_f u_if v_jf.
 template <class Scalar>
 struct Factors {
+  using Real = Double<Scalar>;
+
   Factors() = default;
   Factors(Index rows, Index columns, Index most) : stride(padded(most + 1)) {
     for (auto [side, count] : {std::pair{&row, rows}, std::pair{&column, columns}}) {
@@ -102,14 +105,14 @@ struct Factors {
   /// the root of the singular value: the least ‖U‖² + ‖V‖² for this product.
   void balance() {
     if (rank == 0) return;
-    const Matrix<double> rows_gram = gram(row);
+    const Matrix<Real> rows_gram = gram(row);
     const auto [d, p] = symmetric_eigen(rows_gram);
-    const Vector<double> root = d.cwiseMax(0).cwiseSqrt();
-    const Matrix<double> middle = root.asDiagonal() * p.transpose() * gram(column) * p * root.asDiagonal();
+    const Vector<Real> root = d.cwiseMax(0).cwiseSqrt();
+    const Matrix<Real> middle = root.asDiagonal() * p.transpose() * gram(column) * p * root.asDiagonal();
     const auto [values, q] = symmetric_eigen(middle);
-    Vector<double> inverse = Vector<double>::Zero(rank);
-    Vector<double> up = inverse;
-    Vector<double> down = inverse;
+    Vector<Real> inverse = Vector<Real>::Zero(rank);
+    Vector<Real> up = inverse;
+    Vector<Real> down = inverse;
     for (Index f = 0; f < rank; ++f) {
       if (root(f) > 1e-7 * root(0)) inverse(f) = 1 / root(f);
       if (values(f) > 1e-14 * values(0) && values(f) > 0) {
@@ -138,22 +141,21 @@ struct Factors {
 
   static constexpr Index block_lines = 256;
 
-  Matrix<double> gram(const FactorSide<Scalar>& side) const {
-    Matrix<double> sum = Matrix<double>::Zero(rank, rank);
+  Matrix<Real> gram(const FactorSide<Scalar>& side) const {
+    Matrix<Real> sum = Matrix<Real>::Zero(rank, rank);
     const auto count = static_cast<Index>(side.bias.size());
     for (Index first = 0; first < count; first += block_lines) {
-      const Matrix<double> part =
-          block(side.lines, first, std::min(block_lines, count - first)).template cast<double>();
+      const Matrix<Real> part = block(side.lines, first, std::min(block_lines, count - first)).template cast<Real>();
       sum.noalias() += part * part.transpose();
     }
     return sum;
   }
 
-  void turn(FactorSide<Scalar>& side, const Matrix<double>& by) {
+  void turn(FactorSide<Scalar>& side, const Matrix<Real>& by) {
     const auto count = static_cast<Index>(side.bias.size());
     for (Index first = 0; first < count; first += block_lines) {
       auto part = block(side.lines, first, std::min(block_lines, count - first));
-      const Matrix<double> turned = by.transpose() * part.template cast<double>();
+      const Matrix<Real> turned = by.transpose() * part.template cast<Real>();
       part = turned.template cast<Scalar>();
     }
   }

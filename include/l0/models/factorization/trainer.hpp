@@ -2,11 +2,11 @@
 #pragma once
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <limits>
 #include <vector>
 
+#include <l0/core/stopwatch.hpp>
 #include <l0/core/workers.hpp>
 #include <l0/gates/hard_concrete.hpp>
 #include <l0/models/factorization/factors.hpp>
@@ -23,7 +23,7 @@ class FactorRun {
 
   bool stopped() const { return stopped_; }
   Index passes() const { return passes_; }
-  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count(); }
+  double seconds() const { return watch_.seconds(); }
 
   void report(StepReport step) {
     step.step = ++passes_;
@@ -33,7 +33,7 @@ class FactorRun {
 
  private:
   const AnyCallback& callback_;
-  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+  Stopwatch watch_;
   Index passes_ = 0;
   bool stopped_ = false;
 };
@@ -78,12 +78,15 @@ class FactorTrainer {
 
   /// The mean loss after the last pass; its expectation over the gates.
   double loss() const { return loss_; }
-  double objective() const { return loss_ + penalty(); }
+  double objective() const { return loss_ + penalty_; }
 
   /// One pass over all entries: the rows given the columns, then the columns given the rows.
   double pass(const char* stage, LineStep step = LineStep::solve, double threshold = 0) {
     side(ratings_.by_row, row_cuts_, factors_.row, factors_.column, step, threshold);
+    // The logistic loss is that before the columns' step, so that must be the penalty too, or the sum may rise.
+    if (logistic_) penalty_ = penalty();
     side(ratings_.by_column, column_cuts_, factors_.column, factors_.row, step, threshold);
+    if (!logistic_) penalty_ = penalty();
     if (options_.fit_mean && totals_[2] > 0) factors_.mean += static_cast<Scalar>(totals_[1] / totals_[2]);
     StepReport report;
     report.stage = stage;
@@ -342,10 +345,11 @@ class FactorTrainer {
   std::vector<Index> row_cuts_;
   std::vector<Index> column_cuts_;
   std::vector<Piece> pieces_;
-  Matrix<double> gram_;
-  Vector<double> moment_;
+  Matrix<Double<Scalar>> gram_;
+  Vector<Double<Scalar>> moment_;
   double totals_[4] = {0, 0, 0, 0};
   double loss_ = 0;
+  double penalty_ = 0;
 };
 
 }  // namespace l0::detail

@@ -60,11 +60,12 @@ struct BoostingPlan {
 };
 
 /// The first `count` of a random order of `rows`, ascending again: the same for the same seed and tree.
-inline std::vector<Index> draw_rows(const std::vector<Index>& rows, double share, std::uint64_t seed, Index tree) {
+template <std::floating_point Real>
+std::vector<Index> draw_rows(const std::vector<Index>& rows, Real share, std::uint64_t seed, Index tree) {
   const auto n = static_cast<Index>(rows.size());
-  const auto count = std::max<Index>(1, static_cast<Index>(std::lround(share * static_cast<double>(n))));
+  const auto count = std::max<Index>(1, static_cast<Index>(std::lround(share * static_cast<Real>(n))));
   if (count >= n) return rows;
-  Vector<double> u(n);
+  Vector<Real> u(n);
   fill_uniform(Rng(seed), 0x7265657, static_cast<std::uint64_t>(tree), u.data(), n);
   std::vector<Index> order(rows.size());
   std::iota(order.begin(), order.end(), Index{0});

@@ -35,9 +35,9 @@ class TreePruning {
     for (Index t = 0; t < outputs_.cols(); ++t) {
       output.setZero(ranks.rows());
       add_tree(ensemble.trees[static_cast<std::size_t>(t)], ranks, output);
-      outputs_.col(t) = output.template cast<double>();
+      outputs_.col(t) = output.template cast<Real>();
     }
-    expand(ensemble.base, Vector<double>::Ones(outputs_.cols()));
+    expand(ensemble.base, Vector<Real>::Ones(outputs_.cols()));
   }
 
   /// The ensemble of the trees whose gates stay open.
@@ -54,6 +54,9 @@ class TreePruning {
   }
 
  private:
+  using Real = Double<Scalar>;
+  using RowVector = Eigen::Matrix<Real, 1, Eigen::Dynamic>;
+
   /// The gates that stay open at a price per tree on the mean loss.
   std::vector<Index> open_gates(double price) const {
     if (price <= 0) {
@@ -61,7 +64,7 @@ class TreePruning {
       std::iota(all.begin(), all.end(), Index{0});
       return all;
     }
-    return propose_support<double>(gram_, correlation_, price);
+    return propose_support<Real>(gram_, correlation_, price);
   }
 
   /// Bisection for the least price at which the budget is kept.
@@ -85,53 +88,53 @@ class TreePruning {
 
   /// Slope and curvature of the mean loss at tree weights w; the Gram matrix and correlations of the centred, scaled
   /// outputs with the step to the expansion's minimum.
-  void expand(Scalar base, const Vector<double>& weight) {
-    const auto n = static_cast<double>(y_.size());
-    const Vector<double> eta = (outputs_ * weight).array() + static_cast<double>(base);
-    Vector<double> slope;
-    Vector<double> curvature;
-    loss_.expand(eta, y_.template cast<double>().eval(), slope, curvature);
+  void expand(Scalar base, const Vector<Real>& weight) {
+    const auto n = static_cast<Real>(y_.size());
+    const Vector<Real> eta = (outputs_ * weight).array() + static_cast<Real>(base);
+    Vector<Real> slope;
+    Vector<Real> curvature;
+    loss_.expand(eta, y_.template cast<Real>().eval(), slope, curvature);
     const double total = curvature.sum();
-    const Eigen::RowVectorXd centre = curvature.transpose() * outputs_ / std::max(total, 1e-300);
-    Matrix<double> columns = outputs_.rowwise() - centre;
+    const RowVector centre = curvature.transpose() * outputs_ / std::max(total, 1e-300);
+    Matrix<Real> columns = outputs_.rowwise() - centre;
     columns.array().colwise() *= (curvature.array() / (2 * n)).sqrt();
-    const Eigen::RowVectorXd scale =
-        columns.colwise().norm().unaryExpr([](double length) { return length > 0 ? 1 / length : 0.0; });
+    const RowVector scale =
+        columns.colwise().norm().unaryExpr([](Real length) { return length > 0 ? 1 / length : Real(0); });
     columns.array().rowwise() *= scale.array();
     gram_ = columns.transpose() * columns;
     // z = Tw − slope/curvature is what the expansion wants, up to a constant; its correlation with the columns.
-    const Vector<double> from_weights = gram_ * weight.cwiseQuotient(scale.transpose().cwiseMax(1e-300));
-    const Matrix<double> centred = (outputs_.rowwise() - centre) * scale.asDiagonal();
+    const Vector<Real> from_weights = gram_ * weight.cwiseQuotient(scale.transpose().cwiseMax(1e-300));
+    const Matrix<Real> centred = (outputs_.rowwise() - centre) * scale.asDiagonal();
     correlation_ = from_weights - centred.transpose() * slope / (2 * n);
   }
 
   /// Newton's method for base and the weights of the trees that stay, with a slight ridge towards 1.
   TreeEnsemble<Scalar> refit(const std::vector<Index>& open) const {
-    const auto n = static_cast<double>(y_.size());
+    const auto n = static_cast<Real>(y_.size());
     const auto k = static_cast<Index>(open.size());
-    Matrix<double> design(y_.size(), k + 1);
+    Matrix<Real> design(y_.size(), k + 1);
     design.leftCols(k) = outputs_(Eigen::all, open);
     design.col(k).setOnes();
-    Vector<double> weight = Vector<double>::Ones(k + 1);
-    weight(k) = static_cast<double>(ensemble_->base);
-    const Vector<double> start = weight;
-    const Vector<double> target = y_.template cast<double>();
-    Vector<double> slope;
-    Vector<double> curvature;
-    const auto objective = [&](const Vector<double>& w) {
-      const Vector<double> eta = design * w;
+    Vector<Real> weight = Vector<Real>::Ones(k + 1);
+    weight(k) = static_cast<Real>(ensemble_->base);
+    const Vector<Real> start = weight;
+    const Vector<Real> target = y_.template cast<Real>();
+    Vector<Real> slope;
+    Vector<Real> curvature;
+    const auto objective = [&](const Vector<Real>& w) {
+      const Vector<Real> eta = design * w;
       return loss_.mean(eta, target) + ridge * (w - start).head(k).squaredNorm() / n;
     };
     double value = objective(weight);
     for (int step = 0; step < 20; ++step) {
-      const Vector<double> eta = design * weight;
+      const Vector<Real> eta = design * weight;
       loss_.expand(eta, target, slope, curvature);
-      Matrix<double> hessian = design.transpose() * curvature.asDiagonal() * design / n;
+      Matrix<Real> hessian = design.transpose() * curvature.asDiagonal() * design / n;
       hessian.diagonal().head(k).array() += 2 * ridge / n;
       hessian.diagonal().array() += 1e-12 * (1 + hessian.diagonal().maxCoeff());
-      Vector<double> gradient = design.transpose() * slope / n;
+      Vector<Real> gradient = design.transpose() * slope / n;
       gradient.head(k) += 2 * ridge / n * (weight - start).head(k);
-      const Vector<double> direction = hessian.ldlt().solve(gradient);
+      const Vector<Real> direction = hessian.ldlt().solve(gradient);
       double rate = 1;
       while (rate > 1e-6 && !(objective(weight - rate * direction) < value)) rate /= 2;
       if (rate <= 1e-6) break;
@@ -155,9 +158,9 @@ class TreePruning {
   const TreeEnsemble<Scalar>* ensemble_;
   const Vector<Scalar>& y_;
   TreeLossFormulas loss_;
-  Matrix<double> outputs_;
-  Matrix<double> gram_;
-  Matrix<double> correlation_;
+  Matrix<Real> outputs_;
+  Matrix<Real> gram_;
+  Matrix<Real> correlation_;
 };
 
 }  // namespace l0::detail

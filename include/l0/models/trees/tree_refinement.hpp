@@ -137,8 +137,8 @@ class TreeFit {
   double solve(BoostedTree<Scalar>& tree) {
     const Index leaves = Index{1} << tree.levels();
     const Index pairs = leaves * (leaves + 1) / 2;
-    Matrix<double> gram = Matrix<double>::Zero(leaves, leaves);
-    Vector<double> sum = Vector<double>::Zero(leaves);
+    Matrix<Double<Scalar>> gram = Matrix<Double<Scalar>>::Zero(leaves, leaves);
+    Vector<Double<Scalar>> sum = Vector<Double<Scalar>>::Zero(leaves);
     for (Index first = 0; first < ranks_.rows(); first += at_once) {
       const Index count = std::min(at_once, ranks_.rows() - first);
       gram_lanes_.setZero(LeafSums::lanes, pairs);
@@ -153,7 +153,7 @@ class TreeFit {
     }
     // A leaf that nobody reaches stays at 0 without ridge too.
     gram.diagonal().array() += lambda_ + 1e-9 * (1 + gram.diagonal().maxCoeff());
-    const Vector<double> value = -gram.template selfadjointView<Eigen::Lower>().llt().solve(sum);
+    const Vector<Double<Scalar>> value = -gram.template selfadjointView<Eigen::Lower>().llt().solve(sum);
     tree.leaves = value.template cast<Scalar>();
     return value.dot(sum) / 2;
   }

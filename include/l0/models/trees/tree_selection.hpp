@@ -56,7 +56,7 @@ class OutOfFold {
   }
 
   /// Grows the ensembles of one set of features and judges it; `loss` gets the loss of every sample.
-  TreeSelectionStep judge(const std::vector<Index>& features, Workers& workers, Vector<double>& loss) {
+  TreeSelectionStep judge(const std::vector<Index>& features, Workers& workers, Vector<Double<Scalar>>& loss) {
     const auto n = static_cast<double>(y_->size());
     workers.run(static_cast<Index>(folds_.size()),
                 [&](Index f) { grow(folds_[static_cast<std::size_t>(f)], features); });
@@ -91,7 +91,7 @@ class OutOfFold {
     TreeEnsemble<Scalar> ensemble;
     std::vector<double> staged;  // sums over the held samples
     std::vector<double> worth;
-    Vector<double> loss;
+    Vector<Double<Scalar>> loss;
   };
 
   double total(const Vector<Scalar>& eta, const Vector<Scalar>& y) const {
@@ -151,14 +151,14 @@ TreeSelection select_tree_features(const RankedSamples<Scalar>& data, const Vect
   Workers workers(target.threads);
   OutOfFold<Scalar> judge(data, y, plan, target.folds);
   TreeSelection selection;
-  std::vector<Vector<double>> losses;
+  std::vector<Vector<Double<Scalar>>> losses;
   std::size_t best = 0;
   const double price = target.lambda.value_or(0.0);
   const auto objective = [&](std::size_t k) {
     return selection.path[k].out_of_fold_loss + price * static_cast<double>(selection.path[k].features.size());
   };
   const auto error_against = [&](std::size_t k, std::size_t l) {
-    const Vector<double> difference = losses[k] - losses[l];
+    const Vector<Double<Scalar>> difference = losses[k] - losses[l];
     const double mean = difference.mean();
     return std::sqrt((difference.array() - mean).square().mean() / static_cast<double>(y.size()));
   };
