@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cmath>
 #include <string_view>
 #include <type_traits>
 #include <utility>
 
-#include <l0/core/parameter.hpp>
-#include <l0/gates/gate.hpp>
 #include <l0/gates/grouping.hpp>
 #include <l0/layers/convolution.hpp>
-#include <l0/layers/shape.hpp>
-#include <l0/random/noise.hpp>
+#include <l0/layers/gated_weights.hpp>
 
 namespace l0 {
 
@@ -57,6 +53,14 @@ struct PerInputChannel {
   }
 };
 
+namespace detail {
+
+/// What `L0Conv2d` makes of a grouping: PerInput means input channels.
+template <class Grouping>
+using ConvGrouping = std::conditional_t<std::is_same_v<Grouping, PerInput>, PerInputChannel, Grouping>;
+
+}  // namespace detail
+
 /// A two-dimensional convolution with gated weights: y_o = b_o + Σ_c (w_oc∘z_oc) ⋆ x_c, a cross-correlation as in every
 /// network library, with zero padding.
 ///
@@ -69,16 +73,23 @@ struct PerInputChannel {
 /// Patches of X are made anew in backward, a few at a time: beside its parameters and its output the layer keeps
 /// little. No step allocates after the first with the same batch size.
 ///
-/// Weights start uniform in ±1/√(channels · kernel height · kernel width), the bias at 0. For handles, moves and
-/// assignment see `L0Linear`.
+/// For initial values, handles, moves and assignment see `GatedWeights`.
 template <std::floating_point Scalar_, GateGrouping Grouping_ = PerOutput,
           GateDistribution Distribution = HardConcrete<Scalar_>>
-class L0Conv2d {
+class L0Conv2d : public GatedWeights<Gate<Distribution, detail::ConvGrouping<Grouping_>::gate_columns>> {
+  using Base = GatedWeights<Gate<Distribution, detail::ConvGrouping<Grouping_>::gate_columns>>;
+
  public:
   using Scalar = Scalar_;  ///< float or double
   /// Who shares a gate; PerInput means input channels.
-  using Grouping = std::conditional_t<std::is_same_v<Grouping_, PerInput>, PerInputChannel, Grouping_>;
-  using Gates = Gate<Distribution, Grouping::gate_columns>;  ///< the array of gates
+  using Grouping = detail::ConvGrouping<Grouping_>;
+  using Gates = typename Base::Gates;  ///< the array of gates
+  using Base::bias;
+  using Base::bias_gradient;
+  using Base::gate;
+  using Base::has_bias;
+  using Base::weight;
+  using Base::weight_gradient;
   static constexpr std::string_view type_name = "L0Conv2d";  ///< the name in stored networks and reports
   using Options = L0ConvOptions<Scalar>;                     ///< what can be set
 
@@ -97,7 +108,9 @@ class L0Conv2d {
   /// The shape of an image that comes in.
   const ImageShape& input_shape() const { return window().image(); }
   /// The shape of an image that goes out.
-  ImageShape output_shape() const { return {shape_.outputs(), window().output_height(), window().output_width()}; }
+  ImageShape output_shape() const {
+    return {this->shape().outputs(), window().output_height(), window().output_width()};
+  }
   /// The size of the kernel.
   Extent kernel() const { return window().kernel(); }
   /// Columns of X and of Y.
@@ -109,59 +122,15 @@ class L0Conv2d {
   /// Kernel, stride and padding on the image.
   const detail::Window& window() const { return convolution_.window(); }
 
-  /// The weights before gates.
-  auto& weight() { return weight_.value(); }
-  /// The weights before gates.
-  const auto& weight() const { return weight_.value(); }
-  /// Their gradient.
-  auto& weight_gradient() { return weight_.gradient(); }
-  /// Their gradient.
-  const auto& weight_gradient() const { return weight_.gradient(); }
-
-  /// Whether there is a bias.
-  bool has_bias() const { return has_bias_; }
-  /// The bias, an entry per output channel; of size 0 without one.
-  auto& bias() { return bias_.value(); }
-  /// A number per output (channel); empty without a bias.
-  const auto& bias() const { return bias_.value(); }
-  /// Its gradient.
-  auto& bias_gradient() { return bias_.gradient(); }
-  /// Its gradient.
-  const auto& bias_gradient() const { return bias_.gradient(); }
-
-  /// The gates.
-  Gates& gate() { return gate_; }
-  /// The gates.
-  const Gates& gate() const { return gate_; }
-  /// The learnable number of each gate.
-  auto& log_alpha() { return gate_.log_alpha(); }
-  /// The learnable number of each gate.
-  const auto& log_alpha() const { return gate_.log_alpha(); }
-  /// Its gradient.
-  auto& log_alpha_gradient() { return gate_.log_alpha_gradient(); }
-  /// Its gradient.
-  const auto& log_alpha_gradient() const { return gate_.log_alpha_gradient(); }
-
-  /// β of all gates from the next `forward` on. Throws `Error` unless > 0.
-  void set_temperature(Scalar temperature) { gate_.set_temperature(temperature); }
-  Scalar temperature() const { return gate_.temperature(); }  ///< β.
-
-  /// Handles for an optimizer; what they survive: see `Parameter`.
-  Parameters<Scalar> parameters() {
-    Parameters<Scalar> list{weight_.ref()};
-    if (has_bias_) list.push_back(bias_.ref());
-    return join(std::move(list), gate_.parameters());
-  }
-
   /// Draws the gates and returns Y, a buffer of the layer, valid until the next call. Throws `Error` unless X has
   /// `inputs()` columns; then nothing is drawn. Builds with assertions also refuse NaN and infinity in dense X.
   template <BatchInput X, NoiseSource Noise>
   const Matrix<Scalar>& forward(X&& x, Noise&& noise) {
     detail::check_batch(x, inputs());
-    gate_.sample(noise);
+    gate().sample(noise);
     batch_.set(std::forward<X>(x));
     output_.resize(batch_.rows(), outputs());
-    apply(convolution_, gate_.values(), column_, batch_.data(), batch_.rows(), output_.data());
+    apply(convolution_, gate().values(), column_, batch_.data(), batch_.rows(), output_.data());
     return output_;
   }
 
@@ -185,27 +154,20 @@ class L0Conv2d {
     detail::DenseBatch<Scalar> batch;
     batch.set(x);
     Matrix<Scalar> result(x.rows(), outputs());
-    detail::Convolution<Scalar> convolution(window(), shape_.outputs());
+    detail::Convolution<Scalar> convolution(window(), this->shape().outputs());
     Vector<Scalar> column;
-    apply(convolution, gate_.deterministic(), column, batch.data(), batch.rows(), result.data());
+    apply(convolution, gate().deterministic(), column, batch.data(), batch.rows(), result.data());
     return result;
   }
 
   /// W∘z with deterministic gates, with exact zeros.
   Matrix<Scalar> effective_weight() const {
-    const auto z = gate_.deterministic();
+    const auto z = gate().deterministic();
     Matrix<Scalar> result(weight().rows(), weight().cols());
     for (Index j = 0; j < weight().cols(); ++j) grouping_.scale_column(j, z, weight().col(j), result.col(j));
     result.array() += Scalar(0);  // no −0
     return result;
   }
-
-  /// The expected number of open gates.
-  Scalar l0_penalty() const { return gate_.expected_l0(); }
-  /// The same, under the name that l0-python uses.
-  Scalar get_l0_penalty() const { return l0_penalty(); }
-  /// The share of gates that are exactly 0 in prediction.
-  Scalar sparsity() const { return gate_.sparsity(); }
 
   /// Calls `visit(*this)`: how penalties find the gated weights of a model.
   template <class Visitor>
@@ -216,21 +178,10 @@ class L0Conv2d {
  private:
   L0Conv2d(const detail::Window& window, Index outputs, std::uint64_t stream, const Rng& rng, Grouping grouping,
            const Options& options)
-      : shape_(outputs, window.image().channels * window.area(), options.bias ? outputs : 0,
-               with_area(grouping, window.area()).bind(outputs, window.image().channels * window.area())),
-        has_bias_(options.bias), grouping_(std::move(grouping)),
-        weight_(ParameterKind::weight, "weight", outputs, shape_.inputs()),
-        bias_(ParameterKind::bias, "bias", shape_.biases(), 1), gate_(shape_.gates().first, shape_.gates().second,
-                                                                      {.temperature = options.temperature,
-                                                                       .init_sparsity = options.init_sparsity,
-                                                                       .gamma = options.gamma,
-                                                                       .zeta = options.zeta,
-                                                                       .stream = stream}),
-        convolution_(window, outputs) {
-    detail::fill_uniform(rng, stream, detail::initial_draw, weight().data(), weight().size());
-    const Scalar bound = 1 / std::sqrt(static_cast<Scalar>(std::max<Index>(shape_.inputs(), 1)));
-    weight().array() = (2 * weight().array() - 1) * bound;
-  }
+      : Base(outputs, window.image().channels * window.area(),
+             with_area(grouping, window.area()).bind(outputs, window.image().channels * window.area()), stream, rng,
+             options),
+        grouping_(std::move(grouping)), convolution_(window, outputs) {}
 
   static Index checked_outputs(Index outputs) {
     detail::require_size("output_channels", outputs);
@@ -262,7 +213,7 @@ class L0Conv2d {
           }
         });
     auto kernels = convolution.kernels();
-    scaled.resize(shape_.outputs());
+    scaled.resize(this->shape().outputs());
     Index row = 0;
     for (const Index c : convolution.open_channels()) {
       for (Index k = 0; k < area; ++k, ++row) {
@@ -271,7 +222,7 @@ class L0Conv2d {
         for (const Index o : convolution.open_outputs()) kernels(row, column++) = scaled(o);
       }
     }
-    convolution.forward(x, samples, has_bias_ ? bias().data() : nullptr, y);
+    convolution.forward(x, samples, has_bias() ? bias().data() : nullptr, y);
   }
 
   template <class Derived>
@@ -280,35 +231,32 @@ class L0Conv2d {
     detail::require_shape("upstream", given.rows(), given.cols(), output_.rows(), outputs());
     upstream_.set(given.derived());
     const Index samples = batch_.rows();
-    if (has_bias_) {
+    if (has_bias()) {
       const Index plane = window().output_pixels() * samples;
-      bias_gradient() +=
-          Eigen::Map<const Matrix<Scalar>>(upstream_.data(), plane, shape_.outputs()).colwise().sum().transpose();
+      bias_gradient() += Eigen::Map<const Matrix<Scalar>>(upstream_.data(), plane, this->shape().outputs())
+                             .colwise()
+                             .sum()
+                             .transpose();
     }
     if (input_gradient != nullptr) input_gradient->resize(samples, inputs());
     const auto gradient = convolution_.backward(batch_.data(), samples, upstream_.data(),
                                                 input_gradient == nullptr ? nullptr : input_gradient->data());
-    gate_gradient_.setZero(gate_.rows(), gate_.columns());
-    column_.setZero(shape_.outputs());
+    gate_gradient_.setZero(gate().rows(), gate().columns());
+    column_.setZero(this->shape().outputs());
     const Index area = window().area();
     Index row = 0;
     for (const Index c : convolution_.open_channels()) {
       for (Index j = c * area; j < (c + 1) * area; ++j, ++row) {
         Index column = 0;
         for (const Index o : convolution_.open_outputs()) column_(o) = gradient(row, column++);
-        grouping_.backward_column(j, gate_.values(), std::as_const(*this).weight().col(j), column_,
+        grouping_.backward_column(j, gate().values(), std::as_const(*this).weight().col(j), column_,
                                   weight_gradient().col(j), gate_gradient_);
       }
     }
-    gate_.backward(gate_gradient_);
+    gate().backward(gate_gradient_);
   }
 
-  detail::LayerShape shape_;
-  bool has_bias_;
   Grouping grouping_;
-  Parameter<Matrix<Scalar>> weight_;
-  Parameter<Vector<Scalar>> bias_;
-  Gates gate_;
 
   // Kept from forward for backward.
   detail::Convolution<Scalar> convolution_;

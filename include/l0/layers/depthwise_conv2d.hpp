@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cmath>
 #include <string_view>
 #include <utility>
 
@@ -43,12 +42,20 @@ void depthwise_forward(const Window& window, const Matrix<Scalar>& kernels, cons
 /// height · kernel width). Closed channels are skipped in forward and backward, which is exact. Batches, buffers,
 /// handles and assignment are as with `L0Conv2d`; weights start uniform in ±1/√(kernel height · kernel width).
 template <std::floating_point Scalar_, GateDistribution Distribution = HardConcrete<Scalar_>>
-class L0DepthwiseConv2d {
+class L0DepthwiseConv2d : public GatedWeights<Gate<Distribution, 1>> {
+  using Base = GatedWeights<Gate<Distribution, 1>>;
+
  public:
-  using Scalar = Scalar_;                                             ///< float or double
-  using Grouping = PerOutput;                                         ///< who shares a gate
-  static constexpr bool is_depthwise = true;                          ///< each channel has a kernel of its own
-  using Gates = Gate<Distribution, 1>;                                ///< the array of gates
+  using Scalar = Scalar_;                     ///< float or double
+  using Grouping = PerOutput;                 ///< who shares a gate
+  static constexpr bool is_depthwise = true;  ///< each channel has a kernel of its own
+  using Gates = typename Base::Gates;         ///< the array of gates
+  using Base::bias;
+  using Base::bias_gradient;
+  using Base::gate;
+  using Base::has_bias;
+  using Base::weight;
+  using Base::weight_gradient;
   static constexpr std::string_view type_name = "L0DepthwiseConv2d";  ///< the name in stored networks and reports
   using Options = L0ConvOptions<Scalar>;                              ///< what can be set
 
@@ -72,59 +79,15 @@ class L0DepthwiseConv2d {
   /// Kernel, stride and padding on the image.
   const detail::Window& window() const { return window_; }
 
-  /// The weights before gates.
-  auto& weight() { return weight_.value(); }
-  /// The weights before gates.
-  const auto& weight() const { return weight_.value(); }
-  /// Their gradient.
-  auto& weight_gradient() { return weight_.gradient(); }
-  /// Their gradient.
-  const auto& weight_gradient() const { return weight_.gradient(); }
-
-  /// Whether there is a bias.
-  bool has_bias() const { return has_bias_; }
-  /// The bias, an entry per channel; of size 0 without one.
-  auto& bias() { return bias_.value(); }
-  /// A number per output (channel); empty without a bias.
-  const auto& bias() const { return bias_.value(); }
-  /// Its gradient.
-  auto& bias_gradient() { return bias_.gradient(); }
-  /// Its gradient.
-  const auto& bias_gradient() const { return bias_.gradient(); }
-
-  /// The gates.
-  Gates& gate() { return gate_; }
-  /// The gates.
-  const Gates& gate() const { return gate_; }
-  /// The learnable number of each gate.
-  auto& log_alpha() { return gate_.log_alpha(); }
-  /// The learnable number of each gate.
-  const auto& log_alpha() const { return gate_.log_alpha(); }
-  /// Its gradient.
-  auto& log_alpha_gradient() { return gate_.log_alpha_gradient(); }
-  /// Its gradient.
-  const auto& log_alpha_gradient() const { return gate_.log_alpha_gradient(); }
-
-  /// β of all gates from the next `forward` on. Throws `Error` unless > 0.
-  void set_temperature(Scalar temperature) { gate_.set_temperature(temperature); }
-  Scalar temperature() const { return gate_.temperature(); }  ///< β.
-
-  /// Handles for an optimizer; what they survive: see `Parameter`.
-  Parameters<Scalar> parameters() {
-    Parameters<Scalar> list{weight_.ref()};
-    if (has_bias_) list.push_back(bias_.ref());
-    return join(std::move(list), gate_.parameters());
-  }
-
   /// As `L0Conv2d::forward`.
   template <BatchInput X, NoiseSource Noise>
   const Matrix<Scalar>& forward(X&& x, Noise&& noise) {
     detail::check_batch(x, inputs());
-    gate_.sample(noise);
+    gate().sample(noise);
     batch_.set(std::forward<X>(x));
     output_.resize(batch_.rows(), outputs());
-    kernels_ = gate_.values().asDiagonal() * std::as_const(*this).weight();
-    detail::depthwise_forward(window_, kernels_, bias_data(), closed(gate_.values()), batch_.data(), batch_.rows(),
+    kernels_ = gate().values().asDiagonal() * std::as_const(*this).weight();
+    detail::depthwise_forward(window_, kernels_, bias_data(), closed(gate().values()), batch_.data(), batch_.rows(),
                               output_.data());
     return output_;
   }
@@ -147,7 +110,7 @@ class L0DepthwiseConv2d {
     detail::DenseBatch<Scalar> batch;
     batch.set(x);
     Matrix<Scalar> result(x.rows(), outputs());
-    const auto z = gate_.deterministic();
+    const auto z = gate().deterministic();
     detail::depthwise_forward(window_, effective_weight(), bias_data(), closed(z), batch.data(), batch.rows(),
                               result.data());
     return result;
@@ -155,17 +118,10 @@ class L0DepthwiseConv2d {
 
   /// W∘z with deterministic gates, with exact zeros.
   Matrix<Scalar> effective_weight() const {
-    Matrix<Scalar> result = gate_.deterministic().asDiagonal() * weight();
+    Matrix<Scalar> result = gate().deterministic().asDiagonal() * weight();
     result.array() += Scalar(0);  // no −0
     return result;
   }
-
-  /// The expected number of open gates.
-  Scalar l0_penalty() const { return gate_.expected_l0(); }
-  /// The same, under the name that l0-python uses.
-  Scalar get_l0_penalty() const { return l0_penalty(); }
-  /// The share of gates that are exactly 0 in prediction.
-  Scalar sparsity() const { return gate_.sparsity(); }
 
   /// Calls `visit(*this)`: how penalties find the gated weights of a model.
   template <class Visitor>
@@ -175,22 +131,11 @@ class L0DepthwiseConv2d {
 
  private:
   L0DepthwiseConv2d(const detail::Window& window, std::uint64_t stream, const Rng& rng, const Options& options)
-      : shape_(window.image().channels, window.area(), options.bias ? window.image().channels : 0,
-               {window.image().channels, 1}),
-        has_bias_(options.bias), window_(window),
-        weight_(ParameterKind::weight, "weight", shape_.outputs(), shape_.inputs()),
-        bias_(ParameterKind::bias, "bias", shape_.biases(), 1), gate_(shape_.outputs(), 1,
-                                                                      {.temperature = options.temperature,
-                                                                       .init_sparsity = options.init_sparsity,
-                                                                       .gamma = options.gamma,
-                                                                       .zeta = options.zeta,
-                                                                       .stream = stream}) {
-    detail::fill_uniform(rng, stream, detail::initial_draw, weight().data(), weight().size());
-    weight().array() = (2 * weight().array() - 1) / std::sqrt(static_cast<Scalar>(window.area()));
-  }
+      : Base(window.image().channels, window.area(), {window.image().channels, 1}, stream, rng, options),
+        window_(window) {}
 
   Index channels() const { return window_.image().channels; }
-  const Scalar* bias_data() const { return has_bias_ ? bias().data() : nullptr; }
+  const Scalar* bias_data() const { return has_bias() ? bias().data() : nullptr; }
   template <class Values>
   static auto closed(const Values& z) {
     return [&z](Index c) { return z(c) == 0; };
@@ -205,13 +150,13 @@ class L0DepthwiseConv2d {
     const Index in_plane = window_.image().pixels() * samples;
     const Index out_plane = window_.output_pixels() * samples;
     if (input_gradient != nullptr) input_gradient->setZero(samples, inputs());
-    if (has_bias_) {
+    if (has_bias()) {
       bias_gradient() +=
           Eigen::Map<const Matrix<Scalar>>(upstream_.data(), out_plane, channels()).colwise().sum().transpose();
     }
     gate_gradient_.setZero(channels());
     for (Index c = 0; c < channels(); ++c) {
-      const Scalar z = gate_.values()(c);
+      const Scalar z = gate().values()(c);
       if (z == 0) continue;
       for (Index k = 0; k < window_.area(); ++k) {
         const Scalar gradient =
@@ -221,7 +166,7 @@ class L0DepthwiseConv2d {
         gate_gradient_(c) += gradient * std::as_const(*this).weight()(c, k);
       }
     }
-    gate_.backward(gate_gradient_);
+    gate().backward(gate_gradient_);
   }
 
   /// The gradient with respect to kernels_(c, k); adds to that with respect to x, all of channel c, unless it is null.
@@ -244,12 +189,7 @@ class L0DepthwiseConv2d {
     return gradient;
   }
 
-  detail::LayerShape shape_;
-  bool has_bias_;
   detail::Window window_;
-  Parameter<Matrix<Scalar>> weight_;
-  Parameter<Vector<Scalar>> bias_;
-  Gates gate_;
 
   // Kept from forward for backward.
   Matrix<Scalar> kernels_;

@@ -1,20 +1,16 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cmath>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include <Eigen/SparseCore>
 
-#include <l0/core/parameter.hpp>
 #include <l0/core/product.hpp>
-#include <l0/gates/gate.hpp>
 #include <l0/gates/grouping.hpp>
+#include <l0/layers/gated_weights.hpp>
 #include <l0/layers/input.hpp>
-#include <l0/layers/shape.hpp>
-#include <l0/random/noise.hpp>
 
 namespace l0 {
 
@@ -39,14 +35,21 @@ struct L0LinearOptions {
 /// gradients are 0. X given as an lvalue is referenced until `backward`; an expression is evaluated into a buffer of
 /// the layer. No step allocates after the first with the same batch size.
 ///
-/// Weights start uniform in ±1/√inputs, the bias at 0. Handles from `parameters()` survive moving the layer and
-/// assigning another layer of the same shape to it (see `Parameter`); assigning another shape throws `Error`.
+/// For initial values, handles, moves and assignment see `GatedWeights`.
 template <std::floating_point Scalar_, GateGrouping Grouping = PerWeight,
           GateDistribution Distribution = HardConcrete<Scalar_>>
-class L0Linear {
+class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>> {
+  using Base = GatedWeights<Gate<Distribution, Grouping::gate_columns>>;
+
  public:
-  using Scalar = Scalar_;                                    ///< float or double
-  using Gates = Gate<Distribution, Grouping::gate_columns>;  ///< the array of gates
+  using Scalar = Scalar_;              ///< float or double
+  using Gates = typename Base::Gates;  ///< the array of gates
+  using Base::bias;
+  using Base::bias_gradient;
+  using Base::gate;
+  using Base::has_bias;
+  using Base::weight;
+  using Base::weight_gradient;
   static constexpr std::string_view type_name = "L0Linear";  ///< the name in stored networks and reports
   using Options = L0LinearOptions<Scalar>;                   ///< what can be set
 
@@ -60,55 +63,11 @@ class L0Linear {
       : L0Linear(checked_shape(inputs, outputs), rng.next_stream(), rng, std::move(grouping), options) {}
 
   /// Columns that come in.
-  Index inputs() const { return shape_.inputs(); }
+  Index inputs() const { return this->shape().inputs(); }
   /// Columns that go out.
-  Index outputs() const { return shape_.outputs(); }
+  Index outputs() const { return this->shape().outputs(); }
   /// Who shares a gate.
   const Grouping& grouping() const { return grouping_; }
-
-  /// The weights before gates.
-  auto& weight() { return weight_.value(); }
-  /// The weights before gates.
-  const auto& weight() const { return weight_.value(); }
-  /// Their gradient.
-  auto& weight_gradient() { return weight_.gradient(); }
-  /// Their gradient.
-  const auto& weight_gradient() const { return weight_.gradient(); }
-
-  /// Whether there is a bias.
-  bool has_bias() const { return has_bias_; }
-  /// The bias, of size outputs; of size 0 without one.
-  auto& bias() { return bias_.value(); }
-  /// A number per output (channel); empty without a bias.
-  const auto& bias() const { return bias_.value(); }
-  /// Its gradient.
-  auto& bias_gradient() { return bias_.gradient(); }
-  /// Its gradient.
-  const auto& bias_gradient() const { return bias_.gradient(); }
-
-  /// The gates.
-  Gates& gate() { return gate_; }
-  /// The gates.
-  const Gates& gate() const { return gate_; }
-  /// The learnable number of each gate.
-  auto& log_alpha() { return gate_.log_alpha(); }
-  /// The learnable number of each gate.
-  const auto& log_alpha() const { return gate_.log_alpha(); }
-  /// Its gradient.
-  auto& log_alpha_gradient() { return gate_.log_alpha_gradient(); }
-  /// Its gradient.
-  const auto& log_alpha_gradient() const { return gate_.log_alpha_gradient(); }
-
-  /// β of all gates from the next `forward` on. Throws `Error` unless > 0.
-  void set_temperature(Scalar temperature) { gate_.set_temperature(temperature); }
-  Scalar temperature() const { return gate_.temperature(); }  ///< β.
-
-  /// Handles for an optimizer; what they survive: see `Parameter`.
-  Parameters<Scalar> parameters() {
-    Parameters<Scalar> list{weight_.ref()};
-    if (has_bias_) list.push_back(bias_.ref());
-    return join(std::move(list), gate_.parameters());
-  }
 
   /// Draws the gates and returns Y, a buffer of the layer, valid until the next call. Throws `Error` unless X has
   /// `inputs()` columns; then nothing is drawn. Builds with assertions also refuse NaN and infinity in dense X.
@@ -116,9 +75,9 @@ class L0Linear {
   const Matrix<Scalar>& forward(X&& x, Noise&& noise) {
     detail::check_batch(x, inputs());
     if (gates_per_sample_) {
-      if constexpr (per_sample_possible) gate_.sample_each(x.rows(), noise);
+      if constexpr (per_sample_possible) gate().sample_each(x.rows(), noise);
     } else {
-      gate_.sample(noise);
+      gate().sample(noise);
     }
     batch_.set(std::forward<X>(x));
     forward_batch();
@@ -145,13 +104,13 @@ class L0Linear {
     Matrix<Scalar> result = Matrix<Scalar>::Zero(x.rows(), outputs());
     // Eigen steps from a null pointer where a sparse product has no columns.
     if (inputs() > 0) result.noalias() += x * effective_weight().transpose();
-    if (has_bias_) result.rowwise() += bias().transpose();
+    if (has_bias()) result.rowwise() += bias().transpose();
     return result;
   }
 
   /// W∘z with deterministic gates: the weights that `predict` uses, with exact zeros.
   Matrix<Scalar> effective_weight() const {
-    const auto z = gate_.deterministic();
+    const auto z = gate().deterministic();
     Matrix<Scalar> result(outputs(), inputs());
     for (Index j = 0; j < inputs(); ++j) grouping_.scale_column(j, z, weight().col(j), result.col(j));
     result.array() += Scalar(0);  // no −0
@@ -164,13 +123,6 @@ class L0Linear {
     result.makeCompressed();
     return result;
   }
-
-  /// The expected number of open gates.
-  Scalar l0_penalty() const { return gate_.expected_l0(); }
-  /// The same, under the name that l0-python uses.
-  Scalar get_l0_penalty() const { return l0_penalty(); }
-  /// The share of gates that are exactly 0 in prediction.
-  Scalar sparsity() const { return gate_.sparsity(); }
 
   /// Calls `visit(*this)`: how penalties find the gated weights of a model. Models forward it to their layers.
   template <class Visitor>
@@ -185,33 +137,17 @@ class L0Linear {
   static constexpr bool per_sample_possible = std::is_same_v<Grouping, PerInput>;
 
   L0Linear(ShapeGuard shape, std::uint64_t stream, const Rng& rng, Grouping grouping, const Options& options)
-      : shape_(shape.rows(), shape.columns(), options.bias ? shape.rows() : 0,
-               grouping.bind(shape.rows(), shape.columns())),
-        has_bias_(options.bias), gates_per_sample_(options.gates_per_sample), grouping_(std::move(grouping)),
-        weight_(ParameterKind::weight, "weight", outputs(), inputs()),
-        bias_(ParameterKind::bias, "bias", shape_.biases(), 1), gate_(make_gate(stream, options)) {
+      : Base(shape.rows(), shape.columns(), grouping.bind(shape.rows(), shape.columns()), stream, rng, options),
+        gates_per_sample_(options.gates_per_sample), grouping_(std::move(grouping)) {
     if (gates_per_sample_ && !per_sample_possible) {
       detail::fail("gates_per_sample", "true", "false, or one gate per input (PerInput)");
     }
-    detail::fill_uniform(rng, stream, detail::initial_draw, weight().data(), weight().size());
-    const Scalar bound = 1 / std::sqrt(static_cast<Scalar>(std::max<Index>(inputs(), 1)));
-    weight().array() = (2 * weight().array() - 1) * bound;
   }
 
   static ShapeGuard checked_shape(Index inputs, Index outputs) {
     detail::require_size("inputs", inputs);
     detail::require_size("outputs", outputs);
     return {outputs, inputs};
-  }
-
-  Gates make_gate(std::uint64_t stream, const Options& options) {
-    const auto [rows, columns] = shape_.gates();
-    return Gates(rows, columns,
-                 {.temperature = options.temperature,
-                  .init_sparsity = options.init_sparsity,
-                  .gamma = options.gamma,
-                  .zeta = options.zeta,
-                  .stream = stream});
   }
 
   // The steps of forward and backward. From forward on, `scaled_` holds w∘z for the open inputs only, column c for
@@ -221,14 +157,14 @@ class L0Linear {
     select_open_inputs();
     if (!gates_per_sample_) scale_weights();
     batch_.visit([&](const auto& x) { multiply_forward(x); });
-    if (has_bias_) output_.rowwise() += bias().transpose();
+    if (has_bias()) output_.rowwise() += bias().transpose();
   }
 
   void scale_weights() {
     scaled_.reserve(outputs() * inputs());
     auto scaled = scaled_.resize(outputs(), open_count());
     for (Index c = 0; c < open_count(); ++c) {
-      grouping_.scale_column(open(c), gate_.values(), std::as_const(*this).weight().col(open(c)), scaled.col(c));
+      grouping_.scale_column(open(c), gate().values(), std::as_const(*this).weight().col(open(c)), scaled.col(c));
     }
     is_scaled_ = true;
   }
@@ -239,7 +175,7 @@ class L0Linear {
     open_.clear();
     if (!gates_per_sample_) {
       for (Index j = 0; j < inputs(); ++j) {
-        if (!grouping_.is_closed(j, gate_.values())) open_.push_back(j);
+        if (!grouping_.is_closed(j, gate().values())) open_.push_back(j);
       }
     }
     skipping_ = !gates_per_sample_ && 4 * open_count() <= 3 * inputs();
@@ -300,7 +236,7 @@ class L0Linear {
   void backward_batch(const UpstreamRef& upstream, Matrix<Scalar>* input_gradient) {
     if (batch_.empty()) detail::fail("backward", "called before forward", "a call of forward first");
     detail::require_shape("upstream", upstream.rows(), upstream.cols(), output_.rows(), outputs());
-    if (has_bias_) bias_gradient() += upstream.colwise().sum().transpose();
+    if (has_bias()) bias_gradient() += upstream.colwise().sum().transpose();
     if (input_gradient != nullptr && !gates_per_sample_) {
       if (!is_scaled_) scale_weights();
       write_input_gradient(upstream, *input_gradient);
@@ -314,16 +250,16 @@ class L0Linear {
     }
     if constexpr (std::is_same_v<Grouping, PerWeight>) {
       if (!skipping_) {
-        gate_.backward_product(gradient, std::as_const(*this).weight(), weight_gradient());
+        gate().backward_product(gradient, std::as_const(*this).weight(), weight_gradient());
         return;
       }
     }
-    gate_gradient_.setZero(gate_.rows(), gate_.columns());
+    gate_gradient_.setZero(gate().rows(), gate().columns());
     for (Index c = 0; c < open_count(); ++c) {
-      grouping_.backward_column(open(c), gate_.values(), std::as_const(*this).weight().col(open(c)), gradient.col(c),
+      grouping_.backward_column(open(c), gate().values(), std::as_const(*this).weight().col(open(c)), gradient.col(c),
                                 weight_gradient().col(open(c)), gate_gradient_);
     }
-    gate_.backward(gate_gradient_);
+    gate().backward(gate_gradient_);
   }
 
   void write_input_gradient(const UpstreamRef& upstream, Matrix<Scalar>& input_gradient) {
@@ -344,7 +280,7 @@ class L0Linear {
   void backward_per_sample(const UpstreamRef& upstream, Matrix<Scalar>* input_gradient) {
     auto product = input_product_.resize(upstream.rows(), inputs());
     product_.multiply(upstream, std::as_const(*this).weight(), product, {upstream.rows(), inputs(), outputs()});
-    if (input_gradient != nullptr) *input_gradient = product.cwiseProduct(gate_.each_values());
+    if (input_gradient != nullptr) *input_gradient = product.cwiseProduct(gate().each_values());
     batch_.visit([&](const auto& x) {
       if constexpr (detail::is_sparse_view<std::remove_cvref_t<decltype(x)>>) {
         each_gradient_.setZero(x.rows(), x.cols());
@@ -353,7 +289,7 @@ class L0Linear {
         each_gradient_ = product.cwiseProduct(x);
       }
     });
-    gate_.backward_each(each_gradient_);
+    gate().backward_each(each_gradient_);
   }
 
   /// gathered_ = the open columns of a dense batch.
@@ -368,7 +304,7 @@ class L0Linear {
   template <class View>
   void gate_samples(const View& x) {
     if constexpr (per_sample_possible) {
-      const Matrix<Scalar>& z = gate_.each_values();
+      const Matrix<Scalar>& z = gate().each_values();
       auto gated = gathered_.resize(x.rows(), x.cols());
       if constexpr (detail::is_sparse_view<View>) {
         gated.setZero();
@@ -412,13 +348,8 @@ class L0Linear {
     }
   }
 
-  detail::LayerShape shape_;
-  bool has_bias_;
   bool gates_per_sample_;
   Grouping grouping_;
-  Parameter<Matrix<Scalar>> weight_;
-  Parameter<Vector<Scalar>> bias_;
-  Gates gate_;
 
   // Kept from forward for backward.
   detail::BatchView<Scalar> batch_;
