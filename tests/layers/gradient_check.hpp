@@ -10,6 +10,7 @@
 #include "layers/batches.hpp"
 #include "support/catch.hpp"
 #include "support/finite_difference.hpp"
+#include "support/fixed_numbers.hpp"
 #include "support/tolerances.hpp"
 
 namespace l0::test {
@@ -26,16 +27,6 @@ struct LayerCase {
   Matrix<double> X;
   Matrix<double> upstream;
 };
-
-/// Numbers in (−1, 1) that depend on nothing but `seed`.
-inline Matrix<double> fixed_numbers(Index rows, Index columns, double seed) {
-  Matrix<double> result(rows, columns);
-  for (Index k = 0; k < result.size(); ++k) {
-    const double x = std::sin(12.9898 * (static_cast<double>(k) + 1) + 78.233 * seed) * 43758.5453;
-    result(k) = 2 * (x - std::floor(x)) - 1;
-  }
-  return result;
-}
 
 /// log α and the noise at which the gates lie between 0 and 1, but for the share `closed` of the gates, which comes
 /// first and is 0, and for the last gate, which is 1. Matrices of gates are closed column by column.

@@ -3,20 +3,9 @@
 
 #include <l0/layers/sequential.hpp>
 
-#include <cmath>
-#include <vector>
+#include "support/fixed_numbers.hpp"
 
 namespace l0::test {
-
-/// Numbers in (−1, 1) that depend on nothing but `seed`.
-inline Matrix<double> fixed_numbers(Index rows, Index columns, double seed) {
-  Matrix<double> result(rows, columns);
-  for (Index k = 0; k < result.size(); ++k) {
-    const double x = std::sin(12.9898 * (static_cast<double>(k) + 1) + 78.233 * seed) * 43758.5453;
-    result(k) = 2 * (x - std::floor(x)) - 1;
-  }
-  return result;
-}
 
 /// Sets log α so that every `period`-th gate of each layer is closed in prediction and the others are open or between,
 /// and weights large enough for signals to reach the end.

@@ -12,6 +12,7 @@
 #include "layers/batches.hpp"
 #include "support/catch.hpp"
 #include "support/finite_difference.hpp"
+#include "support/fixed_numbers.hpp"
 #include "support/tolerances.hpp"
 
 namespace {
@@ -20,22 +21,13 @@ using l0::Index;
 using l0::Matrix;
 using l0::SplitShape;
 using l0::test::close;
+using l0::test::fixed_numbers;
 using l0::test::numerical_gradient;
 using l0::test::Stencil;
 using l0::test::tolerance::gradient;
 
 static_assert(l0::Layer<l0::SoftTree<float>>);
 static_assert(l0::Layer<l0::SoftTree<double, l0::PerWeight>>);
-
-/// Numbers in (−1, 1) that depend on nothing but `seed`.
-Matrix<double> fixed_numbers(Index rows, Index columns, double seed) {
-  Matrix<double> result(rows, columns);
-  for (Index k = 0; k < result.size(); ++k) {
-    const double x = std::sin(12.9898 * (static_cast<double>(k) + 1) + 78.233 * seed) * 43758.5453;
-    result(k) = 2 * (x - std::floor(x)) - 1;
-  }
-  return result;
-}
 
 /// Y spelled out, leaf by leaf.
 template <class Tree>
