@@ -126,6 +126,11 @@ TEST_CASE("The picture of a run", "[io]") {
   CHECK(tracker.gnuplot_script("run.svg").find("set logscale y\n") == std::string::npos);
   CHECK_THROWS_AS(tracker.gnuplot_script("it's.svg"), l0::Error);
 
+  // With every second step kept, the axis still counts steps, and a stage goes on where the one before ended.
+  Tracker sparse(2);
+  run(sparse);
+  CHECK(sparse.gnuplot_script("run.svg").find("<< EOD\n1 4 9\n3 2 5\n4 0.5 3\n5 0.25 3\nEOD\n") != std::string::npos);
+
   const l0::test::TemporaryFile picture;
   if (tracker.draw(picture.path())) CHECK(picture.read().find("<svg") != std::string::npos);  // where gnuplot is
 }

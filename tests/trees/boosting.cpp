@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <numeric>
+#include <string>
 #include <vector>
 
 #include "support/catch.hpp"
@@ -29,8 +30,8 @@ double rmse(const Vector<Scalar>& prediction, const Vector<Scalar>& y) {
 }
 
 /// A tree with splits of three widths, one of them hard.
-l0::detail::BoostedTree<double> some_tree() {
-  l0::detail::BoostedTree<double> tree;
+l0::ObliviousTree<double> some_tree() {
+  l0::ObliviousTree<double> tree;
   tree.features = {0, 1, 2};
   tree.thresholds = {0.4, 0.6, 0.5};
   tree.widths = {0.7, 0.0, 1.2};
@@ -165,6 +166,49 @@ TEST_CASE("Trees stop early on samples held back", "[trees]") {
   CHECK(model.report().trees < 400);
   CHECK(staged[static_cast<std::size_t>(model.report().trees)] == *std::min_element(staged.begin(), staged.end()));
   CHECK(model.report().path.empty());
+}
+
+TEST_CASE("Trees report the sets of features tried and every tree", "[trees]") {
+  const auto data = friedman<double>(200, 8, 3);
+  std::vector<l0::StepReport> heard;
+  std::string stop_stage;
+  Index stop_step = -1;
+  const auto listen = [&](const l0::StepReport& report) {
+    heard.push_back(report);
+    return report.stage == stop_stage && report.step == stop_step ? l0::Flow::stop : l0::Flow::proceed;
+  };
+  SoftTreeBoosting<double> model({.trees = 20, .depth = 3, .callback = listen});
+  model.fit(data.x, data.y);
+  const auto of_trees = static_cast<std::size_t>(model.report().grown);
+  const auto of_features = model.report().path.size();
+  REQUIRE(heard.size() == of_features + of_trees);
+  for (std::size_t k = 0; k < of_features; ++k) {
+    CHECK(heard[k].stage == "features");
+    CHECK(heard[k].loss == model.report().path[k].out_of_fold_loss);
+    CHECK(heard[k].step == 8 - static_cast<Index>(heard[k].expected_l0));
+  }
+  CHECK(heard[of_features - 1].step == heard[of_features - 1].steps);
+  for (std::size_t k = 0; k < of_trees; ++k) {
+    CHECK(heard[of_features + k].stage == "trees");
+    CHECK(heard[of_features + k].step == static_cast<Index>(k) + 1);
+    CHECK(heard[of_features + k].loss == model.report().staged_loss[k + 1]);
+  }
+  SoftTreeBoosting<double> alone({.trees = 20, .depth = 3});
+  alone.fit(data.x, data.y);
+  CHECK(model.predict(data.x) == alone.predict(data.x));
+
+  stop_stage = "trees", stop_step = 4;
+  model.fit(data.x, data.y);
+  CHECK(model.report().stop == l0::StopReason::callback);
+  CHECK(model.trees().size() == 4);
+
+  stop_stage = "features", stop_step = 0;
+  heard.clear();
+  model.fit(data.x, data.y);
+  CHECK(model.report().stop == l0::StopReason::callback);
+  CHECK(heard.size() == 1);
+  CHECK(model.report().path.size() == 1);
+  CHECK(model.trees().size() > 4);
 }
 
 TEST_CASE("Gates prune trees of the finished ensemble", "[trees]") {

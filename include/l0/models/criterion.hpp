@@ -62,6 +62,9 @@ struct SupportScore {
     return of_deviance(residuals * std::log(std::max(squares, rounding) / residuals), size_of);
   }
 
+  /// The mean loss of a residual sum of squares, or of a deviance.
+  double mean_loss(double squares) const { return squares / (unknown_variance ? samples : 2 * samples); }
+
   /// F for a deviance, −2 log likelihood.
   double of_deviance(double deviance, SupportSize size_of) const {
     if (size_of.units > limit) return std::numeric_limits<double>::infinity();

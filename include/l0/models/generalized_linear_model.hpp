@@ -188,7 +188,7 @@ class GeneralizedLinearModel : public LinearModel<Scalar_> {
             const Vector<Scalar> before = eta;
             fit = detail::fit_moments<Scalar, 1>(moments, options, false, fit.point.support);
             const Vector<Scalar> after = detail::linear_predictor(design, fit.point);
-            if ((after - before).cwiseAbs().maxCoeff() < Scalar(1e-5)) break;
+            if (fit.report.stop == StopReason::callback || (after - before).cwiseAbs().maxCoeff() < Scalar(1e-5)) break;
           }
           this->set_model(x.cols(), fit.point, fit.importance, fit.report);
           moments_ = std::move(moments);

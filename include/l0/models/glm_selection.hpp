@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -43,9 +44,11 @@ class GlmSelection {
   Result run() {
     begin({});
     forward();
-    backward(is_exact() ? options_.score.size
-                        : std::max<Index>(1, best_.size() - std::max<Index>(2, best_.size() / 8)));
-    if (!options_.start.empty()) {
+    if (!options_.stopped()) {
+      backward(is_exact() ? options_.score.size
+                          : std::max<Index>(1, best_.size() - std::max<Index>(2, best_.size() / 8)));
+    }
+    if (!options_.start.empty() && !options_.stopped()) {
       state().set(with_kept(options_.start));
       state().obey_signs();
       if (is_exact()) state().resize(options_.score.size);
@@ -63,6 +66,7 @@ class GlmSelection {
   const StandardizedColumns<Design>& columns() const { return fitter_.columns(); }
 
  private:
+  static constexpr Index chain_rounds = 10;
   static constexpr Index chain_moves = 20;    // excursions per round
   static constexpr Index most_gates = 256;    // columns the gates compete on
   static constexpr Index outside_gates = 48;  // of them not in the best support
@@ -84,6 +88,11 @@ class GlmSelection {
     }
     const auto room = static_cast<Index>(static_cast<double>(x.rows()) / (4 * score.unit_width));
     return std::min({units, options.max_size, std::max<Index>(room, 1)});
+  }
+
+  bool proceeds(std::string_view stage, Index step, Index steps, const Fit& fit) const {
+    if (options_.run == nullptr) return true;
+    return options_.run->proceeds(search_report(stage, step, steps, options_.score, fit.objective, fit.size()));
   }
 
   bool is_exact() const { return options_.score.kind == SupportScore::Kind::exact; }
@@ -156,15 +165,16 @@ class GlmSelection {
   }
 
   Result polish() {
-    if (std::isfinite(best_.score)) {
+    if (std::isfinite(best_.score) && !options_.stopped()) {
       accept(best_, true);
       descend();
       if (options_.rules.empty() && options_.rules.units.trivial()) try_proposals();
-      for (int round = 0; round < 10 && chain(); ++round) {
+      for (Index round = 1; round <= chain_rounds; ++round) {
+        const bool better = chain();
+        if (!proceeds("chains", round, better ? chain_rounds : round, best_) || !better) break;
       }
-    } else {
-      best_ = nearest_below();
     }
+    if (!std::isfinite(best_.score)) best_ = nearest_below();
     best_ = to_the_last_digit(best_);
     same_size(best_.size()) = best_;
     return {best_, std::move(by_size_)};
@@ -175,6 +185,8 @@ class GlmSelection {
   void forward() {
     double lowest = current_.score;
     Index best_size = current_.size();
+    const Index start = best_size;
+    Index largest = start;
     while (current_.size() < limit_ && !current_.separable && add_one()) {
       swap_to_rest();
       if (current_.score < lowest - progress()) {
@@ -183,7 +195,12 @@ class GlmSelection {
       }
       const bool to_the_limit = is_exact() || options_.whole_path;
       const Index patience = SubsetSearch<Design>::patience(best_size);
-      if (!to_the_limit && current_.size() >= best_size + patience) return;
+      const bool done = current_.size() >= (to_the_limit ? limit_ : std::min(limit_, best_size + patience));
+      if (current_.size() > largest) {  // sign rules may take columns back
+        largest = current_.size();
+        if (!proceeds("forward", largest - start, (done ? largest : limit_) - start, current_)) return;
+      }
+      if (done) return;
     }
   }
 
@@ -234,6 +251,7 @@ class GlmSelection {
   void backward(Index stop) {
     model_.stand_on(current_, true);
     double cost = 0;
+    const Index start = state().size();
     while (state().size() > stop) {
       const Index i = state().best_drop(cost);
       if (i < 0) return;
@@ -241,6 +259,8 @@ class GlmSelection {
       state().obey_signs();
       model_.swap_to_rest();
       if (state().size() <= best_.size() + 2 || (is_exact() && state().size() == stop)) record_if_new();
+      const Index now = state().size();
+      if (!proceeds("backward", start - now, start - std::min(stop, now), best_)) return;
     }
   }
 

@@ -21,6 +21,9 @@ struct SelectionOptions {
   Index max_size = 100;        ///< of the supports looked at, where no size is asked for
   bool whole_path = false;     ///< look at every size up to max_size, not only until the score stops falling
   std::vector<Index> start{};  ///< units of an earlier fit: one more support to search from
+  FitRun* run = nullptr;       ///< hears of the steps; null: nobody does
+
+  bool stopped() const { return run != nullptr && run->stopped(); }
 };
 
 /// The score for n samples, p columns in their units, and so many free coefficients per column.
@@ -96,7 +99,7 @@ class SupportSelection {
         gram_(problem.columns, static_cast<double>(problem.columns.rows()) * options.lambda_l2),
         state_(gram_, options_.rules) {
     state_.reset(problem.correlation, problem.squares, column_capacity(options_, limit_));
-    search_.emplace(state_, options_.score);
+    search_.emplace(state_, options_.score, options_.run);
   }
 
   /// From the empty support.
@@ -105,8 +108,8 @@ class SupportSelection {
     state_.set(options_.rules.keep);
     search_->forward(limit_, exact || options_.whole_path ? limit_ : 0);
     const auto best_size = static_cast<Index>(search_->best().support.size());
-    search_->backward(exact ? options_.score.size : std::max<Index>(1, best_size / 2));
-    if (!options_.start.empty()) {
+    if (!options_.stopped()) search_->backward(exact ? options_.score.size : std::max<Index>(1, best_size / 2));
+    if (!options_.start.empty() && !options_.stopped()) {
       stand_on(options_.start);
       if (exact) state_.resize(options_.score.size);
       search_->descend();
@@ -122,6 +125,7 @@ class SupportSelection {
   }
 
  private:
+  static constexpr Index chain_rounds = 20;
   static constexpr Index chain_moves = 20;  // excursions per round
   static constexpr Index most_gates = 256;  // columns the gates compete on
 
@@ -137,12 +141,11 @@ class SupportSelection {
   }
 
   SelectionResult polish() {
-    if (std::isfinite(search_->best().score)) {
+    if (std::isfinite(search_->best().score) && !options_.stopped()) {
       state_.set(search_->best().support);
       search_->descend();
       if (options_.rules.empty() && options_.rules.units.trivial()) try_proposals();
-      for (int round = 0; round < 20 && search_->chain(chain_moves); ++round) {
-      }
+      search_->chains(chain_rounds, chain_moves);
     }
     SelectionResult result{search_->best(), search_->by_size()};
     if (!std::isfinite(result.best.score)) result.best = nearest_below(result.by_size);

@@ -9,7 +9,6 @@
 
 #include <Eigen/QR>
 
-#include <l0/core/stopwatch.hpp>
 #include <l0/models/glm_likelihood.hpp>
 #include <l0/models/regression_pipeline.hpp>
 
@@ -165,9 +164,10 @@ LeastSquaresProblem<Moments<Scalar>> pose(const Moments<Scalar>& moments, bool c
 template <class Scalar, int Responses, class Precise>
 SparseFit<Scalar, Responses> fit_moments(const Moments<Precise>& moments, const RegressionOptions& options,
                                          bool unknown_variance, const std::vector<Index>& start) {
-  const Stopwatch watch;
+  FitRun run(options.callback);
   SelectionOptions settings = selection_options(options, unknown_variance, start);
   settings.score.squares_are_deviance = !unknown_variance;
+  settings.run = &run;
   const LeastSquaresProblem<Moments<Precise>> problem = pose(moments, settings.centre);
   // Every Gram row is at hand, so nothing is screened.
   settings.score = complete_score(settings, moments.rows(), moments.columns(), moments.responses());
@@ -211,12 +211,13 @@ SparseFit<Scalar, Responses> fit_moments(const Moments<Precise>& moments, const 
   fit.importance = importance_of<Scalar>(
       problem, ridge, settings, score, point.support,
       [](const SupportScore& by, double value, SupportSize size) { return by.of_squares(value, size); });
+  if (run.stopped()) fit.report.stop = StopReason::callback;
   fit.report.size = point.size;
   fit.report.loss = point.loss;
   fit.report.criterion = point.criterion;
   fit.report.lambda = options.lambda_l0.value_or(0);
   fit.report.lambda_l2 = options.lambda_l2;
-  fit.report.seconds = watch.seconds();
+  fit.report.seconds = run.seconds();
   return fit;
 }
 

@@ -20,6 +20,11 @@ namespace l0 {
 /// Columns that belong together, as the dummies of one factor, are named by `groups`: they share one gate and are kept
 /// or left out together, and prices, budgets and sizes count groups. With `max_per_group` the groups mean something
 /// else: features are chosen one by one, but at most so many of each group.
+///
+/// A fit reports to `callback` in stages: "forward" and "backward", a step per size of the path; "chains", a step per
+/// round of exchanges from the best support; "folds", a step per fold, with its least held-out loss and the size that
+/// has it, from the thread that ran it; "gates", a step per epoch of sampled gates. Where it asks to stop, the model is
+/// the best found until then; if the folds are not done, the criterion chooses.
 struct RegressionOptions {
   std::optional<double> lambda_l0{};      ///< price of one feature on the mean loss, ≥ 0
   std::optional<Index> max_features{};    ///< exactly so many features, fewer only where fewer suffice; from 0 to all
@@ -41,6 +46,7 @@ struct RegressionOptions {
   Index epochs = 1000;                       ///< steps of Adam, with sampled gates
   double learning_rate = 0.02;               ///< of the coefficients of standardized columns, with sampled gates
   std::function<double(Index)> temperature_schedule{};  ///< β per step, with sampled gates; empty: 2/3 to 0.1
+  AnyCallback callback{};                               ///< after every size, chain, fold or epoch; may stop the search
 };
 
 /// How a fit went.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <exception>
 #include <limits>
@@ -9,12 +10,12 @@
 #include <utility>
 #include <vector>
 
-#include <l0/core/stopwatch.hpp>
 #include <l0/core/workers.hpp>
 #include <l0/models/linear_model.hpp>
 #include <l0/models/sampled_selection.hpp>
 #include <l0/models/screening.hpp>
 #include <l0/random/rng.hpp>
+#include <l0/training/fit_run.hpp>
 
 /// \file
 /// From data to a fitted model, the same for every family. A family is an object with
@@ -135,16 +136,21 @@ inline std::vector<Index> assign_folds(Index samples, Index folds, std::uint64_t
 }
 
 /// Mean held-out loss of every size 0, 1, ... of the path; each fold runs the whole selection on its training part. A
-/// size that a fold did not meet counts with that fold's largest below it.
+/// size that a fold did not meet counts with that fold's largest below it. Reports every fold as one more of `done` of
+/// `all`; where the callback asks to stop, nothing is returned.
 template <class Family, class Design, class Y, class Scalar>
 std::vector<double> cross_validate(const Family& family, const Design& x, const Y& y, const Vector<Scalar>& weight,
-                                   SelectionOptions options, Index folds, std::uint64_t seed, int threads) {
+                                   SelectionOptions options, Index folds, std::uint64_t seed, int threads, Index done,
+                                   Index all) {
   if (folds > x.rows()) fail("folds", to_text(folds), "at most the " + to_text(x.rows()) + " samples");
-  options.start.clear();  // what a fit of all samples chose knows the held-out ones
+  options.start.clear();                                    // what a fit of all samples chose knows the held-out ones
+  FitRun* const run = std::exchange(options.run, nullptr);  // folds report as wholes
+  std::atomic<Index> finished{done};
   const std::vector<Index> fold_of = assign_folds(x.rows(), folds, seed);
   std::vector<std::vector<double>> total(static_cast<std::size_t>(folds));
   std::vector<double> held_weight(static_cast<std::size_t>(folds), 0.0);
   const auto run_fold = [&](Index fold) {
+    if (run != nullptr && run->stopped()) return;
     std::vector<Index> train, held;
     for (Index i = 0; i < x.rows(); ++i) (fold_of[static_cast<std::size_t>(i)] == fold ? held : train).push_back(i);
     const Design train_x = x.rows_at(train);
@@ -167,6 +173,13 @@ std::vector<double> cross_validate(const Family& family, const Design& x, const 
       }
       totals.push_back(last);
     }
+    if (run == nullptr) return;
+    const auto best = std::min_element(totals.begin(), totals.end());
+    StepReport report{.step = ++finished, .steps = all, .stage = "folds"};
+    report.loss = *best / held_weight[static_cast<std::size_t>(fold)];
+    report.objective = report.loss;
+    report.expected_l0 = static_cast<double>(best - totals.begin());
+    run->proceeds(report);
   };
   const auto workers = static_cast<Index>(std::min<std::ptrdiff_t>(threads, folds));
   std::vector<std::exception_ptr> failed(static_cast<std::size_t>(workers));
@@ -181,6 +194,7 @@ std::vector<double> cross_validate(const Family& family, const Design& x, const 
   for (const std::exception_ptr& failure : failed) {
     if (failure) std::rethrow_exception(failure);
   }
+  if (run != nullptr && run->stopped()) return {};
   std::size_t sizes = 0;
   for (const auto& totals : total) sizes = std::max(sizes, totals.size());
   std::vector<double> mean(sizes, 0.0);
@@ -189,6 +203,16 @@ std::vector<double> cross_validate(const Family& family, const Design& x, const 
     for (const auto& totals : total) mean[k] += totals[std::min(k, totals.size() - 1)] / weights;
   }
   return mean;
+}
+
+/// The support of a selection that the criterion prefers, whatever the search went by.
+template <class Family, class Design, class Y, class Scalar>
+std::vector<Index> support_by_criterion(const Family& family, const Design& x, const Y& y, const Vector<Scalar>& weight,
+                                        const SelectionResult& selection, const SelectionOptions& options) {
+  const auto path = refit_path(family, x, y, weight, selection, options);
+  const auto best = std::min_element(path.begin(), path.end(),
+                                     [](const auto& a, const auto& b) { return a.criterion < b.criterion; });
+  return best == path.end() ? selection.best.support : best->support;
 }
 
 /// σ of half of what the criterion loses.
@@ -258,8 +282,9 @@ template <class Family, class Design, class Y, class Scalar>
 SparseFit<Scalar, Family::responses> fit_sparse(const Family& family, const Design& x, const Y& y,
                                                 const Vector<Scalar>& weight, const RegressionOptions& options,
                                                 const std::vector<Index>& start) {
-  const Stopwatch watch;
+  FitRun run(options.callback);
   SelectionOptions settings = selection_options(options, Family::unknown_variance, start);
+  settings.run = &run;
   const auto select = [&]() -> SelectionResult {
     if (options.gates == GateMode::sampled) return select_sampled(family, x, y, weight, options, settings);
     if (options.gates == GateMode::noise_free) return family.select(x, y, weight, settings);
@@ -277,10 +302,25 @@ SparseFit<Scalar, Family::responses> fit_sparse(const Family& family, const Desi
     double chosen = options.lambda_l2;
     const std::vector<double> candidates =
         options.l2_candidates.empty() ? std::vector<double>{options.lambda_l2} : options.l2_candidates;
+    const Index all = options.folds * static_cast<Index>(candidates.size());
+    Index done = 0;
     for (const double candidate : candidates) {
       settings.lambda_l2 = candidate;
-      const auto held = cross_validate(family, x, y, weight, settings, options.folds, options.seed, options.threads);
       SelectionResult found = select();
+      std::vector<double> held;
+      if (!run.stopped()) {
+        held = cross_validate(family, x, y, weight, settings, options.folds, options.seed, options.threads, done, all);
+        done += options.folds;
+      }
+      if (run.stopped()) {  // the candidates before, whose folds are done, decide; else the criterion
+        if (done <= options.folds && selection.by_size.empty()) {
+          chosen = candidate;
+          settings.score.criterion = options.criterion;
+          support = support_by_criterion(family, x, y, weight, found, settings);
+          selection = std::move(found);
+        }
+        break;
+      }
       bool better = false;
       for (std::size_t k = 0; k < std::min(held.size(), found.by_size.size()); ++k) {
         if (!std::isfinite(found.by_size[k].loss) || !(held[k] < lowest)) continue;
@@ -303,6 +343,7 @@ SparseFit<Scalar, Family::responses> fit_sparse(const Family& family, const Desi
     fit.importance = importance_of<Scalar>(problem, ridge, settings, score, fit.point.support, judge);
   });
   RegressionReport& report = fit.report;
+  if (run.stopped()) report.stop = StopReason::callback;
   report.size = fit.point.size;
   report.loss = fit.point.loss;
   report.criterion = fit.point.criterion;
@@ -330,7 +371,7 @@ SparseFit<Scalar, Family::responses> fit_sparse(const Family& family, const Desi
   Index constant = 0;
   for (Index j = 0; j < x.columns(); ++j) constant += columns.scale(j) > 0 ? 0 : 1;
   if (constant > 0) report.notes.push_back(to_text(constant) + " constant columns were left out");
-  report.seconds = watch.seconds();
+  report.seconds = run.seconds();
   return fit;
 }
 

@@ -17,6 +17,7 @@ struct PathOptions {
   Index max_size = 100;                   ///< largest model of the path
   std::uint64_t seed = 0;                 ///< of the folds
   int threads = 1;                        ///< for folds; the result does not depend on it
+  AnyCallback callback{};                 ///< as in `RegressionOptions`; a stop leaves the sizes met until then
 };
 
 /// Models of every size, from the smallest to the largest.
@@ -59,7 +60,7 @@ struct RegularizationPath {
 };
 
 /// The best models of all sizes that `model` would choose from on these data, each refitted. `model` gives the other
-/// options (L2, intercept, rules, ...); its own price or budget is not used, and it is not changed.
+/// options (L2, intercept, rules, ...); its own price, budget and callback are not used, and it is not changed.
 template <class Model, class X, class Y>
 auto regularization_path(const Model& model, const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y,
                          const PathOptions& options = {}) {
@@ -76,12 +77,17 @@ auto regularization_path(const Model& model, const Eigen::EigenBase<X>& x, const
         const Family family = Model::family_for(target);
         auto selection_settings = detail::selection_options(settings, Family::unknown_variance);
         selection_settings.whole_path = true;
+        detail::FitRun run(options.callback);
+        selection_settings.run = &run;
         const auto selection = family.select(design, target, weight, selection_settings);
         RegularizationPath<Scalar, Family::responses> path;
+        std::vector<double> held;
         path.points = detail::refit_path(family, design, target, weight, selection, selection_settings);
-        if (options.folds >= 2) {
-          const auto held = detail::cross_validate(family, design, target, weight, selection_settings, options.folds,
-                                                   options.seed, options.threads);
+        if (options.folds >= 2 && !run.stopped()) {
+          held = detail::cross_validate(family, design, target, weight, selection_settings, options.folds, options.seed,
+                                        options.threads, 0, options.folds);
+        }
+        if (!held.empty()) {
           for (auto& point : path.points) {
             point.cv_loss = held[std::min(static_cast<std::size_t>(point.size), held.size() - 1)];
           }
@@ -89,7 +95,7 @@ auto regularization_path(const Model& model, const Eigen::EigenBase<X>& x, const
         for (std::size_t k = 1; k < path.points.size(); ++k) {
           const auto& best = path.points[static_cast<std::size_t>(path.best)];
           const bool better =
-              options.folds >= 2 ? path.points[k].cv_loss < best.cv_loss : path.points[k].criterion < best.criterion;
+              !held.empty() ? path.points[k].cv_loss < best.cv_loss : path.points[k].criterion < best.criterion;
           if (better) path.best = static_cast<Index>(k);
         }
         return path;

@@ -104,6 +104,14 @@ class SampledGates {
         const double excess = std::clamp((expected - target) / std::max(target, 1.0), -1.0, 1.0);
         price *= std::exp(std::min(0.5, 50 / static_cast<double>(options_.epochs)) * excess);
       }
+      if (settings_.run != nullptr) {
+        StepReport report{.step = epoch + 1, .steps = options_.epochs, .stage = "gates", .loss = loss};
+        report.expected_l0 = expected;
+        report.lambda = price;
+        report.objective = loss + price * expected;
+        report.temperature = temperature;
+        if (!settings_.run->proceeds(report)) break;
+      }
     }
     const Vector<Scalar> open = gate.deterministic();
     const Vector<Scalar> mean = gate.mean();
@@ -190,7 +198,7 @@ SelectionResult select_sampled(const Family& family, const Design& x, const Y& y
   } else if (score.kind == SupportScore::Kind::price) {
     record(read_off(gates.train(score.lambda, -1), -1));
   } else {
-    for (double price = most_gain / 4; price > most_gain / 5000; price /= 4) {
+    for (double price = most_gain / 4; price > most_gain / 5000 && !settings.stopped(); price /= 4) {
       std::vector<Index> support = read_off(gates.train(price, -1), -1);
       if (static_cast<Index>(support.size()) <= std::max<Index>(settings.max_size, 1)) record(std::move(support));
     }

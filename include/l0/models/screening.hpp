@@ -162,6 +162,7 @@ SelectionResult search_screened(const Design& x, const Matrix<typename Design::S
         if (found.by_size[k].loss < result.by_size[k].loss) result.by_size[k] = found.by_size[k];
       }
     }
+    if (options.stopped()) break;
     const std::vector<Index> more = improving(result.best.support, inside);
     if (more.empty()) break;
     working.insert(working.end(), more.begin(), more.end());

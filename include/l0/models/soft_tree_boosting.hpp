@@ -14,15 +14,18 @@
 #include <Eigen/SparseCore>
 
 #include <l0/core/error.hpp>
-#include <l0/core/stopwatch.hpp>
 #include <l0/models/trees/tree_pruning.hpp>
 #include <l0/models/trees/tree_selection.hpp>
-#include <l0/training/report.hpp>
+#include <l0/training/fit_run.hpp>
 
 namespace l0 {
 
 /// Options of `SoftTreeBoosting`. How many features are kept is said in one of three ways: by a price (`lambda_l0`), by
 /// a budget (`max_features`), or by neither: then as few as predict no worse than the best set, to one standard error.
+///
+/// A fit reports to `callback` in two stages: "features", where a step is a gate closed, and "trees", a step per tree.
+/// A stop in the first takes the best set until then and grows its trees; in the second the trees grown so far are
+/// the model.
 struct SoftTreeBoostingOptions {
   Index trees = 100;                         ///< at most so many, ≥ 0
   Index depth = 4;                           ///< levels of a tree, from 1 to 8
@@ -42,6 +45,7 @@ struct SoftTreeBoostingOptions {
   std::uint64_t seed = 0;                    ///< of folds, subsamples and the samples held back
   int threads = 1;                           ///< for folds; the result does not depend on it
   std::vector<std::string> feature_names{};  ///< for `summary`; empty: x0, x1, ...
+  AnyCallback callback{};                    ///< after every set of features tried and every tree; may stop the fit
 };
 
 /// How a fit went.
@@ -215,7 +219,7 @@ class SoftTreeBoosting {
   }
 
   /// The trees, their features counted within `selected_features()`.
-  const std::vector<detail::BoostedTree<Scalar>>& trees() const {
+  const std::vector<ObliviousTree<Scalar>>& trees() const {
     require_fitted();
     return ensemble_.trees;
   }
@@ -270,7 +274,7 @@ class SoftTreeBoosting {
   }
 
   void fit_dense(const Matrix<Scalar>& x, const Vector<Scalar>& y) {
-    const detail::Stopwatch watch;
+    detail::FitRun run(options_.callback);
     const detail::RankedSamples<Scalar> data(x);
     SoftTreeBoostingReport report;
     report.out_of_fold_loss = std::numeric_limits<double>::quiet_NaN();
@@ -290,7 +294,7 @@ class SoftTreeBoosting {
                                                std::min<Index>(options_.folds, y.size()), options_.threads};
       detail::BoostingPlan quick = plan;
       quick.steps = 0;
-      auto selection = detail::select_tree_features(data, y, quick, features, target);
+      auto selection = detail::select_tree_features(data, y, quick, features, target, run);
       const TreeSelectionStep& chosen = selection.path[selection.chosen];
       features = chosen.features;
       report.out_of_fold_loss = chosen.out_of_fold_loss;
@@ -298,20 +302,21 @@ class SoftTreeBoosting {
       plan.trees = chosen.trees;
       report.path = std::move(selection.path);
     }
-    detail::TreeEnsemble<Scalar> ensemble = grow(data, y, features, plan, report);
+    detail::TreeEnsemble<Scalar> ensemble = grow(data, y, features, plan, report, run);
     report.grown = static_cast<Index>(ensemble.trees.size());
     if ((options_.lambda_trees || options_.max_trees) && report.grown > 0) {
       const detail::TreePruning<Scalar> pruning(ensemble, data.rank, y, plan.loss);
       ensemble = pruning.prune({options_.lambda_trees, options_.max_trees});
     }
+    if (run.stopped()) report.stop = StopReason::callback;
     finish(data, y, std::move(ensemble), std::move(report));
-    report_.seconds = watch.seconds();
+    report_.seconds = run.seconds();
   }
 
   /// The ensemble on all samples, or on all but those held back.
   detail::TreeEnsemble<Scalar> grow(const detail::RankedSamples<Scalar>& data, const Vector<Scalar>& y,
                                     const std::vector<Index>& features, const detail::BoostingPlan& plan,
-                                    SoftTreeBoostingReport& report) const {
+                                    SoftTreeBoostingReport& report, detail::FitRun& run) const {
     std::vector<Index> rows(static_cast<std::size_t>(y.size()));
     std::iota(rows.begin(), rows.end(), Index{0});
     std::vector<Index> held;
@@ -342,10 +347,17 @@ class SoftTreeBoosting {
           held_eta.setConstant(held_y.size(), base);
           record();
         },
-        [&](Index, const detail::BoostedTree<Scalar>& tree) {
+        [&](Index number, const ObliviousTree<Scalar>& tree) {
           detail::add_tree(tree, ranks, eta);
           detail::add_tree(tree, held_ranks, held_eta);
-          return record();
+          const bool worthwhile = record();
+          if (run.stopped()) return worthwhile;  // in the choice of features: these trees are the model
+          StepReport step{.step = number + 1, .steps = worthwhile ? plan.trees : number + 1, .stage = "trees"};
+          step.loss = report.staged_loss.back();
+          step.objective = step.loss;
+          step.expected_l0 = static_cast<double>(features.size());
+          if (!held.empty()) step.validation_loss = report.staged_validation_loss.back();
+          return run.proceeds(step) && worthwhile;
         });
     if (!held.empty() && best < ensemble.trees.size()) {
       ensemble.trees.resize(best);

@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <limits>
+#include <string_view>
 #include <vector>
 
 #include <l0/models/criterion.hpp>
 #include <l0/models/subset_state.hpp>
+#include <l0/training/fit_run.hpp>
 
 namespace l0::detail {
 
@@ -17,13 +19,24 @@ struct FoundSupport {
   std::vector<Index> support;
 };
 
+/// What a search tells of a support.
+inline StepReport search_report(std::string_view stage, Index step, Index steps, const SupportScore& score,
+                                double squares, Index size) {
+  StepReport report{.step = step, .steps = steps, .stage = stage, .loss = score.mean_loss(squares)};
+  report.expected_l0 = static_cast<double>(size);
+  report.lambda = score.lambda;
+  report.objective = report.loss + report.lambda * report.expected_l0;
+  return report;
+}
+
 /// Local search over supports of a least-squares problem. Every routine lowers one score, so that what different starts
 /// reach can be compared; the best support of all, and the best of every size, are remembered.
 template <class Design>
 class SubsetSearch {
  public:
-  SubsetSearch(SubsetState<Design>& state, const SupportScore& score)
-      : state_(state), score_(score),
+  /// Reports to `run`, unless that is null.
+  SubsetSearch(SubsetState<Design>& state, const SupportScore& score, FitRun* run)
+      : state_(state), score_(score), run_(run),
         by_size_(static_cast<std::size_t>(std::min(state.capacity(), state.unit_count()) + 1)) {}
 
   const FoundSupport& best() const { return best_; }
@@ -50,6 +63,8 @@ class SubsetSearch {
     Index best_size = state_.size();
     double lowest = score();
     Index setbacks = 0;
+    const Index start = state_.size();
+    Index largest = start;
     while (state_.size() < limit) {
       double gain = 0;
       const Index j = state_.best_add(gain);
@@ -64,12 +79,18 @@ class SubsetSearch {
         best_size = state_.size();
       }
       const Index end = std::max(least, best_size + patience(best_size));
-      if (state_.size() >= end || state_.loss() < score_.rounding) break;
+      const bool done = state_.size() >= std::min(end, limit) || state_.loss() < score_.rounding;
+      if (state_.size() > largest) {  // sign rules may take columns back
+        largest = state_.size();
+        if (!proceeds("forward", largest - start, (done ? largest : limit) - start)) break;
+      }
+      if (done) break;
     }
   }
 
   /// Back down to `stop` columns, swapping at every size: what the larger supports got right stays.
   void backward(Index stop) {
+    const Index start = state_.size();
     while (state_.size() > stop) {
       double cost = 0;
       const Index i = state_.best_drop(cost);
@@ -78,6 +99,7 @@ class SubsetSearch {
       state_.obey_signs();
       swap_to_rest();
       record();
+      if (!proceeds("backward", start - state_.size(), start - std::min(stop, state_.size()))) break;
     }
   }
 
@@ -130,6 +152,14 @@ class SubsetSearch {
     return false;
   }
 
+  /// Up to `rounds` chains, as long as they lower the score.
+  void chains(Index rounds, Index most) {
+    for (Index round = 1; round <= rounds; ++round) {
+      const bool better = chain(most);
+      if (!proceeds("chains", round, better ? rounds : round) || !better) return;
+    }
+  }
+
  private:
   struct Excursion {
     double rise;
@@ -139,6 +169,11 @@ class SubsetSearch {
 
   static constexpr double gain_floor = 1e-7;
   static constexpr double progress = 1e-6;
+
+  bool proceeds(std::string_view stage, Index step, Index steps) const {
+    if (run_ == nullptr) return true;
+    return run_->proceeds(search_report(stage, step, steps, score_, state_.loss(), state_.size()));
+  }
 
   /// Rounding must not count as progress.
   double least_gain() const { return (std::is_same_v<typename Design::Scalar, double> ? 1e-9 : 1e-6) * state_.loss(); }
@@ -190,6 +225,7 @@ class SubsetSearch {
 
   SubsetState<Design>& state_;
   SupportScore score_;
+  FitRun* run_;
   FoundSupport best_;
   std::vector<FoundSupport> by_size_;
   typename SubsetState<Design>::Saved home_;

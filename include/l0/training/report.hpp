@@ -13,8 +13,8 @@ namespace l0 {
 /// Where a training run stands after a step; what callbacks see.
 struct StepReport {
   Index step = 0;                                                      ///< steps done in this stage
-  Index steps = 0;                                                     ///< steps the stage will take
-  std::string_view stage;                                              ///< "gates", "refit" or "epochs"
+  Index steps = 0;                                                     ///< steps it takes, at most; 0: not known
+  std::string_view stage;                                              ///< "gates", "refit", "epochs", ...
   double loss = 0;                                                     ///< the loss alone
   double objective = 0;                                                ///< loss + penalty
   double expected_l0 = 0;                                              ///< expected number of open gates

@@ -1,27 +1,24 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <string_view>
-
-#include <l0/core/stopwatch.hpp>
 #include <l0/models/calibration/options.hpp>
+#include <l0/training/fit_run.hpp>
 
 namespace l0::detail {
 
-/// The clock, the callback and the reason to stop of one call of `fit`.
+/// The run of one call of `fit`, its reason to stop and its checkpoints.
 class RunControl {
  public:
-  explicit RunControl(const CalibrationTask& task) : task_(&task) {}
+  explicit RunControl(const CalibrationTask& task) : task_(&task), run_(task.callback) {}
 
-  double seconds() const { return watch_.seconds(); }
+  double seconds() const { return run_.seconds(); }
   StopReason stop() const { return stop_; }
   bool running() const { return stop_ == StopReason::completed; }
   void stop_because(StopReason reason) { stop_ = reason; }
 
-  void pass_on(StepReport report) {
+  void pass_on(const StepReport& report) {
     ++passes_;
-    report.seconds = seconds();
-    if (task_->callback(report) == Flow::stop) stop_ = StopReason::callback;
+    if (!run_.proceeds(report)) stop_ = StopReason::callback;
   }
 
   /// Hands out the state that `make()` builds where one is due.
@@ -37,7 +34,7 @@ class RunControl {
 
  private:
   const CalibrationTask* task_;
-  Stopwatch watch_;
+  FitRun run_;
   StopReason stop_ = StopReason::completed;
   Index passes_ = 0;
 };

@@ -87,7 +87,7 @@ class FactorSelection {
       settled = finish(trainer, plan);
     }
     report_.stop = run_.stopped() ? StopReason::callback : settled ? StopReason::converged : StopReason::completed;
-    report_.epochs = run_.passes();
+    report_.epochs = run_.reports();
     report_.seconds = run_.seconds();
     report_.lambda_l2 = plan.ridge / l2_scale();
     describe(trainer, plan);
@@ -355,7 +355,7 @@ class FactorSelection {
   const Ratings<Scalar>& ratings_;
   const FactorizationOptions& options_;
   FactorizationReport& report_;
-  FactorRun run_;
+  FitRun run_;
   Workers workers_;
   Factors<Scalar> interim_;  ///< of the search, where a callback stopped it
 };

@@ -6,37 +6,15 @@
 #include <limits>
 #include <vector>
 
-#include <l0/core/stopwatch.hpp>
 #include <l0/core/workers.hpp>
 #include <l0/gates/hard_concrete.hpp>
 #include <l0/models/factorization/factors.hpp>
 #include <l0/models/factorization/options.hpp>
 #include <l0/models/factorization/ratings.hpp>
 #include <l0/random/rng.hpp>
+#include <l0/training/fit_run.hpp>
 
 namespace l0::detail {
-
-/// What the runs of one fit share: the clock, the passes counted, the callback.
-class FactorRun {
- public:
-  explicit FactorRun(const AnyCallback& callback) : callback_(callback) {}
-
-  bool stopped() const { return stopped_; }
-  Index passes() const { return passes_; }
-  double seconds() const { return watch_.seconds(); }
-
-  void report(StepReport step) {
-    step.step = ++passes_;
-    step.seconds = seconds();
-    if (callback_(step) == Flow::stop) stopped_ = true;
-  }
-
- private:
-  const AnyCallback& callback_;
-  Stopwatch watch_;
-  Index passes_ = 0;
-  bool stopped_ = false;
-};
 
 /// Alternating least squares under factor gates: with one side and the gates fixed, the noise-free objective is a
 /// quadratic of each line of the other side and is minimised exactly. The same Gram matrices, weighted by the lines
@@ -46,7 +24,7 @@ class FactorTrainer {
  public:
   /// `ridge` is n λ₂ of the squared loss (2 n λ₂ of the logistic): what is added to the diagonal of every line's
   /// problem.
-  FactorTrainer(const Ratings<Scalar>& ratings, const FactorizationOptions& options, double ridge, FactorRun& run,
+  FactorTrainer(const Ratings<Scalar>& ratings, const FactorizationOptions& options, double ridge, FitRun& run,
                 Workers& workers)
       : ratings_(ratings), options_(options), ridge_(ridge), run_(run), workers_(workers),
         logistic_(options.loss == FactorizationLoss::logistic),
@@ -89,12 +67,13 @@ class FactorTrainer {
     if (!logistic_) penalty_ = penalty();
     if (options_.fit_mean && totals_[2] > 0) factors_.mean += static_cast<Scalar>(totals_[1] / totals_[2]);
     StepReport report;
+    report.step = run_.reports() + 1;
     report.stage = stage;
     report.loss = loss_;
     report.objective = objective();
     report.expected_l0 = static_cast<double>(factors_.rank);
     report.temperature = options_.temperature;
-    run_.report(report);
+    run_.proceeds(report);
     return objective();
   }
 
@@ -331,7 +310,7 @@ class FactorTrainer {
   const Ratings<Scalar>& ratings_;
   const FactorizationOptions& options_;
   double ridge_;
-  FactorRun& run_;
+  FitRun& run_;
   Workers& workers_;
   bool logistic_;
   Factors<Scalar> factors_;

@@ -16,18 +16,18 @@ namespace l0::detail {
 template <class Scalar>
 struct TreeEnsemble {
   Scalar base = 0;
-  std::vector<BoostedTree<Scalar>> trees;
+  std::vector<ObliviousTree<Scalar>> trees;
 
   Vector<Scalar> evaluate(const Matrix<Scalar>& ranks) const {
     Vector<Scalar> eta = Vector<Scalar>::Constant(ranks.rows(), base);
-    for (const BoostedTree<Scalar>& tree : trees) add_tree(tree, ranks, eta);
+    for (const ObliviousTree<Scalar>& tree : trees) add_tree(tree, ranks, eta);
     return eta;
   }
 
   /// The features with a split, ascending.
   std::vector<Index> features() const {
     std::vector<Index> all;
-    for (const BoostedTree<Scalar>& tree : trees) all.insert(all.end(), tree.features.begin(), tree.features.end());
+    for (const ObliviousTree<Scalar>& tree : trees) all.insert(all.end(), tree.features.begin(), tree.features.end());
     std::sort(all.begin(), all.end());
     all.erase(std::unique(all.begin(), all.end()), all.end());
     return all;
@@ -37,7 +37,7 @@ struct TreeEnsemble {
   Vector<Scalar> with_closed(Index feature, const Matrix<Scalar>& ranks, const Vector<Scalar>& eta) const {
     Vector<Scalar> open = Vector<Scalar>::Zero(ranks.rows());
     Vector<Scalar> closed = eta;
-    for (const BoostedTree<Scalar>& tree : trees) {
+    for (const ObliviousTree<Scalar>& tree : trees) {
       if (!tree.uses(feature)) continue;
       add_tree(tree, ranks, open);
       add_tree(tree, ranks, closed, feature);
@@ -80,7 +80,7 @@ std::vector<Index> draw_rows(const std::vector<Index>& rows, Real share, std::ui
 /// eta += the tree, its leaves halved until the loss on the rows it was fitted to does not rise: where the loss is not
 /// quadratic, a step of Newton's method can go too far.
 template <class Scalar>
-void enter(BoostedTree<Scalar>& tree, const Matrix<Scalar>& ranks, const Vector<Scalar>& y,
+void enter(ObliviousTree<Scalar>& tree, const Matrix<Scalar>& ranks, const Vector<Scalar>& y,
            const std::vector<Index>& rows, TreeLossFormulas loss, Vector<Scalar>& eta) {
   if (loss.loss == TreeLoss::squared) return add_tree(tree, ranks, eta);
   const Vector<Scalar> target = y(rows);
@@ -117,7 +117,7 @@ TreeEnsemble<Scalar> boost(const RankedSamples<Scalar>& data, const Vector<Scala
   for (Index number = 0; number < plan.trees; ++number) {
     plan.loss.expand(eta, y, slope, curvature);
     const std::vector<Index> drawn = draw_rows(rows, plan.subsample, plan.seed, number);
-    BoostedTree<Scalar> tree = growth.grow(drawn, slope, curvature, features, plan.depth, plan.lambda_l2);
+    ObliviousTree<Scalar> tree = growth.grow(drawn, slope, curvature, features, plan.depth, plan.lambda_l2);
     if (tree.levels() == 0) break;
     const auto count = static_cast<Index>(drawn.size());
     Matrix<Scalar> ranks(count, tree.levels());

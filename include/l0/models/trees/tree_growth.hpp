@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include <l0/models/trees/boosted_tree.hpp>
+#include <l0/models/trees/oblivious_tree.hpp>
 #include <l0/models/trees/quantile_scale.hpp>
 
 namespace l0::detail {
@@ -19,9 +19,10 @@ class TreeGrowth {
 
   /// On the given rows, whose slopes and curvatures these are, with splits on the given features. The tree has fewer
   /// than `levels` levels, or none, where no split gains anything. Leaves are not filled.
-  BoostedTree<Scalar> grow(const std::vector<Index>& rows, const Vector<Scalar>& slope, const Vector<Scalar>& curvature,
-                           const std::vector<Index>& features, Index levels, double lambda) {
-    BoostedTree<Scalar> tree;
+  ObliviousTree<Scalar> grow(const std::vector<Index>& rows, const Vector<Scalar>& slope,
+                             const Vector<Scalar>& curvature, const std::vector<Index>& features, Index levels,
+                             double lambda) {
+    ObliviousTree<Scalar> tree;
     node_.assign(rows.size(), 0);
     for (Index level = 0; level < levels; ++level) {
       const Split best = best_split(rows, slope, curvature, features, Index{1} << level, lambda);

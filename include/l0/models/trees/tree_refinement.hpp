@@ -6,7 +6,7 @@
 
 #include <Eigen/Cholesky>
 
-#include <l0/models/trees/boosted_tree.hpp>
+#include <l0/models/trees/oblivious_tree.hpp>
 
 namespace l0::detail {
 
@@ -134,7 +134,7 @@ class TreeFit {
       : ranks_(ranks), slope_(slope), curvature_(curvature), lambda_(lambda) {}
 
   /// Sets the leaves; returns the minimum, ≤ 0.
-  double solve(BoostedTree<Scalar>& tree) {
+  double solve(ObliviousTree<Scalar>& tree) {
     const Index leaves = Index{1} << tree.levels();
     const Index pairs = leaves * (leaves + 1) / 2;
     Matrix<Double<Scalar>> gram = Matrix<Double<Scalar>>::Zero(leaves, leaves);
@@ -159,9 +159,9 @@ class TreeFit {
   }
 
   /// Softens the splits of a tree: the best of a few widths common to all levels, each with its own leaves.
-  double soften(BoostedTree<Scalar>& tree) {
+  double soften(ObliviousTree<Scalar>& tree) {
     double best = solve(tree);
-    BoostedTree<Scalar> trial = tree;
+    ObliviousTree<Scalar> trial = tree;
     for (const double width : {0.15, 0.4, 0.8, 1.6}) {
       std::fill(trial.widths.begin(), trial.widths.end(), static_cast<Scalar>(width));
       const double value = solve(trial);
@@ -174,7 +174,7 @@ class TreeFit {
   }
 
   /// Moves thresholds and widths of soft splits downhill, with steps that grow while they help and shrink where not.
-  double descend(BoostedTree<Scalar>& tree, double value, Index steps) {
+  double descend(ObliviousTree<Scalar>& tree, double value, Index steps) {
     double rate = 0.1;
     bool moved = true;
     double slope[2][most_levels];
@@ -185,7 +185,7 @@ class TreeFit {
       for (std::size_t l = 0; l < levels; ++l)
         length = std::max({length, std::abs(slope[0][l]), std::abs(slope[1][l])});
       if (!(length > 0)) break;
-      BoostedTree<Scalar> trial = tree;
+      ObliviousTree<Scalar> trial = tree;
       for (std::size_t l = 0; l < levels; ++l) {
         if (tree.widths[l] == 0) continue;
         trial.thresholds[l] =
@@ -208,7 +208,7 @@ class TreeFit {
 
   /// The slopes of the minimum that `solve` returned, in the thresholds and widths of soft splits: since the leaves are
   /// at their best, it changes as if they stood still.
-  void slopes(const BoostedTree<Scalar>& tree, double* threshold, double* width) {
+  void slopes(const ObliviousTree<Scalar>& tree, double* threshold, double* width) {
     std::fill(threshold, threshold + most_levels, 0.0);
     std::fill(width, width + most_levels, 0.0);
     dispatch<SplitSlopes>(splits(tree, 0), block_.data(), tree.leaves.data(), slope_.data(), curvature_.data(),
@@ -216,7 +216,7 @@ class TreeFit {
   }
 
   /// Records the share of the rows that goes right at every split.
-  void measure_shares(BoostedTree<Scalar>& tree) const {
+  void measure_shares(ObliviousTree<Scalar>& tree) const {
     const auto n = static_cast<double>(ranks_.rows());
     tree.shares.clear();
     for (Index l = 0; l < tree.levels(); ++l) {
@@ -234,8 +234,8 @@ class TreeFit {
   static constexpr Scalar least_width = Scalar(0.02);
   static constexpr Scalar most_width = Scalar(2);
 
-  SplitPointers<Scalar> splits(const BoostedTree<Scalar>& tree, Index first) const {
-    BoostedTree<Scalar> local = tree;
+  SplitPointers<Scalar> splits(const ObliviousTree<Scalar>& tree, Index first) const {
+    ObliviousTree<Scalar> local = tree;
     for (std::size_t l = 0; l < local.features.size(); ++l) local.features[l] = static_cast<Index>(l);
     SplitPointers<Scalar> result(local, ranks_);
     for (int l = 0; l < result.levels; ++l) result.column[l] += first;

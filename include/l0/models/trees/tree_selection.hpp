@@ -11,6 +11,7 @@
 
 #include <l0/core/workers.hpp>
 #include <l0/models/trees/tree_ensemble.hpp>
+#include <l0/training/fit_run.hpp>
 
 namespace l0 {
 
@@ -107,7 +108,7 @@ class OutOfFold {
           eta.setConstant(fold.y.size(), base);
           fold.staged.push_back(total(eta, fold.y));
         },
-        [&](Index, const BoostedTree<Scalar>& tree) {
+        [&](Index, const ObliviousTree<Scalar>& tree) {
           add_tree(tree, fold.ranks, eta);
           fold.staged.push_back(total(eta, fold.y));
           return true;
@@ -144,10 +145,10 @@ struct TreeSelection {
 /// Backward elimination by gates: each round grows ensembles on the features that are left, and closes those gates
 /// whose closing does not raise the loss on unseen samples; if there are none, the one that raises it least. By price
 /// the set with the least loss + λ·size is taken, by budget the set of that size, else the smallest set whose loss is
-/// within one standard error of the least.
+/// within one standard error of the least. Reports the gates closed after every round to `run`, which may end it.
 template <class Scalar>
 TreeSelection select_tree_features(const RankedSamples<Scalar>& data, const Vector<Scalar>& y, BoostingPlan plan,
-                                   std::vector<Index> features, const TreeSelectionTarget& target) {
+                                   std::vector<Index> features, const TreeSelectionTarget& target, FitRun& run) {
   Workers workers(target.threads);
   OutOfFold<Scalar> judge(data, y, plan, target.folds);
   TreeSelection selection;
@@ -163,14 +164,22 @@ TreeSelection select_tree_features(const RankedSamples<Scalar>& data, const Vect
     return std::sqrt((difference.array() - mean).square().mean() / static_cast<double>(y.size()));
   };
   const auto least = static_cast<std::size_t>(target.budget.value_or(0));
+  const std::size_t all = features.size();
   while (true) {
     losses.emplace_back();
     selection.path.push_back(judge.judge(features, workers, losses.back()));
     const std::size_t now = selection.path.size() - 1;
     if (objective(now) <= objective(best)) best = now;
-    if (features.size() <= least) break;
     const double rise = selection.path[now].out_of_fold_loss - objective(best);
-    if (!target.budget && rise > 3 * error_against(now, best)) break;  // fewer would only be worse
+    const bool done = features.size() <= least ||
+                      (!target.budget && rise > 3 * error_against(now, best));  // fewer would only be worse
+    StepReport report{.step = static_cast<Index>(all - features.size()), .stage = "features"};
+    report.steps = done ? report.step : static_cast<Index>(all - least);
+    report.loss = selection.path[now].out_of_fold_loss;
+    report.expected_l0 = static_cast<double>(features.size());
+    report.lambda = price;
+    report.objective = report.loss + price * report.expected_l0;
+    if (!run.proceeds(report) || done) break;
     // The gates that close.
     const std::vector<double>& worth = selection.path[now].worth;
     std::vector<std::size_t> order(features.size());

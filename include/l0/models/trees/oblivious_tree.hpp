@@ -9,7 +9,30 @@
 #include <l0/core/simd.hpp>
 #include <l0/core/types.hpp>
 
-namespace l0::detail {
+namespace l0 {
+
+/// A tree of a boosted ensemble. It is oblivious: level l asks every sample the same question, s((u − t)/w) of one
+/// feature u on the scale of its ranks in training (0 the smallest, 1 the largest), and the answers are the bits of the
+/// leaf, the first level's the highest.
+template <class Scalar>
+struct ObliviousTree {
+  std::vector<Index> features;     ///< one per level
+  std::vector<Scalar> thresholds;  ///< t, on the scale of ranks
+  std::vector<Scalar> widths;      ///< w, on the scale of ranks; 0: a hard split
+  std::vector<Scalar> shares;      ///< that went right on average in training: what a closed split answers
+  Vector<Scalar> leaves;           ///< 2^levels values
+
+  /// How many questions are asked.
+  Index levels() const { return static_cast<Index>(features.size()); }
+  /// Whether every split is a threshold.
+  bool is_hard() const {
+    return std::all_of(widths.begin(), widths.end(), [](Scalar w) { return w == 0; });
+  }
+  /// Whether a level asks for the feature.
+  bool uses(Index feature) const { return std::find(features.begin(), features.end(), feature) != features.end(); }
+};
+
+namespace detail {
 
 /// The deepest tree: 2⁸ leaves.
 inline constexpr Index most_levels = 8;
@@ -36,23 +59,6 @@ struct StepShape {
   Scalar inverse_width;
 };
 
-/// An oblivious tree: level l asks every sample the same question, and its answers are the bits of its leaf, level 0
-/// the highest.
-template <class Scalar>
-struct BoostedTree {
-  std::vector<Index> features;     ///< one per level
-  std::vector<Scalar> thresholds;  ///< on the scale of ranks
-  std::vector<Scalar> widths;      ///< on the scale of ranks; 0: a hard split
-  std::vector<Scalar> shares;      ///< that went right on average in training: what a closed split answers
-  Vector<Scalar> leaves;           ///< 2^levels values
-
-  Index levels() const { return static_cast<Index>(features.size()); }
-  bool is_hard() const {
-    return std::all_of(widths.begin(), widths.end(), [](Scalar w) { return w == 0; });
-  }
-  bool uses(Index feature) const { return std::find(features.begin(), features.end(), feature) != features.end(); }
-};
-
 /// What a tree kernel needs of its splits.
 template <class Scalar>
 struct SplitPointers {
@@ -63,7 +69,7 @@ struct SplitPointers {
   int levels = 0;
 
   template <class Ranks>
-  SplitPointers(const BoostedTree<Scalar>& tree, const Ranks& ranks, Index closed_feature = -1)
+  SplitPointers(const ObliviousTree<Scalar>& tree, const Ranks& ranks, Index closed_feature = -1)
       : levels(static_cast<int>(tree.levels())) {
     for (int l = 0; l < levels; ++l) {
       const auto at = static_cast<std::size_t>(l);
@@ -134,7 +140,7 @@ struct AddHardTree {
 
 /// output += the tree's value for every row of `ranks`, its splits on `closed_feature` closed.
 template <class Scalar>
-void add_tree(const BoostedTree<Scalar>& tree, const Matrix<Scalar>& ranks, Vector<Scalar>& output,
+void add_tree(const ObliviousTree<Scalar>& tree, const Matrix<Scalar>& ranks, Vector<Scalar>& output,
               Index closed_feature = -1) {
   const SplitPointers<Scalar> splits(tree, ranks, closed_feature);
   if (tree.is_hard() && closed_feature < 0) {
@@ -144,4 +150,5 @@ void add_tree(const BoostedTree<Scalar>& tree, const Matrix<Scalar>& ranks, Vect
   }
 }
 
-}  // namespace l0::detail
+}  // namespace detail
+}  // namespace l0
