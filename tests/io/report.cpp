@@ -3,6 +3,7 @@
 #include <limits>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include <l0/io/report.hpp>
 #include <l0/models/linear_regression.hpp>
@@ -74,4 +75,41 @@ TEST_CASE("A calibration report", "[io]") {
   CHECK_THAT(json, Contains(R"("predictions":[])"));
   CHECK_THAT(json, Contains(R"("groups":[{"group":0,"targets":4,)"));
   CHECK_THAT(json, Contains(R"("unreachable":[3,5],"empty_records":[],"notes":[]})"));
+}
+
+TEST_CASE("A factorization report", "[io]") {
+  l0::FactorizationReport report{.epochs = 40, .rank = 3, .entries = 500, .loss = 0.25, .objective = 0.5};
+  report.expected_l0 = 3;
+  report.lambda = 0.125;
+  report.lambda_l2 = 0.0625;
+  report.seconds = 0.5;
+  report.ranks = {{.rank = 2, .train_loss = 0.5, .held_out_loss = 0.75, .standard_error = 0.125}};
+  report.notes = {"a note"};
+  CHECK(printed(report) ==
+        "converged after 40 passes in 0.5 s: 3 factors, mean loss 0.25, 3 open gates at a price of 0.125, lambda_l2 "
+        "0.0625\nnote: a note");
+  CHECK(l0::to_json(report) ==
+        R"({"stop":"converged","epochs":40,"rank":3,"entries":500,"loss":0.25,"objective":0.5,"expected_l0":3,)"
+        R"("lambda":0.125,"lambda_l2":0.0625,"seconds":0.5,"ranks":[{"rank":2,"train_loss":0.5,"held_out_loss":0.75,)"
+        R"("standard_error":0.125}],"notes":["a note"]})");
+}
+
+TEST_CASE("A report of boosted trees", "[io]") {
+  l0::SoftTreeBoostingReport report{.trees = 1, .grown = 2, .features = 2, .loss = 0.5, .out_of_fold_loss = 0.75};
+  report.staged_loss = {1, 0.5};
+  report.path = {{.features = {1, 4}, .out_of_fold_loss = 0.75, .trees = 1, .worth = {0.25, 0.125}}};
+  report.seconds = 0.25;
+  CHECK(printed(report) == "completed in 0.25 s: 1 tree of 2 features, mean loss 0.5, out of fold 0.75");
+  CHECK(l0::to_json(report) ==
+        R"({"stop":"completed","trees":1,"grown":2,"features":2,"loss":0.5,"out_of_fold_loss":0.75,)"
+        R"("staged_loss":[1,0.5],"staged_validation_loss":[],"path":[{"features":[1,4],"out_of_fold_loss":0.75,)"
+        R"("standard_error":0,"trees":1,"worth":[0.25,0.125],"staged":[]}],"seconds":0.25,"notes":[]})");
+}
+
+TEST_CASE("The layers of a network", "[io]") {
+  const std::vector<l0::LayerSparsity> layers{{"0 L0Linear", 10, 4, 4.5, 20, 8, 16}};
+  CHECK(printed(layers) == l0::to_string(layers));
+  CHECK(l0::to_json(layers) ==
+        R"([{"name":"0 L0Linear","gates":10,"open_gates":4,"expected_l0":4.5,"weights":20,"open_weights":8,)"
+        R"("flops":16}])");
 }

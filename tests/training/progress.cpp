@@ -80,7 +80,7 @@ TEST_CASE("On a terminal the bar is rewritten in place, with rate and time left"
   CHECK(count(text, '\n') == 1);
   CHECK(text.substr(text.size() - 2) == "\r\n");  // the terminal adds the \r
   CHECK(count(text, '\r') == 11);
-  CHECK(text.find("gates  [##########..........]  50 %  loss 0.125      open 20.5    2/s, 2 s left\033[K") !=
+  CHECK(text.find("gates    [##########..........]  50 %  loss 0.125      open 20.5    2/s, 2 s left\033[K") !=
         std::string::npos);
   CHECK(text.find("[####################] 100 %  loss 0.125      open 20.5    2/s\033[K\r\n") != std::string::npos);
 }

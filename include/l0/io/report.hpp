@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cmath>
+#include <concepts>
 #include <cstdio>
 #include <ostream>
 #include <string>
 
 #include <l0/io/json.hpp>
 #include <l0/models/calibration/diagnostics.hpp>
+#include <l0/models/factorization/options.hpp>
 #include <l0/models/regression_options.hpp>
+#include <l0/models/trees/options.hpp>
+#include <l0/pruning/report.hpp>
 #include <l0/training/report.hpp>
 
 /// \file
@@ -89,18 +94,34 @@ inline std::string to_string(const CalibrationReport& report) {
   return text + detail::notes_text(report.notes);
 }
 
-/// Writes the text of the report.
-inline std::ostream& operator<<(std::ostream& stream, const TrainingReport& report) {
-  return stream << to_string(report);
+/// One line, and one for each note.
+inline std::string to_string(const FactorizationReport& report) {
+  using detail::short_number;
+  std::string text(to_string(report.stop));
+  text += " after " + detail::to_text(report.epochs) + " passes in " + short_number(report.seconds, 3) +
+          " s: " + detail::to_text(report.rank) + (report.rank == 1 ? " factor" : " factors") + ", mean loss " +
+          short_number(report.loss) + ", " + short_number(report.expected_l0) + " open gates at a price of " +
+          short_number(report.lambda) + ", lambda_l2 " + short_number(report.lambda_l2);
+  return text + detail::notes_text(report.notes);
 }
-/// Writes the text of the report.
-inline std::ostream& operator<<(std::ostream& stream, const RegressionReport& report) {
-  return stream << to_string(report);
+
+/// One line, and one for each note. Which features they are is said by the model's `summary()`.
+inline std::string to_string(const SoftTreeBoostingReport& report) {
+  using detail::short_number;
+  std::string text(to_string(report.stop));
+  text += " in " + short_number(report.seconds, 3) + " s: " + detail::to_text(report.trees) +
+          (report.trees == 1 ? " tree" : " trees") + " of " + detail::to_text(report.features) +
+          (report.features == 1 ? " feature" : " features") + ", mean loss " + short_number(report.loss);
+  if (!std::isnan(report.out_of_fold_loss)) text += ", out of fold " + short_number(report.out_of_fold_loss);
+  return text + detail::notes_text(report.notes);
 }
-/// Writes the text of the report.
-inline std::ostream& operator<<(std::ostream& stream, const CalibrationReport& report) {
-  return stream << to_string(report);
-}
+
+/// Writes the text of a report.
+template <class Report>
+  requires requires(const Report& report) {
+    { to_string(report) } -> std::same_as<std::string>;
+  }
+std::ostream& operator<<(std::ostream& stream, const Report& report) { return stream << to_string(report); }
 
 /// One step; fields that the stage does not have (NaN) are left out.
 inline std::string to_json(const StepReport& report) {
@@ -186,6 +207,74 @@ inline std::string to_json(const CalibrationReport& report) {
       .add_json("empty_records", detail::json_list(report.empty_records))
       .add_json("notes", detail::json_list(report.notes))
       .str();
+}
+
+/// The same as one JSON object.
+inline std::string to_json(const FactorizationReport& report) {
+  return detail::JsonObject()
+      .add("stop", to_string(report.stop))
+      .add("epochs", report.epochs)
+      .add("rank", report.rank)
+      .add("entries", report.entries)
+      .add("loss", report.loss)
+      .add("objective", report.objective)
+      .add("expected_l0", report.expected_l0)
+      .add("lambda", report.lambda)
+      .add("lambda_l2", report.lambda_l2)
+      .add("seconds", report.seconds)
+      .add_json("ranks", detail::json_list(report.ranks,
+                                           [](const RankPoint& point) {
+                                             return detail::JsonObject()
+                                                 .add("rank", point.rank)
+                                                 .add("train_loss", point.train_loss)
+                                                 .add("held_out_loss", point.held_out_loss)
+                                                 .add("standard_error", point.standard_error)
+                                                 .str();
+                                           }))
+      .add_json("notes", detail::json_list(report.notes))
+      .str();
+}
+
+/// The same as one JSON object.
+inline std::string to_json(const SoftTreeBoostingReport& report) {
+  return detail::JsonObject()
+      .add("stop", to_string(report.stop))
+      .add("trees", report.trees)
+      .add("grown", report.grown)
+      .add("features", report.features)
+      .add("loss", report.loss)
+      .add("out_of_fold_loss", report.out_of_fold_loss)
+      .add_json("staged_loss", detail::json_list(report.staged_loss))
+      .add_json("staged_validation_loss", detail::json_list(report.staged_validation_loss))
+      .add_json("path", detail::json_list(report.path,
+                                          [](const TreeSelectionStep& step) {
+                                            return detail::JsonObject()
+                                                .add_json("features", detail::json_list(step.features))
+                                                .add("out_of_fold_loss", step.out_of_fold_loss)
+                                                .add("standard_error", step.standard_error)
+                                                .add("trees", step.trees)
+                                                .add_json("worth", detail::json_list(step.worth))
+                                                .add_json("staged", detail::json_list(step.staged))
+                                                .str();
+                                          }))
+      .add("seconds", report.seconds)
+      .add_json("notes", detail::json_list(report.notes))
+      .str();
+}
+
+/// The layers of `sparsity_report` as a JSON list.
+inline std::string to_json(const std::vector<LayerSparsity>& report) {
+  return detail::json_list(report, [](const LayerSparsity& layer) {
+    return detail::JsonObject()
+        .add("name", layer.name)
+        .add("gates", layer.gates)
+        .add("open_gates", layer.open_gates)
+        .add("expected_l0", layer.expected_l0)
+        .add("weights", layer.weights)
+        .add("open_weights", layer.open_weights)
+        .add("flops", layer.flops)
+        .str();
+  });
 }
 
 /// A fitted regression as JSON: its report, and index, name, coefficient and importance of each selected feature; with

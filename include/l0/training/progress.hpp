@@ -98,7 +98,7 @@ class ProgressBar {
       return report.seconds >= options_.delay && (begins || since >= 0.1 || since < 0);
     }
 
-    /// "gates      [#########...........]  45 %  loss 0.01234     open 20.3   812 steps/s    3 s left"
+    /// "gates    [#########...........]  45 %  loss 0.01234    open 20.3    812/s, 3 s left"
     std::string line(const StepReport& report) const {
       constexpr std::size_t width = 20;
       const double share =
@@ -109,7 +109,7 @@ class ProgressBar {
       std::string bar(static_cast<std::size_t>(share * static_cast<double>(width)), '#');
       bar.resize(width, '.');
       char text[160];
-      std::snprintf(text, sizeof text, "%-6.10s [%s] %3.0f %%  loss %-10.4g open %-7.5g", std::string(stage_).c_str(),
+      std::snprintf(text, sizeof text, "%-8.10s [%s] %3.0f %%  loss %-10.4g open %-7.5g", std::string(stage_).c_str(),
                     bar.c_str(), 100 * share, report.loss, report.expected_l0);
       std::string result = text;
       if (rate > 0) {

@@ -68,8 +68,8 @@ struct FactorizationReport {
   double lambda = 0;               ///< price of a gate: as given, or what the weakest factor is worth
   double lambda_l2 = 0;            ///< as given or chosen
   double seconds = 0;              ///< by the clock
-  std::vector<RankPoint> ranks;    ///< where held-out entries chose: every rank they saw, at the chosen λ₂
-  std::vector<std::string> notes;  ///< what deserves a look
+  std::vector<RankPoint> ranks{};  ///< where held-out entries chose: every rank they saw, at the chosen λ₂
+  std::vector<std::string> notes{};  ///< what deserves a look
 
   /// Whether the run ended by itself.
   bool converged() const { return stop == StopReason::converged; }

@@ -8,6 +8,7 @@
 
 #include <l0/core/simd.hpp>
 #include <l0/core/types.hpp>
+#include <l0/models/trees/options.hpp>
 
 namespace l0 {
 
@@ -34,8 +35,6 @@ struct ObliviousTree {
 
 namespace detail {
 
-/// The deepest tree: 2⁸ leaves.
-inline constexpr Index most_levels = 8;
 /// Kernels over samples work in blocks of this many.
 inline constexpr Index tree_block = 64;
 

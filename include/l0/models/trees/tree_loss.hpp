@@ -6,17 +6,9 @@
 
 #include <l0/core/error.hpp>
 #include <l0/core/types.hpp>
+#include <l0/models/trees/options.hpp>
 
-namespace l0 {
-
-/// The loss of an ensemble of trees with output η.
-enum class TreeLoss {
-  squared,   ///< (y − η)²
-  logistic,  ///< log(1 + e^η) − yη, labels y = 0 or 1
-  poisson    ///< half the deviance, e^η − yη + y log y − y, counts y ≥ 0
-};
-
-namespace detail {
+namespace l0::detail {
 
 /// Value, slope and curvature of a loss in η, sample by sample.
 struct TreeLossFormulas {
@@ -81,5 +73,4 @@ struct TreeLossFormulas {
   }
 };
 
-}  // namespace detail
-}  // namespace l0
+}  // namespace l0::detail

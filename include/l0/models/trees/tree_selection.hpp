@@ -13,19 +13,7 @@
 #include <l0/models/trees/tree_ensemble.hpp>
 #include <l0/training/fit_run.hpp>
 
-namespace l0 {
-
-/// One set of features that a selection tried.
-struct TreeSelectionStep {
-  std::vector<Index> features;   ///< ascending
-  double out_of_fold_loss = 0;   ///< mean loss on samples that the trees had not seen
-  double standard_error = 0;     ///< of its difference to the best set's, over the samples
-  Index trees = 0;               ///< with which that loss is smallest
-  std::vector<double> worth;     ///< by how much it rises when the gate of a feature closes, in the order of `features`
-  std::vector<double> staged{};  ///< the mean loss after every number of trees
-};
-
-namespace detail {
+namespace l0::detail {
 
 /// How many features are wanted: by price, by budget, or as few as do no worse.
 struct TreeSelectionTarget {
@@ -208,5 +196,4 @@ TreeSelection select_tree_features(const RankedSamples<Scalar>& data, const Vect
   return selection;
 }
 
-}  // namespace detail
-}  // namespace l0
+}  // namespace l0::detail
