@@ -132,3 +132,25 @@ TEST_CASE("Temperature, initial sparsity and rates are those asked for") {
   CHECK(untrained.probability.isConstant(1 / (1 + 0.25 * std::exp(0.5 * std::log(1.0 / 11)))));
   CHECK(untrained.report.steps == 0);
 }
+
+TEST_CASE("A budget ends near its number of open gates, at a price of the size of what gates are worth") {
+  // Separable, each gate worth goal²: a price that rose while the gates close would end many decades
+  // too high or, once everything is closed, too low.
+  const Vector<double> goal = Vector<double>::LinSpaced(30, -1, 1);
+  const auto f = [&](const Vector<double>& w, Vector<double>& gradient) {
+    gradient = 2 * (w - goal);
+    return (w - goal).squaredNorm();
+  };
+  double open = 0;
+  for (const std::uint64_t seed : {0U, 1U, 2U, 3U}) {
+    for (const Index epochs : {300, 1000}) {
+      const auto result = l0::minimize(f, Vector<double>::Zero(30), {.max_active = 4, .epochs = epochs, .seed = seed});
+      CHECK(result.report.lambda > 1e-2);  // the least worthy of the four is worth 0.87
+      CHECK(result.report.lambda < 1e2);
+      open += result.report.expected_l0 / 8;
+      CHECK(result.report.loss < 7.945);  // what the fifth to eighth largest would leave; the four largest leave 6.956
+    }
+  }
+  CHECK(open > 2);
+  CHECK(open < 6);
+}

@@ -14,6 +14,7 @@
 #include <l0/models/linear_model.hpp>
 #include <l0/optimizers/adam.hpp>
 #include <l0/random/rng.hpp>
+#include <l0/training/budget_price.hpp>
 
 namespace l0::detail {
 
@@ -36,7 +37,7 @@ class SampledGates {
     std::vector<char> open;
   };
 
-  /// `budget` < 0: the price stays as it is.
+  /// `budget` < 0: the price stays as it is; else it begins with `price`, or by itself at 0.
   Outcome train(double price, Index budget) {
     const Index units = settings_.rules.units.count(x_.columns());
     const Index predictors = family_.predictors(y_);
@@ -51,6 +52,7 @@ class SampledGates {
     for (const Index unit : settings_.rules.keep) kept[static_cast<std::size_t>(unit)] = 1;
     Matrix<Scalar> eta, slope;
     Vector<Scalar> upstream(units);
+    BudgetPrice budget_price(std::max<Index>(budget, 0), budget < 0 ? 0 : units, options_.epochs, price);
     const ExponentialAnnealing<double> cooling{2.0 / 3, 0.1, options_.epochs};
     for (Index epoch = 0; epoch < options_.epochs; ++epoch) {
       const double temperature = options_.temperature_schedule ? options_.temperature_schedule(epoch) : cooling(epoch);
@@ -91,19 +93,10 @@ class SampledGates {
         }
       }
       gate.backward(upstream);
+      if (budget >= 0) price = budget_price.update(std::as_const(gate), epoch);
       const auto expected = static_cast<double>(gate.accumulate_expected_l0(static_cast<Scalar>(price)));
       optimizer.step();
       if (settings_.rules.non_negative) weight.value() = weight.value().cwiseMax(Scalar(0));
-      if (budget >= 0) {
-        // The price as a dual variable, as in `minimize`: the target falls to the budget over the first half.
-        const double progress =
-            std::min(1.0, 2.0 * static_cast<double>(epoch + 1) / static_cast<double>(options_.epochs));
-        const auto all = static_cast<double>(units);
-        const double target =
-            static_cast<double>(budget) + (all - static_cast<double>(budget)) * std::pow(1 - progress, 3);
-        const double excess = std::clamp((expected - target) / std::max(target, 1.0), -1.0, 1.0);
-        price *= std::exp(std::min(0.5, 50 / static_cast<double>(options_.epochs)) * excess);
-      }
       if (settings_.run != nullptr) {
         StepReport report{.step = epoch + 1, .steps = options_.epochs, .stage = "gates", .loss = loss};
         report.expected_l0 = expected;
@@ -193,8 +186,7 @@ SelectionResult select_sampled(const Family& family, const Design& x, const Y& y
   const double most_gain = family.refit(x, y, weight, units.columns_of(settings.rules.keep), settings).loss;
   if (score.kind == SupportScore::Kind::exact) {
     result.best = FoundSupport();
-    const double start = most_gain / std::max(1.0, score.features) * 1e-3;
-    record(read_off(gates.train(start, score.size), score.size));
+    record(read_off(gates.train(0, score.size), score.size));
   } else if (score.kind == SupportScore::Kind::price) {
     record(read_off(gates.train(score.lambda, -1), -1));
   } else {

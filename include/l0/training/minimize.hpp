@@ -14,6 +14,7 @@
 #include <l0/gates/gate.hpp>
 #include <l0/optimizers/adam.hpp>
 #include <l0/optimizers/lbfgs.hpp>
+#include <l0/training/budget_price.hpp>
 #include <l0/training/report.hpp>
 
 namespace l0 {
@@ -63,7 +64,8 @@ class Minimization {
   Minimization(F& f, const Vector<Scalar>& start, const MinimizeOptions& options)
       : f_(f), options_(options), weight_(ParameterKind::weight, "weight", start.size(), 1),
         gate_(start.size(), {.init_sparsity = static_cast<Scalar>(options.init_sparsity)}), rng_(options.seed),
-        lambda_(options.lambda_l0) {
+        price_(std::max<Index>(options.max_active, 0), options.max_active < 0 ? 0 : start.size(), options.epochs,
+               options.lambda_l0) {
     weight_.value() = start;
   }
 
@@ -80,13 +82,12 @@ class Minimization {
     if (stop_ == StopReason::completed && !std::isfinite(result.report.loss)) stop_ = StopReason::not_finite;
     result.report.stop = stop_;
     result.report.steps = steps_;
-    result.report.lambda = lambda_;
+    result.report.lambda = price_.value();
     result.report.seconds = seconds();
     return result;
   }
 
  private:
-  static constexpr double price_rate = 50;  // e-folds of the price over a run, at full excess
   static constexpr bool stepped = SteppedObjective<F, Scalar>;
 
   Scalar evaluate(const Vector<Scalar>& w, Vector<Scalar>& gradient) {
@@ -123,34 +124,18 @@ class Minimization {
       weight_.gradient() = gradient.cwiseProduct(z);
       gate_upstream = gradient.cwiseProduct(weight.value());
       gate_.backward(gate_upstream);
-      const auto price = static_cast<Scalar>(lambda_);
-      const auto expected = static_cast<double>(gate_.accumulate_expected_l0(price));
+      const double price = options_.max_active < 0 ? price_.value() : price_.update(std::as_const(gate_), epoch);
+      const auto expected = static_cast<double>(gate_.accumulate_expected_l0(static_cast<Scalar>(price)));
       optimizer.step();
       ++steps_;
       report.step = epoch + 1;
       report.loss = static_cast<double>(loss);
       report.expected_l0 = expected;
-      report.lambda = lambda_;
+      report.lambda = price;
       report.temperature = static_cast<double>(gate_.temperature());
-      report.objective = report.loss + lambda_ * expected;
+      report.objective = report.loss + price * expected;
       pass_on(report);
-      update_price(expected, report.loss, epoch);
     }
-  }
-
-  /// The price as the dual variable of E‖z‖₀ ≤ target (Gallego-Posada et al., NeurIPS 2022, arXiv:2208.04425),
-  /// ascending on a logarithmic scale, since nothing is known of the scale of f. The target itself falls from all gates
-  /// to `max_active` over the first half of the run: gates that a sudden price closes too early hardly come back.
-  void update_price(double expected, double loss, Index epoch) {
-    if (options_.max_active < 0) return;
-    const auto size = static_cast<double>(gate_.size());
-    const auto budget = std::min(static_cast<double>(options_.max_active), size);
-    const double progress = std::min(1.0, 2.0 * static_cast<double>(epoch + 1) / static_cast<double>(options_.epochs));
-    const double target = budget + (size - budget) * std::pow(1 - progress, 3);
-    if (lambda_ == 0)
-      lambda_ = std::max(1e-3 * std::abs(loss), std::numeric_limits<double>::min()) / std::max(1.0, size);
-    const double excess = std::clamp((expected - target) / std::max(target, 1.0), -1.0, 1.0);
-    lambda_ *= std::exp(std::min(0.5, price_rate / static_cast<double>(options_.epochs)) * excess);
   }
 
   void pass_on(StepReport& report) {
@@ -248,7 +233,7 @@ class Minimization {
   Parameter<Vector<Scalar>> weight_;
   HardConcreteGate<Scalar> gate_;
   Rng rng_;
-  double lambda_;
+  BudgetPrice price_;
   Index steps_ = 0;
   StopReason stop_ = StopReason::completed;
   Stopwatch watch_;
