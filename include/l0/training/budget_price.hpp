@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <vector>
 
 #include <l0/core/types.hpp>
 
@@ -22,30 +23,61 @@ namespace l0::detail {
 /// Source of the dual ascent: Gallego-Posada et al., NeurIPS 2022, arXiv:2208.04425.
 class BudgetPrice {
  public:
-  /// `first` > 0 is where the price begins; at 0 it begins with what the first gate to be closed is worth.
-  BudgetPrice(Index budget, Index gates, Index steps, double first)
+  /// `first` > 0 is where the price begins; at 0 it begins with what the first gate to be closed is worth. The target
+  /// arrives at the budget after `arrival` of the steps.
+  BudgetPrice(Index budget, Index gates, Index steps, double first, double arrival = 0.5)
       : gates_(static_cast<double>(gates)), budget_(std::min(static_cast<double>(budget), gates_)),
-        steps_(static_cast<double>(steps)), price_(first), earned_(Vector<double>::Zero(gates)), slope_(earned_),
-        worth_(earned_) {}
+        steps_(static_cast<double>(steps)), arrival_(arrival), price_(first) {
+    for (auto* array : {&earned_, &slope_, &worth_}) array->assign(static_cast<std::size_t>(gates), 0.0);
+  }
 
   double value() const { return price_; }
 
-  /// The price for step 0, 1, ...; the gradient of the gate's location is that of the loss alone.
-  template <class Gate>
-  double update(const Gate& gate, Index step) {
-    const double expected = watch(gate);
-    const double progress = std::min(1.0, 2.0 * static_cast<double>(step + 1) / steps_);
+  /// Takes down the slopes of the loss and of P(z ≠ 0) at gate j, by log α. Different gates may come from different
+  /// threads.
+  void watch(Index j, double loss_slope, double probability_slope) {
+    const auto at = static_cast<std::size_t>(j);
+    earned_[at] = memory * earned_[at] - (1 - memory) * loss_slope;
+    slope_[at] = memory * slope_[at] + (1 - memory) * probability_slope;
+    worth_[at] = slope_[at] > 0 ? std::max(0.0, earned_[at] / slope_[at]) : 0.0;
+  }
+
+  /// The price for step 0, 1, ..., with E‖z‖₀ as it is.
+  double move(double expected, Index step) {
+    const double progress = std::min(1.0, static_cast<double>(step + 1) / (arrival_ * steps_));
     const double target = budget_ + (gates_ - budget_) * std::pow(1 - progress, 3);
     if (price_ == 0) {
-      price_ = worth_at(static_cast<Index>(std::lround(target)));
+      price_ = worth_at(static_cast<std::size_t>(std::lround(target)));
       return price_;
     }
+    const auto staying = std::count_if(worth_.begin(), worth_.end(), [&](double worth) { return worth > price_; });
     const double now = excess(expected, target);
-    const double later = excess(static_cast<double>((worth_.array() > price_).count()), target);
+    const double later = excess(static_cast<double>(staying), target);
     double pace = now * later <= 0 ? 0 : std::abs(now) < std::abs(later) ? now : later;
     if (now > 0) pace = std::max(pace, creep * now);
     price_ *= std::exp(std::min(0.5, e_folds / steps_) * pace);
     return price_;
+  }
+
+  /// Both, for a gate whose location's gradient is that of the loss alone.
+  template <class Gate>
+  double update(const Gate& gate, Index step) {
+    const auto formulas = gate.distribution().formulas();
+    double expected = 0;
+    for (Index j = 0; j < gate.size(); ++j) {
+      const auto location = gate.location()(j);
+      const auto p = formulas.active_probability(location);
+      expected += static_cast<double>(p);
+      watch(j, static_cast<double>(gate.location_gradient()(j)),
+            static_cast<double>(formulas.active_probability_derivative(p, location)));
+    }
+    return move(expected, step);
+  }
+
+  template <class Archive>
+  void archive(Archive& archive) {
+    archive(price_);
+    for (auto* array : {&earned_, &slope_, &worth_}) archive(*array);
   }
 
  private:
@@ -57,38 +89,23 @@ class BudgetPrice {
     return std::clamp((open - target) / std::max(target, 1.0), -1.0, 1.0);
   }
 
-  /// Averages what the gates are worth; returns E‖z‖₀.
-  template <class Gate>
-  double watch(const Gate& gate) {
-    const auto formulas = gate.distribution().formulas();
-    double expected = 0;
-    for (Index j = 0; j < worth_.size(); ++j) {
-      const auto p = formulas.active_probability(gate.location()(j));
-      expected += static_cast<double>(p);
-      const auto slope = static_cast<double>(formulas.active_probability_derivative(p, gate.location()(j)));
-      earned_(j) = memory * earned_(j) - (1 - memory) * static_cast<double>(gate.location_gradient()(j));
-      slope_(j) = memory * slope_(j) + (1 - memory) * slope;
-      worth_(j) = slope_(j) > 0 ? std::max(0.0, earned_(j) / slope_(j)) : 0.0;
-    }
-    return expected;
-  }
-
   /// Between what the k-th and the next most worthy gate are worth; 0 for all gates.
-  double worth_at(Index k) {
+  double worth_at(std::size_t k) {
     if (k >= worth_.size()) return 0;
     sorted_ = worth_;
-    std::sort(sorted_.data(), sorted_.data() + sorted_.size(), std::greater<>());
-    return 0.5 * (sorted_(std::max<Index>(k - 1, 0)) + sorted_(k));
+    std::sort(sorted_.begin(), sorted_.end(), std::greater<>());
+    return 0.5 * (sorted_[k > 0 ? k - 1 : 0] + sorted_[k]);
   }
 
   double gates_;
   double budget_;
   double steps_;
+  double arrival_;
   double price_;
-  Vector<double> earned_;  // −dL/dlog α, averaged
-  Vector<double> slope_;   // dP/dlog α, averaged
-  Vector<double> worth_;
-  Vector<double> sorted_;
+  std::vector<double> earned_;  // −dL/dlog α, averaged
+  std::vector<double> slope_;   // dP/dlog α, averaged
+  std::vector<double> worth_;
+  std::vector<double> sorted_;
 };
 
 }  // namespace l0::detail

@@ -131,6 +131,14 @@ class ExpectedLoss {
     return total - closed * static_cast<double>(formulas_.active_probability(Scalar(-log_alpha_limit)));
   }
 
+  /// dP(z ≠ 0)/dlog α of the records of a block.
+  void probability_slopes(Index first, Scalar* slopes) const {
+    dispatch<ActiveProbabilities>(formulas_, log_alpha.data() + first, slopes, noise_block);
+    for (Index i = 0; i < noise_block; ++i) {
+      slopes[i] = formulas_.active_probability_derivative(slopes[i], log_alpha[at(first + i)]);
+    }
+  }
+
   std::vector<Scalar> deterministic() const {
     std::vector<Scalar> gates(log_alpha.size(), Scalar(1));
     if (mode_ != GateMode::off) {

@@ -4,12 +4,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <limits>
 #include <string_view>
 #include <vector>
 
 #include <l0/models/calibration/coordinate_calibration.hpp>
 #include <l0/models/calibration/expected_loss.hpp>
+#include <l0/training/budget_price.hpp>
 
 namespace l0::detail {
 
@@ -21,8 +21,7 @@ namespace l0::detail {
 /// drawn shut cost nothing, exactly; without noise, gates with P(z ≠ 0) below 1e-3 are passed over but for one epoch in
 /// twenty. Pieces of M go to the workers; their sums are added in a fixed order.
 ///
-/// A budget moves the price: upwards while more gates are expected open than the number that falls to the budget over
-/// the first two thirds of the run, downwards else (dual ascent, Gallego-Posada et al., NeurIPS 2022).
+/// A budget moves the price (`BudgetPrice`); its target arrives after two thirds of the run.
 template <class Scalar>
 class GradientCalibration {
  public:
@@ -32,7 +31,9 @@ class GradientCalibration {
         refit_(m, terms, options, start, control),
         usable_(static_cast<Index>(
             std::count_if(start.weight.begin(), start.weight.end(), [](double w) { return w > 0; }))),
-        epochs_(options.epochs > 0 ? options.epochs : 1000), price_(gated() ? options.lambda_l0.value_or(0) : 0) {
+        epochs_(options.epochs > 0 ? options.epochs : 1000),
+        price_(options.max_records.value_or(0), has_budget() ? loss_.records() : 0, epochs_,
+               gated() ? options.lambda_l0.value_or(0) : 0, 2.0 / 3) {
     const std::size_t size = loss_.log_weight.size();
     for (auto* array : {&weight_first_, &weight_second_, &alpha_first_, &alpha_second_}) array->assign(size, Scalar(0));
     loss_.forward(0);
@@ -56,13 +57,13 @@ class GradientCalibration {
     return {loss_.log_alpha.begin(), loss_.log_alpha.begin() + static_cast<std::ptrdiff_t>(loss_.records())};
   }
   Index open() const { return refit_.open(); }
-  double lambda() const { return price_; }
+  double lambda() const { return price_.value(); }
 
   template <class Archive>
   void archive(Archive& archive) {
     archive(epoch_);
     archive(handed_over_);
-    archive(price_);
+    price_.archive(archive);
     for (auto* array : {&weight_first_, &weight_second_, &alpha_first_, &alpha_second_}) archive(*array);
     loss_.archive(archive);
     refit_.archive(archive);
@@ -73,6 +74,7 @@ class GradientCalibration {
   static constexpr Index look_every = 20;
 
   bool gated() const { return options_.gates != GateMode::off; }
+  bool has_budget() const { return gated() && options_.max_records.has_value(); }
 
   void step() {
     const double value = loss_.backward();
@@ -82,7 +84,7 @@ class GradientCalibration {
       return;
     }
     const double expected = gated() ? loss_.expected_open() : static_cast<double>(usable_);
-    if (gated()) move_price(expected, value);
+    const double price = has_budget() ? price_.move(expected, epoch_) : price_.value();
     const auto t = static_cast<double>(epoch_ + 1);
     const double correction = std::sqrt(1 - std::pow(0.999, t));
     const double pace = std::pow(decay, static_cast<double>(epoch_) / static_cast<double>(epochs_)) * correction /
@@ -90,34 +92,34 @@ class GradientCalibration {
     const auto weight_rate = static_cast<Scalar>(options_.learning_rate * pace);
     const auto alpha_rate = static_cast<Scalar>(options_.gate_learning_rate * pace);
     const auto epsilon = static_cast<Scalar>(1e-15 * correction);
-    loss_.pass(epoch_ + 1, epoch_ % look_every == 0, static_cast<Scalar>(price_),
+    loss_.pass(epoch_ + 1, epoch_ % look_every == 0, static_cast<Scalar>(price),
                [&](Index first, const Scalar* by_log_weight, const Scalar* by_log_alpha) {
                  dispatch<StepRecords>(weight_rate, epsilon, loss_.highest.data() + first, Scalar(-60), by_log_weight,
                                        loss_.log_weight.data() + first, weight_first_.data() + first,
                                        weight_second_.data() + first);
                  if (!gated()) return;
+                 if (has_budget()) watch(first, by_log_alpha, price);
                  dispatch<StepRecords>(alpha_rate, epsilon, loss_.alpha_limit.data(), Scalar(-log_alpha_limit),
                                        by_log_alpha, loss_.log_alpha.data() + first, alpha_first_.data() + first,
                                        alpha_second_.data() + first);
                });
     ++epoch_;
     StepReport report{.step = epoch_, .steps = epochs_, .stage = "gates", .loss = value};
-    report.objective = value + price_ * expected;
+    report.objective = value + price * expected;
     report.expected_l0 = expected;
-    report.lambda = price_;
+    report.lambda = price;
     report.temperature = gated() ? options_.temperature : 0;
     control_.pass_on(report);
   }
 
-  void move_price(double expected, double value) {
-    if (!options_.max_records) return;
-    const auto all = static_cast<double>(usable_);
-    const auto budget = static_cast<double>(*options_.max_records);
-    const double progress = std::min(1.0, 1.5 * static_cast<double>(epoch_ + 1) / static_cast<double>(epochs_));
-    const double target = budget + (all - budget) * std::pow(1 - progress, 3);
-    if (price_ == 0) price_ = std::max(1e-3 * value, std::numeric_limits<double>::min()) / std::max(1.0, all);
-    price_ *= std::exp(std::min(0.5, 50.0 / static_cast<double>(epochs_)) *
-                       std::clamp((expected - target) / target, -1.0, 1.0));
+  /// Tells the price what the gates of a block are worth.
+  void watch(Index first, const Scalar* by_log_alpha, double price) {
+    Scalar slopes[noise_block];
+    loss_.probability_slopes(first, slopes);
+    for (Index j = first; j < std::min(first + noise_block, loss_.records()); ++j) {
+      const auto slope = static_cast<double>(slopes[j - first]);
+      if (loss_.is_usable(j)) price_.watch(j, static_cast<double>(by_log_alpha[j - first]) - price * slope, slope);
+    }
   }
 
   /// Weights with the gates as they are read off.
@@ -157,7 +159,7 @@ class GradientCalibration {
   Index epochs_;
   Index epoch_ = 0;
   bool handed_over_ = false;
-  double price_ = 0;
+  BudgetPrice price_;
   std::vector<Scalar> weight_first_, weight_second_, alpha_first_, alpha_second_;
 };
 
