@@ -20,8 +20,17 @@ using Vector = Eigen::Matrix<Scalar, Eigen::Dynamic, 1>;
 
 namespace detail {
 
-/// double, in templates on a scalar. As it depends on the scalar, expressions of it are compiled where they are used,
-/// not wherever the header is included.
+template <class T, class On>
+struct DependentType {
+  using type = T;
+};
+
+/// T, as a type that depends on the template parameter `On`: what is done with it is compiled where it is used, not
+/// wherever the header is included.
+template <class T, class On>
+using Dependent = typename DependentType<T, On>::type;
+
+/// double, in templates on a scalar; `Dependent` as well.
 template <class Scalar>
 using Double = std::common_type_t<Scalar, double>;
 

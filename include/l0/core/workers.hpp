@@ -11,20 +11,22 @@
 namespace l0::detail {
 
 /// A few threads that wait for work. Work comes as numbered chunks whose results do not depend on who does them or
-/// when; a caller who adds them up in the order of their numbers gets the same bits from any number of threads.
-class Workers {
+/// when; a caller who adds them up in the order of their numbers gets the same bits from any number of threads. A
+/// template, so that nothing of it is compiled before it is used.
+template <class Thread>
+class WorkerPool {
  public:
   /// `threads` in all, the calling one included; with 1 no thread is started.
-  explicit Workers(int threads) {
+  explicit WorkerPool(int threads) {
     for (int i = 1; i < threads; ++i) {
       Thread thread;
-      if (!thread.start<&Workers::serve>(*this)) break;  // then with fewer
+      if (!thread.template start<&WorkerPool::serve>(*this)) break;  // then with fewer
       pool_.push_back(std::move(thread));
     }
   }
-  Workers(const Workers&) = delete;
-  Workers& operator=(const Workers&) = delete;
-  ~Workers() {
+  WorkerPool(const WorkerPool&) = delete;
+  WorkerPool& operator=(const WorkerPool&) = delete;
+  ~WorkerPool() {
     call_ = nullptr;
     start_round();
     for (Thread& thread : pool_) thread.join();
@@ -74,5 +76,7 @@ class Workers {
   std::atomic<int> busy_{0};
   std::atomic<int> round_{0};
 };
+
+using Workers = WorkerPool<Thread>;
 
 }  // namespace l0::detail

@@ -17,9 +17,9 @@ namespace l0 {
 /// returns the shape of the gate array (a vector where `gate_columns` is 1), and two functions work on one column j of
 /// the weights, the weights of input j: `scale_column` writes w∘z, `backward_column` adds to the gradients of w and z,
 /// given that of w∘z. Where `is_closed(j, z)` is true all weights of input j are closed, and the layer skips it.
-template <class G>
-concept GateGrouping = requires(G unbound, const G grouping, Index size, const Matrix<double>& z, Matrix<double>& dz,
-                                Matrix<double>::ConstColXpr in, Matrix<double>::ColXpr out) {
+template <class G, class Numbers = Matrix<detail::Dependent<double, G>>>
+concept GateGrouping = requires(G unbound, const G grouping, Index size, const Numbers& z, Numbers& dz,
+                                typename Numbers::ConstColXpr in, typename Numbers::ColXpr out) {
   { G::gate_columns } -> std::convertible_to<int>;
   { unbound.bind(size, size) } -> std::same_as<std::pair<Index, Index>>;
   { grouping.is_closed(size, z) } -> std::same_as<bool>;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numbers>
 #include <vector>
@@ -18,8 +19,9 @@ struct QuadratureNode {
 };
 
 /// The Gauss–Legendre rule with n nodes on [0, 1]: roots of the Legendre polynomial by Newton's method.
-inline std::vector<QuadratureNode> gauss_legendre(int n) {
-  std::vector<QuadratureNode> nodes;
+template <int n>
+std::array<QuadratureNode, n> gauss_legendre() {
+  std::array<QuadratureNode, n> nodes;
   for (int i = 0; i < n; ++i) {
     double x = std::cos(std::numbers::pi * (i + 0.75) / (n + 0.5));
     double slope = 1;
@@ -34,7 +36,7 @@ inline std::vector<QuadratureNode> gauss_legendre(int n) {
       slope = n * (x * value - previous) / (x * x - 1);
       x -= value / slope;
     }
-    nodes.push_back({(1 - x) / 2, 1 / ((1 - x * x) * slope * slope)});
+    nodes[static_cast<std::size_t>(i)] = {(1 - x) / 2, 1 / ((1 - x * x) * slope * slope)};
   }
   return nodes;
 }
@@ -51,24 +53,26 @@ inline std::vector<QuadratureNode> gauss_legendre(int n) {
 ///
 /// The integrand is smooth on [0, 1]; its singularities are the branch points γ and ζ and, for β > 1, poles where
 /// β·arg r = π. One panel of 24 nodes leaves a relative error of 1e-14 at β ≤ 0.5 and 1e-11 at β = 2 if |γ|, ζ−1 ≥ 0.1;
-/// more panels, shrinking towards the ends, serve other parameters (see `panels`).
+/// more panels, shrinking towards the ends, serve other parameters (see `for_panels`).
 class MomentRule {
  public:
   /// For temperature β > 0, γ < 0, ζ > 1; |log α| is cut off at `limit`.
   MomentRule(double temperature, double gamma, double zeta, double limit) : limit_(limit) {
-    static const std::vector<detail::QuadratureNode> panel = detail::gauss_legendre(24);
-    for (const auto& [begin, end] : panels(temperature, gamma, zeta)) {
-      for (const detail::QuadratureNode& node : panel) {
+    static const auto rule = detail::gauss_legendre<24>();
+    for_panels(temperature, gamma, zeta, 0, 1, [&](double begin, double end) {
+      for (const detail::QuadratureNode& node : rule) {
         const double t = begin + (end - begin) * node.position;
-        nodes_.push_back({t, (end - begin) * node.weight, std::exp(temperature * std::log((t - gamma) / (zeta - t)))});
+        nodes_.push_back(t);
+        nodes_.push_back((end - begin) * node.weight);
+        nodes_.push_back(std::exp(temperature * std::log((t - gamma) / (zeta - t))));
       }
-    }
+    });
   }
 
   /// visit(position, weight, ratio) for every node t, with ratio = r(t)^β: what kernels over many gates need.
   template <class Visit>
   void for_nodes(Visit&& visit) const {
-    for (const Node& node : nodes_) visit(node.position, node.weight, node.ratio);
+    for (std::size_t i = 0; i < nodes_.size(); i += 3) visit(nodes_[i], nodes_[i + 1], nodes_[i + 2]);
   }
 
   /// The moments at log α.
@@ -80,17 +84,17 @@ class MomentRule {
     double second = 0;
     double first_slope = 0;
     double second_slope = 0;
-    for (const Node& node : nodes_) {
-      const double c = node.ratio * odds;
+    for_nodes([&](double position, double weight, double ratio) {
+      const double c = ratio * odds;
       const double p = 1 / (1 + c);
       const double q = c * p;
       const double tail = complement ? q : p;
-      const double lever = 2 * (complement ? 1 - node.position : node.position);
-      first += node.weight * tail;
-      second += node.weight * lever * tail;
-      first_slope += node.weight * p * q;
-      second_slope += node.weight * lever * p * q;
-    }
+      const double lever = 2 * (complement ? 1 - position : position);
+      first += weight * tail;
+      second += weight * lever * tail;
+      first_slope += weight * p * q;
+      second_slope += weight * lever * p * q;
+    });
     const double sign = complement ? -1 : 1;
     GateMoments moments;
     moments.mean = complement ? 1 - first : first;
@@ -103,45 +107,30 @@ class MomentRule {
   }
 
  private:
-  struct Node {
-    double position;
-    double weight;
-    double ratio;  // r(t)^β
-  };
-  struct Panel {
-    double begin;
-    double end;
-  };
-
-  /// [0, 1] cut so that 24 nodes per panel leave 1e-11 of each moment: no panel is longer than ten times its distance
-  /// to the branch points or, for β > 1, than about twice the distance of its middle and seven times that of its ends
-  /// to the poles, which lie near t ± iπ/β (t−γ)(ζ−t)/(ζ−γ).
-  static std::vector<Panel> panels(double temperature, double gamma, double zeta) {
+  /// visit(begin, end) for the panels, from right to left: [begin, end] cut so that 24 nodes per panel leave 1e-11 of
+  /// each moment. No panel is longer than ten times its distance to the branch points or, for β > 1, than about twice
+  /// the distance of its middle and seven times that of its ends to the poles, which lie near
+  /// t ± iπ/β (t−γ)(ζ−t)/(ζ−γ).
+  template <class Visit>
+  static void for_panels(double temperature, double gamma, double zeta, double begin, double end, const Visit& visit) {
     const auto pole_distance = [&](double t) {
       return std::numbers::pi / temperature * (t - gamma) * (zeta - t) / (zeta - gamma);
     };
-    std::vector<Panel> result;
-    std::vector<Panel> open{{0, 1}};
-    while (!open.empty()) {
-      const Panel panel = open.back();
-      open.pop_back();
-      const double middle = (panel.begin + panel.end) / 2;
-      double allowed = 10 * std::min(panel.begin - gamma, zeta - panel.end);
-      if (temperature > 1) {
-        const double at_ends = std::min(pole_distance(panel.begin), pole_distance(panel.end));
-        allowed = std::min({allowed, 2.2 * pole_distance(middle), 7 * at_ends});
-      }
-      if (panel.end - panel.begin <= allowed || panel.end - panel.begin < 1e-12) {
-        result.push_back(panel);
-      } else {
-        open.push_back({panel.begin, middle});
-        open.push_back({middle, panel.end});
-      }
+    const double middle = (begin + end) / 2;
+    double allowed = 10 * std::min(begin - gamma, zeta - end);
+    if (temperature > 1) {
+      const double at_ends = std::min(pole_distance(begin), pole_distance(end));
+      allowed = std::min({allowed, 2.2 * pole_distance(middle), 7 * at_ends});
     }
-    return result;
+    if (end - begin <= allowed || end - begin < 1e-12) {
+      visit(begin, end);
+    } else {
+      for_panels(temperature, gamma, zeta, middle, end, visit);
+      for_panels(temperature, gamma, zeta, begin, middle, visit);
+    }
   }
 
-  std::vector<Node> nodes_;
+  std::vector<double> nodes_;  // position, weight and ratio r(t)^β of one node after the other
   double limit_;
 };
 

@@ -30,6 +30,7 @@ struct NetworkScalar<First, Rest...> {
 
 /// The shapes of all parameters of a network, as its first member: makes the defaulted assignment throw `Error`, before
 /// anything is written, unless they agree. A network that has been moved from accepts any.
+template <class Scalar>
 class ParameterShapes {
  public:
   ParameterShapes() = default;
@@ -53,13 +54,12 @@ class ParameterShapes {
     return *this;
   }
 
-  template <class Scalar>
   void set(const Parameters<Scalar>& parameters) {
     for (const auto& parameter : parameters) shapes_.emplace_back(parameter.rows(), parameter.columns());
   }
 
  private:
-  using Shapes = std::vector<std::pair<Index, Index>>;
+  using Shapes = std::vector<std::pair<Dependent<Index, Scalar>, Index>>;
 
   static std::string text(const Shapes& shapes) {
     std::string result;
@@ -420,7 +420,7 @@ class Sequential {
     }
   }
 
-  detail::ParameterShapes shapes_;
+  detail::ParameterShapes<Scalar> shapes_;
   std::tuple<Parts...> parts_;
   std::array<detail::PartCache<Scalar>, size> caches_;
   detail::DenseBatch<Scalar> batch_;

@@ -192,8 +192,9 @@ class SparseCalibrationWeights {
     return detail::StateWriter::checksum(std::move(writer).finish().bytes());
   }
 
+  template <class Report>  // a template, so that nothing of it is compiled before it is used
   static void describe_reach(const detail::CompactMatrix<Scalar>& compact, const detail::CalibrationTerms& terms,
-                             CalibrationReport& report) {
+                             Report& report) {
     std::vector<char> reached(static_cast<std::size_t>(compact.rows()), 0);
     for (Index j = 0; j < compact.columns(); ++j) {
       if (compact.column_entries(j) == 0) report.empty_records.push_back(j);

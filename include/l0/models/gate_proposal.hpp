@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <vector>
 
 #include <l0/gates/hard_concrete.hpp>
@@ -11,12 +12,14 @@
 namespace l0::detail {
 
 /// Moments of a gate as functions of log α on a grid, interpolated linearly: the noise-free objective needs E[z]²/E[z²]
-/// and its slope against P(z ≠ 0) once per gate and sweep.
+/// and its slope against P(z ≠ 0) once per gate and sweep. A template, so that nothing of it is compiled before it is
+/// used.
+template <std::same_as<double> Number>
 class GateTable {
  public:
-  explicit GateTable(const HardConcrete<double>& distribution) {
+  explicit GateTable(const HardConcrete<Number>& distribution) {
     const MomentRule rule = distribution.moment_rule();
-    std::vector<double> probability(points);
+    std::vector<Number> probability(points);
     for (int k = 0; k < points; ++k) {
       const double log_alpha = -log_alpha_limit + step * k;
       const GateMoments moments = rule.evaluate(log_alpha);
@@ -48,8 +51,8 @@ class GateTable {
   static constexpr double step = 2.0 * log_alpha_limit / (points - 1);
   static std::size_t index(int k) { return static_cast<std::size_t>(k); }
 
-  std::vector<double> share_ = std::vector<double>(points);
-  std::vector<double> slope_ = std::vector<double>(points);
+  std::vector<Number> share_ = std::vector<Number>(points);
+  std::vector<Number> slope_ = std::vector<Number>(points);
 };
 
 /// Supports proposed by training Hard Concrete gates without noise on a set of columns with Gram matrix G (unit
@@ -66,7 +69,7 @@ class GateTable {
 /// Returns the positions of the open gates.
 template <class Scalar>
 std::vector<Index> propose_support(const Matrix<Scalar>& gram, const Matrix<Scalar>& correlation, double price) {
-  static const GateTable table(HardConcrete<double>{.temperature = 2.0 / 3});
+  static const GateTable table(HardConcrete<Double<Scalar>>{.temperature = 2.0 / 3});
   constexpr int sweeps = 150;
   constexpr int settling = 5;  // sweeps before gates move
   constexpr double rate = 0.05;
@@ -83,7 +86,7 @@ std::vector<Index> propose_support(const Matrix<Scalar>& gram, const Matrix<Scal
     for (Index j = 0; j < m; ++j) {
       const auto at = static_cast<std::size_t>(j);
       if (closed[at]) continue;
-      const GateTable::Entry entry = table.at(log_alpha[at]);
+      const auto entry = table.at(log_alpha[at]);
       partial = residual.row(j) + coefficient.row(j);
       change = static_cast<Scalar>(entry.share) * partial - coefficient.row(j);
       if (sweep >= settling) {

@@ -102,7 +102,7 @@ class GlmModel {
   /// The coefficients that the expansion expects on its present support: where a fit of it should start.
   Fit expected() const {
     const std::vector<Index>& active = state_.active_columns();
-    std::vector<Index> order(active.size());
+    std::vector<Dependent<Index, Design>> order(active.size());
     std::iota(order.begin(), order.end(), Index{0});
     const auto column = [&](Index i) { return active[static_cast<std::size_t>(i)]; };
     std::sort(order.begin(), order.end(), [&](Index a, Index b) { return column(a) < column(b); });
@@ -156,7 +156,7 @@ class GlmModel {
   /// The best add, the best drop and the best `swaps` swaps, with the loss after each.
   std::vector<SupportMove> moves_from_here(std::size_t swaps) const {
     const double loss = state_.loss();
-    std::vector<SupportMove> moves = state_.best_swaps(swaps, least_gain());
+    std::vector<Dependent<SupportMove, Design>> moves = state_.best_swaps(swaps, least_gain());
     double change = 0;
     const Index j = state_.best_add(change);
     if (j >= 0) moves.push_back({SupportMove::Kind::add, -1, j, loss - change});

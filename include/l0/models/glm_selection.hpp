@@ -280,7 +280,7 @@ class GlmSelection {
   }
 
   bool make_confirmed_move() {
-    std::vector<std::pair<double, SupportMove>> ranked;
+    std::vector<std::pair<Double<Scalar>, SupportMove>> ranked;
     for (const SupportMove& move : model_.moves_from_here(3)) ranked.emplace_back(model_.score_after(move), move);
     std::stable_sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
     const std::vector<Index> home = state().active();

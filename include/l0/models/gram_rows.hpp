@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <span>
 #include <type_traits>
 #include <vector>
 
@@ -43,7 +42,7 @@ class GramRows {
   }
 
   /// The Gram matrix of a few columns alone.
-  Matrix<std::common_type_t<Scalar, double>> within(std::span<const Index> wanted) const {
+  Matrix<std::common_type_t<Scalar, double>> within(const std::vector<Index>& wanted) const {
     const auto q = static_cast<Index>(wanted.size());
     Matrix<std::common_type_t<Scalar, double>> result(q, q);
     if (q == 1) {
@@ -51,7 +50,7 @@ class GramRows {
       return result;
     }
     Matrix<Scalar> block;
-    columns_->weighted_columns({wanted.begin(), wanted.end()}, block);
+    columns_->weighted_columns(wanted, block);
     for (Index a = 0; a < q; ++a) {
       const Index j = wanted[static_cast<std::size_t>(a)];
       result.row(a) = columns_->correlate(block, j, 1).template cast<std::common_type_t<Scalar, double>>();

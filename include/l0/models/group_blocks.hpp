@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <span>
 #include <utility>
 #include <vector>
 
@@ -39,7 +38,7 @@ class GroupBlocks {
   template <class V>
   void update(const SelectionUnits& units, const V& v, Scalar factor) {
     for (std::size_t g = 0; g < blocks_.size(); ++g) {
-      const auto columns = units.of(static_cast<Index>(g));
+      const auto& columns = units.of(static_cast<Index>(g));
       for (Index b = 0; b < blocks_[g].cols(); ++b) {
         const Precise right = static_cast<Precise>(factor) * v(at(columns, b));
         for (Index a = 0; a < blocks_[g].rows(); ++a) blocks_[g](a, b) += right * v(at(columns, a));
@@ -49,8 +48,8 @@ class GroupBlocks {
 
   /// D of a group that has just left: G_gg − B_g G_Sg, for `active` columns S with coefficients B.
   template <class Design, class B>
-  void renew(const GramRows<Design>& gram, std::span<const Index> columns, Index unit, const std::vector<Index>& active,
-             const B& coefficients) {
+  void renew(const GramRows<Design>& gram, const std::vector<Index>& columns, Index unit,
+             const std::vector<Index>& active, const B& coefficients) {
     Matrix<Precise>& block = blocks_[static_cast<std::size_t>(unit)];
     block = gram.within(columns);
     for (std::size_t i = 0; i < active.size(); ++i) {
@@ -66,8 +65,8 @@ class GroupBlocks {
 
   /// What adding a group gains, after `leaving` has left where that is not null. Directions in the span of the others,
   /// with a pivot below `spanned`, gain nothing.
-  double gain(std::span<const Index> columns, Index unit, const Matrix<Scalar>& c, const Matrix<Scalar>& coefficients,
-              const Leaving* leaving, double spanned) const {
+  double gain(const std::vector<Index>& columns, Index unit, const Matrix<Scalar>& c,
+              const Matrix<Scalar>& coefficients, const Leaving* leaving, double spanned) const {
     const auto q = static_cast<Index>(columns.size());
     c_.resize(q, c.cols());
     for (Index a = 0; a < q; ++a) c_.row(a) = c.row(at(columns, a)).template cast<Precise>();
@@ -92,7 +91,7 @@ class GroupBlocks {
   }
 
  private:
-  static Index at(std::span<const Index> indices, Index i) { return indices[static_cast<std::size_t>(i)]; }
+  static Index at(const std::vector<Index>& indices, Index i) { return indices[static_cast<std::size_t>(i)]; }
 
   std::vector<Matrix<Precise>> blocks_;
   // Scratch.

@@ -49,7 +49,8 @@ inline Index support_limit(Index samples, Index columns, const SelectionOptions&
 }
 
 /// The columns a search needs room for when it looks at `limit` units.
-inline Index column_capacity(const SelectionOptions& options, Index limit) {
+template <std::same_as<SelectionOptions> Options>
+Index column_capacity(const Options& options, Index limit) {
   return options.rules.units.widest(std::max(limit, static_cast<Index>(options.rules.keep.size())) + 1);
 }
 
@@ -173,7 +174,7 @@ class SupportSelection {
     const std::vector<Index> contenders = known_columns();
     const Matrix<Scalar> gram = gram_of(gram_, contenders);
     const Matrix<Scalar> correlation = rows_of(problem_.correlation, contenders);
-    std::vector<std::vector<Index>> seen;
+    std::vector<std::vector<Dependent<Index, Scalar>>> seen;
     for (const double factor : {1.0, 0.5, 2.0}) {
       std::vector<Index> support = propose_support(gram, correlation, price * factor);
       for (Index& j : support) j = contenders[static_cast<std::size_t>(j)];
@@ -190,7 +191,7 @@ class SupportSelection {
   /// The columns whose Gram rows the path has asked for, at most those `most_gates` that correlate best with the
   /// responses.
   std::vector<Index> known_columns() const {
-    std::vector<Index> known;
+    std::vector<Dependent<Index, Scalar>> known;
     for (Index j = 0; j < gram_.size(); ++j) {
       if (gram_.has(j) && problem_.columns.scale(j) > 0) known.push_back(j);
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -66,7 +67,8 @@ struct RegressionReport {
 
 namespace detail {
 
-inline void validate(const RegressionOptions& options, Index features) {
+template <std::same_as<RegressionOptions> Options>  // a template, so that it is compiled where it is used
+void validate(const Options& options, Index features) {
   if (options.lambda_l0) require_non_negative("lambda_l0", *options.lambda_l0);
   const bool grouped = !options.groups.empty();
   if (grouped) {

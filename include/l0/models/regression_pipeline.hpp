@@ -30,8 +30,9 @@
 
 namespace l0::detail {
 
-inline SelectionOptions selection_options(const RegressionOptions& options, bool unknown_variance,
-                                          const std::vector<Index>& start = {}) {
+template <std::same_as<RegressionOptions> Options>  // a template, so that it is compiled where it is used
+SelectionOptions selection_options(const Options& options, bool unknown_variance,
+                                   const std::vector<Dependent<Index, Options>>& start = {}) {
   SelectionOptions selection;
   selection.score.criterion = options.criterion;
   selection.score.unknown_variance = unknown_variance;
@@ -147,8 +148,8 @@ std::vector<double> cross_validate(const Family& family, const Design& x, const 
   FitRun* const run = std::exchange(options.run, nullptr);  // folds report as wholes
   std::atomic<Index> finished{done};
   const std::vector<Index> fold_of = assign_folds(x.rows(), folds, seed);
-  std::vector<std::vector<double>> total(static_cast<std::size_t>(folds));
-  std::vector<double> held_weight(static_cast<std::size_t>(folds), 0.0);
+  std::vector<std::vector<Double<Scalar>>> total(static_cast<std::size_t>(folds));
+  std::vector<Double<Scalar>> held_weight(static_cast<std::size_t>(folds), 0.0);
   const auto run_fold = [&](Index fold) {
     if (run != nullptr && run->stopped()) return;
     std::vector<Index> train, held;
@@ -182,7 +183,7 @@ std::vector<double> cross_validate(const Family& family, const Design& x, const 
     run->proceeds(report);
   };
   const auto workers = static_cast<Index>(std::min<std::ptrdiff_t>(threads, folds));
-  std::vector<std::exception_ptr> failed(static_cast<std::size_t>(workers));
+  std::vector<Dependent<std::exception_ptr, Scalar>> failed(static_cast<std::size_t>(workers));
   const auto run_share = [&](Index worker) {
     try {
       for (Index fold = worker; fold < folds; fold += workers) run_fold(fold);
@@ -197,7 +198,7 @@ std::vector<double> cross_validate(const Family& family, const Design& x, const 
   if (run != nullptr && run->stopped()) return {};
   std::size_t sizes = 0;
   for (const auto& totals : total) sizes = std::max(sizes, totals.size());
-  std::vector<double> mean(sizes, 0.0);
+  std::vector<Double<Scalar>> mean(sizes, 0.0);
   const double weights = std::accumulate(held_weight.begin(), held_weight.end(), 0.0);
   for (std::size_t k = 0; k < sizes; ++k) {
     for (const auto& totals : total) mean[k] += totals[std::min(k, totals.size() - 1)] / weights;

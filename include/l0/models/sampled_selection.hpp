@@ -145,7 +145,7 @@ SelectionResult select_sampled(const Family& family, const Design& x, const Y& y
   SampledGates<Family, Design, Y> gates(family, x, y, weight, options, settings);
   const SelectionUnits& units = settings.rules.units;
   SupportScore score = complete_score(settings, x.rows(), x.columns(), family.free_responses(y));
-  SelectionResult result;
+  Dependent<SelectionResult, Scalar> result;
   result.by_size.resize(static_cast<std::size_t>(units.count(x.columns()) + 1));
   const double samples = score.samples;
   const auto record = [&](std::vector<Index> support) {
@@ -162,11 +162,11 @@ SelectionResult select_sampled(const Family& family, const Design& x, const Y& y
   };
   // The units by their effect, largest first, as far as the rules allow; `most` of them, or those that are open.
   const auto read_off = [&](const typename SampledGates<Family, Design, Y>::Outcome& outcome, Index most) {
-    std::vector<Index> order(outcome.effect.size());
+    std::vector<Dependent<Index, Scalar>> order(outcome.effect.size());
     std::iota(order.begin(), order.end(), Index{0});
     const auto of = [&](Index unit) { return outcome.effect[static_cast<std::size_t>(unit)]; };
     std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return of(a) > of(b); });
-    std::vector<Index> support, count;
+    std::vector<Dependent<Index, Scalar>> support, count;
     for (const Index unit : order) {
       if (static_cast<Index>(support.size()) == most || !(of(unit) > 0)) break;  // 0: a constant column
       if (most < 0 && !outcome.open[static_cast<std::size_t>(unit)]) continue;

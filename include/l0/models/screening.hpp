@@ -82,7 +82,7 @@ std::vector<Index> improving_columns(const LeastSquaresProblem<Design>& problem,
   const Scan scan(problem, ridge, support);
   const auto k = static_cast<Index>(support.size());
   const double here = judge(scan.loss, SupportSize{k, k});
-  std::vector<std::pair<double, Index>> found;
+  std::vector<std::pair<Double<Scalar>, Index>> found;
   scan.each_chunk([&](Index first, const auto& b, const auto& c, const auto& d) {
     const Vector<Scalar> add = c.rowwise().squaredNorm().cwiseQuotient(d.cwiseMax(Scan::spanned));
     Vector<Scalar> swap = Vector<Scalar>::Zero(d.size());
@@ -123,7 +123,7 @@ template <class Design, class Search, class Improving>
 SelectionResult search_screened(const Design& x, const Matrix<typename Design::Scalar>& correlation,
                                 const SelectionOptions& options, Search search, Improving improving) {
   constexpr int rounds = 10;
-  std::vector<Index> working(static_cast<std::size_t>(x.columns()));
+  std::vector<Dependent<Index, Design>> working(static_cast<std::size_t>(x.columns()));
   std::iota(working.begin(), working.end(), Index{0});
   std::nth_element(working.begin(), working.begin() + screened_columns, working.end(), [&](Index a, Index b) {
     const auto first = correlation.row(a).squaredNorm();
@@ -174,7 +174,8 @@ SelectionResult search_screened(const Design& x, const Matrix<typename Design::S
 inline constexpr std::size_t joining_columns = 64;
 
 /// Supports of units as supports of columns.
-inline SelectionResult in_columns(SelectionResult result, const SelectionUnits& units) {
+template <class Units>
+SelectionResult in_columns(SelectionResult result, const Units& units) {
   result.best.support = units.columns_of(result.best.support);
   for (FoundSupport& found : result.by_size) found.support = units.columns_of(found.support);
   return result;

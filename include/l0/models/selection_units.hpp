@@ -2,28 +2,30 @@
 #pragma once
 
 #include <algorithm>
-#include <span>
+#include <concepts>
 #include <vector>
 
 #include <l0/models/criterion.hpp>
 
 namespace l0::detail {
 
-/// What is in or out of a support as one: groups of columns, or, without groups, single columns.
+/// What is in or out of a support as one: groups of columns, or, without groups, single columns. Its functions are
+/// templates on `Index`, so that nothing of them is compiled before it is used.
 class SelectionUnits {
  public:
   SelectionUnits() = default;
 
   /// `group_of` names the group 0, 1, ... of every column. Numbers that no column has become no unit.
-  explicit SelectionUnits(const std::vector<Index>& group_of) : unit_of_(group_of) {
-    std::vector<Index> names = group_of;
+  template <std::same_as<Index> Number>
+  explicit SelectionUnits(const std::vector<Number>& group_of) : unit_of_(group_of) {
+    std::vector<Number> names = group_of;
     std::sort(names.begin(), names.end());
     names.erase(std::unique(names.begin(), names.end()), names.end());
     columns_.resize(names.size());
     for (std::size_t j = 0; j < group_of.size(); ++j) {
       const auto unit = std::lower_bound(names.begin(), names.end(), group_of[j]) - names.begin();
       unit_of_[j] = unit;
-      columns_[static_cast<std::size_t>(unit)].push_back(static_cast<Index>(j));
+      columns_[static_cast<std::size_t>(unit)].push_back(static_cast<Number>(j));
     }
   }
 
@@ -33,19 +35,21 @@ class SelectionUnits {
   Index unit_of(Index column) const { return trivial() ? column : unit_of_[static_cast<std::size_t>(column)]; }
   Index width(Index unit) const { return trivial() ? 1 : static_cast<Index>(of(unit).size()); }
   /// The columns of a unit, ascending; only with groups.
-  std::span<const Index> of(Index unit) const { return columns_[static_cast<std::size_t>(unit)]; }
+  const std::vector<Index>& of(Index unit) const { return columns_[static_cast<std::size_t>(unit)]; }
 
   /// The columns of some units, in the units' order.
-  std::vector<Index> columns_of(const std::vector<Index>& units) const {
+  template <std::same_as<Index> Number>
+  std::vector<Number> columns_of(const std::vector<Number>& units) const {
     if (trivial()) return units;
-    std::vector<Index> columns;
-    for (const Index unit : units) columns.insert(columns.end(), of(unit).begin(), of(unit).end());
+    std::vector<Number> columns;
+    for (const Number unit : units) columns.insert(columns.end(), of(unit).begin(), of(unit).end());
     return columns;
   }
   /// The units of some columns, each once, ascending.
-  std::vector<Index> units_of(const std::vector<Index>& columns) const {
-    std::vector<Index> units;
-    for (const Index j : columns) units.push_back(unit_of(j));
+  template <std::same_as<Index> Number>
+  std::vector<Number> units_of(const std::vector<Number>& columns) const {
+    std::vector<Number> units;
+    for (const Number j : columns) units.push_back(unit_of(j));
     std::sort(units.begin(), units.end());
     units.erase(std::unique(units.begin(), units.end()), units.end());
     return units;
@@ -56,13 +60,14 @@ class SelectionUnits {
     return size;
   }
   /// The columns of the `most` widest units together.
-  Index widest(Index most) const {
+  template <std::same_as<Index> Number>
+  Number widest(Number most) const {
     if (trivial()) return most;
-    std::vector<Index> widths;
-    for (const auto& columns : columns_) widths.push_back(static_cast<Index>(columns.size()));
+    std::vector<Number> widths;
+    for (const auto& columns : columns_) widths.push_back(static_cast<Number>(columns.size()));
     std::sort(widths.begin(), widths.end());
-    Index total = 0;
-    for (std::size_t i = widths.size(); i > 0 && static_cast<Index>(widths.size() - i) < most; --i)
+    Number total = 0;
+    for (std::size_t i = widths.size(); i > 0 && static_cast<Number>(widths.size() - i) < most; --i)
       total += widths[i - 1];
     return total;
   }

@@ -234,7 +234,7 @@ class SoftTreeBoosting {
   detail::TreeEnsemble<Scalar> grow(const detail::RankedSamples<Scalar>& data, const Vector<Scalar>& y,
                                     const std::vector<Index>& features, const detail::BoostingPlan& plan,
                                     SoftTreeBoostingReport& report, detail::FitRun& run) const {
-    std::vector<Index> rows(static_cast<std::size_t>(y.size()));
+    std::vector<detail::Dependent<Index, Scalar>> rows(static_cast<std::size_t>(y.size()));
     std::iota(rows.begin(), rows.end(), Index{0});
     std::vector<Index> held;
     if (options_.validation_share > 0 && y.size() >= 2) {

@@ -177,7 +177,7 @@ class SubsetState {
 
   /// The `most` best units to add, best first.
   std::vector<Index> best_adds(Index most) const {
-    std::vector<std::pair<double, Index>> gains;
+    std::vector<std::pair<Double<Scalar>, Index>> gains;
     for (Index l = 0; l < unit_count(); ++l) {
       const bool open = units().trivial() ? problem_.d()(l) > SweptProblem<Design>::spanned() && may_enter(l, -1) &&
                                                 sign_allows(problem_.c()(l, 0))
@@ -250,7 +250,7 @@ class SubsetState {
 
   /// The best swap of each position that gains more than `least`, the best `most` of them.
   std::vector<SupportMove> best_swaps(std::size_t most, double least) const {
-    std::vector<SupportMove> moves;
+    std::vector<Dependent<SupportMove, Scalar>> moves;
     for (Index i = 0; i < size(); ++i) {
       if (!swap_may_gain(i, least)) continue;
       double gain = 0;
@@ -313,7 +313,7 @@ class SubsetState {
   }
   bool has_rows(Index unit) const {
     if (units().trivial()) return gram_->has(unit);
-    const auto columns = units().of(unit);
+    const auto& columns = units().of(unit);
     return std::all_of(columns.begin(), columns.end(), [&](Index j) { return gram_->has(j); });
   }
 

@@ -92,8 +92,8 @@ class Budget {
   }
 
   BudgetOptions options_;
-  std::vector<double> full_;
-  std::vector<double> lambda_;
+  std::vector<detail::Double<Scalar>> full_;
+  std::vector<detail::Double<Scalar>> lambda_;
   double cost_ = 0;
   double share_ = 0;
 };

@@ -40,7 +40,7 @@ void append_sparsity(std::vector<LayerSparsity>& list, const Part& part, const s
       append_sparsity(list, inner, place.empty() ? to_text(i) : place + "." + to_text(i));
     });
   } else if constexpr (GatedLayer<Part> && requires { part.effective_weight(); }) {
-    LayerSparsity layer;
+    Dependent<LayerSparsity, Part> layer;
     layer.name = place;
     if constexpr (requires { Part::type_name; })
       layer.name += (place.empty() ? "" : " ") + std::string(Part::type_name);

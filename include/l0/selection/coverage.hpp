@@ -145,7 +145,7 @@ class Coverage {
 
   Index size_ = 0;
   Index count_ = 0;
-  Eigen::Matrix<int, Eigen::Dynamic, Eigen::Dynamic> index_;
+  Matrix<detail::Dependent<int, Scalar>> index_;
   Matrix<Scalar> distance_;
   Vector<Scalar> tail_;  // scratch
 };

@@ -138,8 +138,8 @@ class HybridGate {
   static constexpr double tolerance = 1e-6;  // of the sum of two fractions in float
 
   struct Choice {
-    std::vector<Index> indices;
-    std::vector<SelectionKind> kinds;
+    std::vector<detail::Dependent<Index, Scalar>> indices;
+    std::vector<detail::Dependent<SelectionKind, Scalar>> kinds;
     Vector<Scalar> weights;
   };
 
@@ -166,9 +166,9 @@ class HybridGate {
   template <class Noise>
   Choice choose(Noise& rng) const {
     auto [certain, wanted] = plan();
-    std::vector<bool> is_certain(static_cast<std::size_t>(size()), false);
+    std::vector<detail::Dependent<bool, Scalar>> is_certain(static_cast<std::size_t>(size()), false);
     for (const Index i : certain) is_certain[static_cast<std::size_t>(i)] = true;
-    std::vector<Index> rest;
+    std::vector<detail::Dependent<Index, Scalar>> rest;
     for (Index i = 0; i < size(); ++i) {
       if (!is_certain[static_cast<std::size_t>(i)]) rest.push_back(i);
     }

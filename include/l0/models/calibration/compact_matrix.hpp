@@ -221,9 +221,9 @@ class CompactMatrix {
 
   Index rows_ = 0;
   Index columns_ = 0;
-  std::vector<Index> start_;
-  std::vector<std::uint16_t> narrow_;
-  std::vector<std::uint32_t> wide_;
+  std::vector<Dependent<Index, Scalar>> start_;
+  std::vector<Dependent<std::uint16_t, Scalar>> narrow_;
+  std::vector<Dependent<std::uint32_t, Scalar>> wide_;
   std::vector<Scalar> value_;
 };
 

@@ -28,6 +28,7 @@ namespace l0::detail {
 template <class Scalar>
 class CoordinateCalibration : public CoordinateRecords<Scalar> {
   using Base = CoordinateRecords<Scalar>;
+  using Table = GateTable<Double<Scalar>>;
 
  public:
   using Base::open;
@@ -125,13 +126,13 @@ class CoordinateCalibration : public CoordinateRecords<Scalar> {
 
   /// log α of open gates rises from its start to `hard`, so that m rises to 1.
   void harden(double progress) {
-    static const GateTable standard(HardConcrete<double>{.temperature = 2.0 / 3});
+    static const Table standard(HardConcrete<Double<Scalar>>{.temperature = 2.0 / 3});
     const bool is_standard = options_.temperature == 2.0 / 3 && options_.gamma == -0.1 && options_.zeta == 1.1;
     if (!is_standard && !own_table_) {
-      own_table_ = std::make_unique<GateTable>(
-          HardConcrete<double>{.temperature = options_.temperature, .gamma = options_.gamma, .zeta = options_.zeta});
+      own_table_ = std::make_unique<Table>(HardConcrete<Double<Scalar>>{
+          .temperature = options_.temperature, .gamma = options_.gamma, .zeta = options_.zeta});
     }
-    const GateTable& table = is_standard ? standard : *own_table_;
+    const Table& table = is_standard ? standard : *own_table_;
     for (const Index j : open_) {
       const double from = start_.log_alpha[at(j)];
       log_alpha_[at(j)] = from + (std::max(from, hard) - from) * progress;
@@ -291,9 +292,9 @@ class CoordinateCalibration : public CoordinateRecords<Scalar> {
   double best_loss_ = std::numeric_limits<double>::infinity();
   double recent_loss_ = std::numeric_limits<double>::infinity();
 
-  std::vector<double> gain_;
-  std::vector<Index> candidates_;
-  std::unique_ptr<GateTable> own_table_;
+  std::vector<Double<Scalar>> gain_;
+  std::vector<Dependent<Index, Scalar>> candidates_;
+  std::unique_ptr<Table> own_table_;
 };
 
 }  // namespace l0::detail

@@ -58,7 +58,7 @@ struct CalibrationReport : TrainingReport {
 template <class Derived>
 WeightDiagnostics weight_diagnostics(const Eigen::MatrixBase<Derived>& weights, const std::vector<double>& start = {}) {
   WeightDiagnostics result;
-  std::vector<double> positive;
+  std::vector<detail::Dependent<double, Derived>> positive;
   double squares = 0;
   for (Index j = 0; j < weights.size(); ++j) {
     const auto w = static_cast<double>(weights(j));
@@ -91,7 +91,7 @@ template <class Terms>
 ErrorSummary summarize_errors(const Terms& terms, const Vector<double>& predictions,
                               const std::vector<Index>& members) {
   ErrorSummary result;
-  std::vector<double> sizes;
+  std::vector<Dependent<double, Terms>> sizes;
   for (const Index j : members) {
     const double error = predictions(j) - terms[j].target;
     const double size = std::abs(error) / std::max(std::abs(terms[j].target), 1.0);
@@ -115,7 +115,7 @@ template <class Terms>
 void describe_errors(const Terms& terms, const CalibrationTask& task, const Vector<double>& before,
                      CalibrationReport& report) {
   const Index targets = terms.targets();
-  std::vector<double> sums(static_cast<std::size_t>(terms.size()), 0.0);
+  std::vector<Dependent<double, Terms>> sums(static_cast<std::size_t>(terms.size()), 0.0);
   const auto loss_at = [&](const Vector<double>& predictions) {
     std::copy(predictions.data(), predictions.data() + targets, sums.begin());
     terms.add_up(sums);
@@ -129,7 +129,7 @@ void describe_errors(const Terms& terms, const CalibrationTask& task, const Vect
   report.errors.resize(targets);
   report.errors_before.resize(targets);
   std::vector<Index> everyone;
-  std::map<Index, std::vector<Index>> members;
+  std::map<Dependent<Index, Terms>, std::vector<Index>> members;
   for (Index j = 0; j < targets; ++j) {
     report.errors(j) = relative(j, report.predictions(j));
     report.errors_before(j) = relative(j, before(j));

@@ -55,7 +55,7 @@ class ExpectedLoss {
       total_inverse_ = 1 / *options.total_weight;
       total_kappa_ = 10;
     }
-    HardConcrete<double>{options.temperature, options.gamma, options.zeta}.moment_rule().for_nodes(
+    HardConcrete<Double<Scalar>>{options.temperature, options.gamma, options.zeta}.moment_rule().for_nodes(
         [&](double position, double weight, double ratio) {
           for (const double value : {position, weight, ratio}) nodes_.push_back(static_cast<Scalar>(value));
         });

@@ -136,7 +136,7 @@ class GradientCalibration {
   /// The open gates; with a budget, those the loss would miss most.
   std::vector<Index> chosen() const {
     const auto gates = loss_.deterministic();
-    std::vector<Index> records;
+    std::vector<Dependent<Index, Scalar>> records;
     for (Index j = 0; j < loss_.records(); ++j) {
       const auto at = static_cast<std::size_t>(j);
       if (loss_.is_usable(j) && (options_.max_records || !gated() || gates[at] > 0)) records.push_back(j);

@@ -52,7 +52,7 @@ class CalibrationTerms {
   CalibrationTerms(const Eigen::MatrixBase<Derived>& targets, const CalibrationTask& task)
       : loss_(task.loss), cap_(task.cap), targets_(targets.size()) {
     require_positive("cap", task.cap);
-    const std::vector<double> weight = target_weights(targets.size(), task);
+    const std::vector<Dependent<double, Derived>> weight = target_weights(targets.size(), task);
     for (Index j = 0; j < targets_; ++j) {
       const auto t = static_cast<double>(targets(j));
       if (!std::isfinite(t)) fail("targets(" + to_text(j) + ")", to_text(t), "a finite number");
@@ -76,8 +76,9 @@ class CalibrationTerms {
   bool is_uniform() const { return loss_ != CalibrationLoss::capped && !has_aggregates(); }
 
   /// The factors that bring sums to the scale of residuals: 1/scale, with √ω where that makes all terms plain squares.
-  std::vector<double> row_factors() const {
-    std::vector<double> factors;
+  template <class Factor = double>  // a template, so that nothing of it is compiled before it is used
+  std::vector<Factor> row_factors() const {
+    std::vector<Factor> factors;
     for (const CalibrationTerm& term : terms_) {
       factors.push_back((is_uniform() ? std::sqrt(term.weight) : 1) / term.scale);
     }
@@ -149,10 +150,10 @@ class CalibrationTerms {
     return 1;
   }
 
-  template <class Task>  // a template, so that nothing of it is compiled before it is used; as below
+  template <class Task>  // templates for the same reason
   static std::vector<double> target_weights(Index targets, const Task& task) {
     const auto size = static_cast<std::size_t>(targets);
-    std::vector<double> weight(size, 1.0);
+    std::vector<Dependent<double, Task>> weight(size, 1.0);
     if (!task.target_weights.empty()) {
       if (task.target_weights.size() != size) {
         fail("target_weights", to_text(task.target_weights.size()) + " entries", to_text(targets) + ", one per target");
@@ -169,7 +170,7 @@ class CalibrationTerms {
     if (task.target_groups.size() != size) {
       fail("target_groups", to_text(task.target_groups.size()) + " entries", to_text(targets) + ", one per target");
     }
-    std::map<Index, double> members;
+    std::map<Dependent<Index, Task>, double> members;
     for (const Index group : task.target_groups) members[group] += 1;
     for (const auto& [group, factor] : task.group_multipliers) {
       if (!members.contains(group)) fail("group_multipliers", "group " + to_text(group), "a group of target_groups");
@@ -187,8 +188,8 @@ class CalibrationTerms {
   template <class Task>
   void add_aggregates(const Task& task) {
     if (task.aggregates.empty()) return;
-    std::vector<std::vector<Index>> of(static_cast<std::size_t>(targets_));
-    for (const TargetAggregate& aggregate : task.aggregates) {
+    std::vector<std::vector<Dependent<Index, Task>>> of(static_cast<std::size_t>(targets_));
+    for (const auto& aggregate : task.aggregates) {
       double sum = 0;
       for (const Index j : aggregate.members) {
         if (j < 0 || j >= targets_) {

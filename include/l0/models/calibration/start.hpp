@@ -20,14 +20,15 @@ struct CalibrationStart {
 };
 
 /// One value per record from a list of one, of all, or of none.
-inline std::vector<double> per_record(const NumberList<double>& list, const char* name, Index records,
-                                      double otherwise) {
+template <class List>
+std::vector<double> per_record(const List& list, const char* name, Index records, double otherwise) {
   const auto size = static_cast<std::size_t>(records);
-  if (list.empty()) return std::vector<double>(size, otherwise);
+  using Values = std::vector<Dependent<double, List>>;
+  if (list.empty()) return Values(size, otherwise);
   if (list.size() != 1 && list.size() != size) {
     fail(name, to_text(list.size()) + " entries", "1 or " + to_text(records) + ", one per record");
   }
-  std::vector<double> values(size, list[0]);
+  Values values(size, list[0]);
   if (list.size() == size) std::copy(list.begin(), list.end(), values.begin());
   return values;
 }
@@ -38,7 +39,9 @@ CalibrationStart calibration_start(Index records, const Options& options) {
   require(records >= 0, "n_records", records, "a number of records >= 0");
   if (options.lambda_l0) require_non_negative("lambda_l0", *options.lambda_l0);
   if (options.lambda_l0 && options.max_records) fail("lambda_l0", "given together with max_records", "one of the two");
-  HardConcrete<double>{.temperature = options.temperature, .gamma = options.gamma, .zeta = options.zeta}.validate();
+  Dependent<HardConcrete<double>, Options>{
+      .temperature = options.temperature, .gamma = options.gamma, .zeta = options.zeta}
+      .validate();
   require(options.epochs >= 0, "epochs", options.epochs, "a number >= 0");
   require(options.refit_epochs >= 0, "refit_epochs", options.refit_epochs, "a number >= 0");
   require_positive("learning_rate", options.learning_rate);
@@ -49,7 +52,7 @@ CalibrationStart calibration_start(Index records, const Options& options) {
   require_non_negative("max_weight_ratio", options.max_weight_ratio);
   require_non_negative("concentration", options.concentration);
   require(options.threads >= 1, "threads", options.threads, "a number >= 1");
-  CalibrationStart start;
+  Dependent<CalibrationStart, Options> start;
   start.weight = per_record(options.initial_weights, "initial_weights", records, 1);
   start.log_alpha = per_record(options.keep_probability, "keep_probability", records, 0.5);
   Index usable = 0;

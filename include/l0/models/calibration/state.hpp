@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -45,18 +44,21 @@ class CalibrationState {
 
   /// Throws `Error` if the file cannot be read; what it holds is checked by `fit`.
   static CalibrationState load(const std::string& path) {
-    struct Close {
-      void operator()(std::FILE* open) const { std::fclose(open); }
+    struct File {
+      std::FILE* open;
+      ~File() {
+        if (open != nullptr) std::fclose(open);
+      }
     };
-    const std::unique_ptr<std::FILE, Close> file(std::fopen(path.c_str(), "rb"));
-    if (!file) detail::fail("path", path, "a file that can be read");
+    const File file{std::fopen(path.c_str(), "rb")};
+    if (file.open == nullptr) detail::fail("path", path, "a file that can be read");
     std::string bytes;
     char buffer[1 << 14];
     for (std::size_t got = 1; got > 0;) {
-      got = std::fread(buffer, 1, sizeof buffer, file.get());
+      got = std::fread(buffer, 1, sizeof buffer, file.open);
       bytes.append(buffer, got);
     }
-    if (std::ferror(file.get()) != 0) detail::fail("path", path, "a file that can be read");
+    if (std::ferror(file.open) != 0) detail::fail("path", path, "a file that can be read");
     return CalibrationState(std::move(bytes));
   }
 

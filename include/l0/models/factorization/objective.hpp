@@ -49,11 +49,11 @@ Scalar factorization_objective(const Eigen::SparseMatrix<Scalar, Order, Stored>&
   if (per_entry)
     detail::require_shape("log_alpha_of_v", at.log_alpha_of_v.rows(), at.log_alpha_of_v.cols(), r.cols(), k);
 
-  const HardConcrete<double> gate{options.temperature, options.gamma, options.zeta};
+  const HardConcrete<detail::Double<Scalar>> gate{options.temperature, options.gamma, options.zeta};
   const MomentRule rule = gate.moment_rule();
   // Of each gate: mean, second moment, and what the objective's slopes in them add up to.
   struct Gates {
-    Matrix<double> mean, second, mean_slope, second_slope;
+    Matrix<detail::Double<Scalar>> mean, second, mean_slope, second_slope;
     Gates(const Matrix<Scalar>& log_alpha, const MomentRule& by)
         : mean(log_alpha.rows(), log_alpha.cols()), second(mean), mean_slope(mean), second_slope(mean) {
       for (Index i = 0; i < mean.size(); ++i) {

@@ -17,8 +17,8 @@ namespace l0::detail {
 /// The observed entries of a matrix, compressed along one of its sides: those of line i are start[i] .. start[i+1].
 template <class Scalar>
 struct EntryLines {
-  std::vector<Index> start{0};
-  std::vector<std::int32_t> other;  ///< the entry's place on the other side
+  std::vector<Dependent<Index, Scalar>> start{0};
+  std::vector<Dependent<std::int32_t, Scalar>> other;  ///< the entry's place on the other side
   std::vector<Scalar> value;
 
   Index lines() const { return static_cast<Index>(start.size()) - 1; }

@@ -179,7 +179,7 @@ class FactorSelection {
   void choose_price(const HeldOut<Scalar>& held, Plan& plan) {
     FactorTrainer<Scalar> trainer(held.rest, options_, plan.ridge, run_, workers_);
     reach(trainer, plan);
-    std::vector<std::vector<double>> losses(1);
+    std::vector<std::vector<Double<Scalar>>> losses(1);
     std::vector<double> prices{0};
     std::vector<double> means{held.judge(trainer.factors(), options_.loss, losses[0])};
     const double noise = options_.loss == FactorizationLoss::logistic ? 1 : means[0];
@@ -220,12 +220,12 @@ class FactorSelection {
   /// by more than the standard error of the difference.
   double judge_ranks(const HeldOut<Scalar>& held, FactorTrainer<Scalar>& trainer, Plan& trial,
                      std::vector<RankPoint>& points) {
-    std::vector<std::vector<double>> losses;
+    std::vector<std::vector<Double<Scalar>>> losses;
     std::size_t best = 0;
     trainer.settle("search", loose, 2, options_.epochs);
     for (Index rank = 0;; ++rank) {
       losses.emplace_back();
-      RankPoint point;
+      Dependent<RankPoint, Scalar> point;
       point.rank = rank;
       point.train_loss = trainer.loss();
       point.held_out_loss = held.judge(trainer.factors(), options_.loss, losses.back());

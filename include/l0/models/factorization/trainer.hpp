@@ -29,7 +29,7 @@ class FactorTrainer {
       : ratings_(ratings), options_(options), ridge_(ridge), run_(run), workers_(workers),
         logistic_(options.loss == FactorizationLoss::logistic),
         factors_(ratings.by_row.lines(), ratings.by_column.lines(), options.max_rank),
-        gate_rule_(HardConcrete<double>{options.temperature, options.gamma, options.zeta}.moment_rule()),
+        gate_rule_(HardConcrete<Double<Scalar>>{options.temperature, options.gamma, options.zeta}.moment_rule()),
         distribution_{options.temperature, options.gamma, options.zeta}, rng_(options.seed) {
     const Index stride = factors_.stride;
     gate_mean_.assign(static_cast<std::size_t>(stride), Scalar(1));
@@ -315,7 +315,7 @@ class FactorTrainer {
   bool logistic_;
   Factors<Scalar> factors_;
   MomentRule gate_rule_;
-  HardConcrete<double> distribution_;
+  HardConcrete<Double<Scalar>> distribution_;
   Rng rng_;
   std::vector<double> log_alpha_;
   std::vector<Scalar> gate_mean_;

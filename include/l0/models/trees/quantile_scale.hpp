@@ -64,7 +64,7 @@ struct RankedSamples {
 
   std::vector<QuantileScale<Scalar>> scales;
   Matrix<Scalar> rank;
-  Eigen::Matrix<std::uint8_t, Eigen::Dynamic, Eigen::Dynamic> bin;
+  Matrix<Dependent<std::uint8_t, Scalar>> bin;
 
   template <class X>
   explicit RankedSamples(const Eigen::MatrixBase<X>& x) : rank(x.rows(), x.cols()), bin(x.rows(), x.cols()) {

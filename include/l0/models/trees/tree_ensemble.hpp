@@ -26,7 +26,7 @@ struct TreeEnsemble {
 
   /// The features with a split, ascending.
   std::vector<Index> features() const {
-    std::vector<Index> all;
+    std::vector<Dependent<Index, Scalar>> all;
     for (const ObliviousTree<Scalar>& tree : trees) all.insert(all.end(), tree.features.begin(), tree.features.end());
     std::sort(all.begin(), all.end());
     all.erase(std::unique(all.begin(), all.end()), all.end());

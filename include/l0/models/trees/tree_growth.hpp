@@ -93,7 +93,7 @@ class TreeGrowth {
   }
 
   const RankedSamples<Scalar>* data_;
-  std::vector<std::uint16_t> node_;
+  std::vector<Dependent<std::uint16_t, Scalar>> node_;
   std::vector<Sums> histogram_;
 };
 

@@ -29,11 +29,11 @@ class OutOfFold {
  public:
   OutOfFold(const RankedSamples<Scalar>& data, const Vector<Scalar>& y, const BoostingPlan& plan, Index folds)
       : data_(&data), y_(&y), plan_(plan), folds_(static_cast<std::size_t>(folds)) {
-    std::vector<Index> order(static_cast<std::size_t>(y.size()));
+    std::vector<Dependent<Index, Scalar>> order(static_cast<std::size_t>(y.size()));
     std::iota(order.begin(), order.end(), Index{0});
     Rng rng(plan.seed);
     for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[rng() % i]);
-    std::vector<std::size_t> fold_of(order.size());
+    std::vector<Dependent<std::size_t, Scalar>> fold_of(order.size());
     for (std::size_t i = 0; i < order.size(); ++i) fold_of[static_cast<std::size_t>(order[i])] = i % folds_.size();
     for (std::size_t f = 0; f < folds_.size(); ++f) {
       for (Index i = 0; i < y.size(); ++i) {
@@ -49,7 +49,7 @@ class OutOfFold {
     const auto n = static_cast<double>(y_->size());
     workers.run(static_cast<Index>(folds_.size()),
                 [&](Index f) { grow(folds_[static_cast<std::size_t>(f)], features); });
-    TreeSelectionStep step;
+    Dependent<TreeSelectionStep, Scalar> step;
     step.features = features;
     step.staged.assign(static_cast<std::size_t>(plan_.trees) + 1, 0.0);
     for (const Fold& fold : folds_) {
@@ -139,7 +139,7 @@ TreeSelection select_tree_features(const RankedSamples<Scalar>& data, const Vect
                                    std::vector<Index> features, const TreeSelectionTarget& target, FitRun& run) {
   Workers workers(target.threads);
   OutOfFold<Scalar> judge(data, y, plan, target.folds);
-  TreeSelection selection;
+  Dependent<TreeSelection, Scalar> selection;
   std::vector<Vector<Double<Scalar>>> losses;
   std::size_t best = 0;
   const double price = target.lambda.value_or(0.0);
@@ -170,7 +170,7 @@ TreeSelection select_tree_features(const RankedSamples<Scalar>& data, const Vect
     if (!run.proceeds(report) || done) break;
     // The gates that close.
     const std::vector<double>& worth = selection.path[now].worth;
-    std::vector<std::size_t> order(features.size());
+    std::vector<Dependent<std::size_t, Scalar>> order(features.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return worth[a] < worth[b]; });
     const auto useless =
@@ -178,7 +178,7 @@ TreeSelection select_tree_features(const RankedSamples<Scalar>& data, const Vect
     const auto unused = static_cast<std::size_t>(std::count(worth.begin(), worth.end(), 0.0));
     std::size_t close = std::max({std::size_t{1}, unused, std::min(useless, (features.size() + 1) / 2)});
     close = std::min(close, features.size() - least);
-    std::vector<Index> left;
+    std::vector<Dependent<Index, Scalar>> left;
     for (std::size_t k = close; k < order.size(); ++k) left.push_back(features[order[k]]);
     std::sort(left.begin(), left.end());
     features = std::move(left);
