@@ -102,8 +102,8 @@ class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>>
   Matrix<Scalar> predict(const X& x) const {
     detail::check_batch(x, inputs());
     Matrix<Scalar> result = Matrix<Scalar>::Zero(x.rows(), outputs());
-    // Eigen steps from a null pointer where a sparse product has no columns.
-    if (inputs() > 0) result.noalias() += x * effective_weight().transpose();
+    // Eigen steps from a null pointer where a sparse product has no rows or columns.
+    if (inputs() > 0 && result.size() > 0) result.noalias() += x * effective_weight().transpose();
     if (has_bias()) result.rowwise() += bias().transpose();
     return result;
   }

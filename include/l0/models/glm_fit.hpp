@@ -86,6 +86,10 @@ class NewtonFit {
 
   /// Newton's step at the accepted point, and gradient · step.
   double find_step(const Matrix<Precise>& A, const Vector<Precise>& penalty, const Matrix<Precise>& c) {
+    if (c.size() == 0) {
+      step_ = c;
+      return 0;
+    }
     likelihood_.hessian(A, point_, scratch_, hessian_);
     for (Index m = 0; m < c.cols(); ++m) hessian_.diagonal().segment(m * c.rows(), c.rows()) += penalty;
     gradient_.noalias() = A.transpose() * point_.residual;
