@@ -77,7 +77,7 @@ using Logistic = l0::LogisticRegression<double>;
 template <class Model>
 void check_path(const l0::Matrix<double>& x, const l0::Vector<double>& y, double scale) {
   Listener listener;
-  const Model heard = fitted<Model>({.max_features = 5}, listener, x, y);
+  const auto heard = fitted<Model>({.max_features = 5}, listener, x, y);
   Model alone({.max_features = 5});
   alone.fit(x, y);
   CHECK(heard.coefficients() == alone.coefficients());
@@ -100,19 +100,19 @@ void check_path(const l0::Matrix<double>& x, const l0::Vector<double>& y, double
 template <class Model>
 void check_stops(const l0::Matrix<double>& x, const l0::Vector<double>& y) {
   Listener early{.stop_stage = "forward", .stop_step = 3};
-  const Model short_of_budget = fitted<Model>({.max_features = 5}, early, x, y);
+  const auto short_of_budget = fitted<Model>({.max_features = 5}, early, x, y);
   CHECK(early.heard.size() == 3);
   CHECK(short_of_budget.report().stop == l0::StopReason::callback);
   CHECK_FALSE(short_of_budget.report().converged());
   CHECK(short_of_budget.selected_features().size() == 3);
 
   Listener by_criterion{.stop_stage = "forward", .stop_step = 2};
-  const Model small = fitted<Model>({}, by_criterion, x, y);
+  const auto small = fitted<Model>({}, by_criterion, x, y);
   CHECK(by_criterion.heard.size() == 2);
   CHECK(small.selected_features().size() == 2);
 
   Listener late{.stop_stage = "backward", .stop_step = 1};
-  const Model all_sizes = fitted<Model>({.lambda_l0 = 1e-3}, late, x, y);
+  const auto all_sizes = fitted<Model>({.lambda_l0 = 1e-3}, late, x, y);
   CHECK(late.heard.back().stage == "backward");
   CHECK(all_sizes.report().stop == l0::StopReason::callback);
   CHECK(all_sizes.report().size >= true_features);
@@ -137,7 +137,7 @@ TEST_CASE("Folds report each once, whatever the threads", "[models]") {
   const int threads = GENERATE(1, 3);
   CAPTURE(threads);
   Listener listener;
-  const Linear model =
+  const auto model =
       fitted<Linear>({.folds = 5, .threads = threads, .l2_candidates = {0, 0.1}}, listener, data.x, data.y);
   check_counted(listener.stage("folds"));
   CHECK(listener.stage("folds").size() == 10);
@@ -150,7 +150,7 @@ TEST_CASE("Folds report each once, whatever the threads", "[models]") {
 TEST_CASE("Where the folds are stopped, the criterion chooses, or the candidates whose folds are done", "[models]") {
   const Data data;
   Listener first{.stop_stage = "folds", .stop_step = 2};
-  const Linear model = fitted<Linear>({.folds = 5}, first, data.x, data.y);
+  const auto model = fitted<Linear>({.folds = 5}, first, data.x, data.y);
   CHECK(model.report().stop == l0::StopReason::callback);
   CHECK(first.stage("folds").size() == 2);
   Linear by_criterion;
@@ -158,7 +158,7 @@ TEST_CASE("Where the folds are stopped, the criterion chooses, or the candidates
   CHECK(model.selected_features() == by_criterion.selected_features());
 
   Listener second{.stop_stage = "folds", .stop_step = 7};
-  const Linear of_two = fitted<Linear>({.folds = 5, .l2_candidates = {0.1, 0}}, second, data.x, data.y);
+  const auto of_two = fitted<Linear>({.folds = 5, .l2_candidates = {0.1, 0}}, second, data.x, data.y);
   Linear of_one({.folds = 5, .l2_candidates = {0.1}});
   of_one.fit(data.x, data.y);
   CHECK(of_two.report().lambda_l2 == 0.1);
@@ -191,15 +191,6 @@ TEST_CASE("A callback that throws leaves the model as it was", "[models]") {
   angry = true;
   CHECK_THROWS_AS(model.fit(data.x, l0::Vector<double>(-data.y)), std::runtime_error);
   CHECK(model.coefficients() == before);
-}
-
-TEST_CASE("Samples that come in parts report too, and a stop holds", "[models]") {
-  const Data data;
-  Listener listener{.stop_stage = "forward", .stop_step = 2};
-  Logistic model({.callback = std::ref(listener)});
-  model.partial_fit(data.x, data.labels);
-  CHECK(model.report().stop == l0::StopReason::callback);
-  CHECK(model.selected_features().size() <= 2);
 }
 
 TEST_CASE("A path reports its sizes and folds, and a stop keeps what there is", "[models]") {

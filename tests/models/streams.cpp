@@ -166,3 +166,24 @@ TEMPLATE_TEST_CASE("Sampled gates find the truth as well, the same for the same 
   TestType grouped(options);
   CHECK(grouped.fit(problem.X, problem.y).selected_features() == std::vector<Index>{3, 17});
 }
+
+TEST_CASE("Samples in parts are reported as well, and a stop holds") {
+  const Problem problem(120, 3);
+  Index heard = 0;
+  const auto stop_at_two = [&](const l0::StepReport& report) {
+    ++heard;
+    return report.stage == "forward" && report.step == 2 ? l0::Flow::stop : l0::Flow::proceed;
+  };
+  l0::LinearRegression<double> model({.callback = stop_at_two});
+  model.partial_fit(problem.X, problem.y);
+  CHECK(heard == 2);
+  CHECK(model.report().stop == l0::StopReason::callback);
+  CHECK(model.selected_features().size() == 2);
+
+  heard = 0;
+  l0::LogisticRegression<double> logistic({.callback = stop_at_two});
+  const Eigen::VectorXd labels = (problem.y.array() > 4).cast<double>();
+  logistic.partial_fit(problem.X, labels);
+  CHECK(logistic.report().stop == l0::StopReason::callback);
+  CHECK(logistic.selected_features().size() <= 2);
+}

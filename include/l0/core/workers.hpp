@@ -21,7 +21,7 @@ class WorkerPool {
     for (int i = 1; i < threads; ++i) {
       Thread thread;
       if (!thread.template start<&WorkerPool::serve>(*this)) break;  // then with fewer
-      pool_.push_back(std::move(thread));
+      pool_.push_back(std::move(thread));  // NOLINT(performance-move-const-arg): a number on some systems only
     }
   }
   WorkerPool(const WorkerPool&) = delete;

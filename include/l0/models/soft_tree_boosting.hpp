@@ -55,7 +55,8 @@ class SoftTreeBoosting {
     detail::require(x.rows() > 0, "X", x.rows(), "at least one sample (row)");
     detail::require_shape("y", y.rows(), y.cols(), x.rows(), 1);
     detail::validate(options_, x.cols());
-    const Matrix<Scalar> dense(x.derived());
+    Matrix<Scalar> dense;
+    dense = x.derived();
     detail::require_finite("X", dense);
     const detail::TreeLossFormulas loss{options_.loss};
     loss.check(y);
@@ -298,6 +299,7 @@ class SoftTreeBoosting {
     }
     if (importances.sum() > 0) importances /= importances.sum();
     std::vector<detail::QuantileScale<Scalar>> scales;
+    scales.reserve(selected.size());
     for (const Index j : selected) scales.push_back(data.scales[static_cast<std::size_t>(j)]);
     for (auto& tree : ensemble.trees) {
       for (Index& j : tree.features) j = std::lower_bound(selected.begin(), selected.end(), j) - selected.begin();

@@ -88,7 +88,7 @@ struct AddTree {
     Scalar value[std::size_t{1} << (most_levels - 1)][tree_block];
     for (Index first = 0; first < samples; first += tree_block) {
       const Index count = std::min(tree_block, samples - first);
-      int size = 1 << splits.levels;
+      Index size = Index{1} << splits.levels;
       for (int l = splits.levels - 1; l >= 0; --l) {
         Scalar s[tree_block];
         if (splits.closed_share[l] >= 0) {
@@ -101,7 +101,7 @@ struct AddTree {
             s[i] = smooth_step(given[i], splits.centre[l], splits.inverse_width[l]);
         }
         size /= 2;
-        for (int k = 0; k < size; ++k) {
+        for (Index k = 0; k < size; ++k) {
           if (l == splits.levels - 1) {
             const Scalar low = leaves[2 * k];
             const Scalar rise = leaves[2 * k + 1] - low;

@@ -27,19 +27,19 @@ class TreeGrowth {
     for (Index level = 0; level < levels; ++level) {
       const Split best = best_split(rows, slope, curvature, features, Index{1} << level, lambda);
       if (best.feature < 0) break;
-      const auto bins = data_->bin.col(best.feature);
+      const auto bin = data_->bin.col(best.feature);
       for (std::size_t k = 0; k < rows.size(); ++k) {
-        node_[k] = static_cast<std::uint16_t>(2 * node_[k] + (bins(rows[k]) >= best.border ? 1 : 0));
+        node_[k] = static_cast<std::uint16_t>(2 * node_[k] + (bin(rows[k]) >= best.border ? 1 : 0));
       }
       tree.features.push_back(best.feature);
-      tree.thresholds.push_back(static_cast<Scalar>(best.border) / static_cast<Scalar>(bins_));
+      tree.thresholds.push_back(static_cast<Scalar>(best.border) / static_cast<Scalar>(bins));
       tree.widths.push_back(0);
     }
     return tree;
   }
 
  private:
-  static constexpr Index bins_ = RankedSamples<Scalar>::bins;
+  static constexpr Index bins = RankedSamples<Scalar>::bins;
 
   struct Split {
     Index feature = -1;
@@ -63,29 +63,29 @@ class TreeGrowth {
     for (const Sums& sums : whole) before += sums.worth(lambda);
     Split best;
     best.gain = 1e-10 * (1 + before);
-    double gain[bins_];
+    double gain[bins];
     for (const Index j : features) {
       if (data_->scales[static_cast<std::size_t>(j)].is_constant()) continue;
-      histogram_.assign(static_cast<std::size_t>(nodes * bins_), Sums{});
-      const auto bins = data_->bin.col(j);
+      histogram_.assign(static_cast<std::size_t>(nodes * bins), Sums{});
+      const auto bin = data_->bin.col(j);
       for (std::size_t k = 0; k < rows.size(); ++k) {
-        Sums& at = histogram_[static_cast<std::size_t>(node_[k] * bins_ + bins(rows[k]))];
+        Sums& at = histogram_[static_cast<std::size_t>(node_[k] * bins + bin(rows[k]))];
         at.slope += static_cast<double>(slope(rows[k]));
         at.curvature += static_cast<double>(curvature(rows[k]));
       }
-      std::fill(gain, gain + bins_, -before);
+      std::fill(gain, gain + bins, -before);
       for (Index node = 0; node < nodes; ++node) {
-        const Sums* at = histogram_.data() + node * bins_;
+        const Sums* at = histogram_.data() + node * bins;
         const Sums& all = whole[static_cast<std::size_t>(node)];
         Sums left;
-        for (Index b = 1; b < bins_; ++b) {
+        for (Index b = 1; b < bins; ++b) {
           left.slope += at[b - 1].slope;
           left.curvature += at[b - 1].curvature;
           const Sums right{all.slope - left.slope, std::max(0.0, all.curvature - left.curvature)};
           gain[b] += left.worth(lambda) + right.worth(lambda);
         }
       }
-      for (Index b = 1; b < bins_; ++b) {
+      for (Index b = 1; b < bins; ++b) {
         if (gain[b] > best.gain) best = {j, b, gain[b]};
       }
     }
