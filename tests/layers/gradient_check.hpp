@@ -73,12 +73,14 @@ Matrix<double> plain_output(const LayerCase<Layer>& given, const GateOfWeight& g
 }
 
 /// The value of the layer against the plain formula, and every gradient of Σ upstream ∘ Y against central differences.
-template <class Batch, class Layer>
-void check_gradients(LayerCase<Layer> given, const GateOfWeight& gate_of) {
+/// The way in which the batch is handed over does not matter to the checks, so they are compiled once for all.
+template <class Layer>
+void check_gradients_with(
+    LayerCase<Layer> given, const GateOfWeight& gate_of, bool is_sparse,
+    const std::function<const Matrix<double>&(Layer&, const Matrix<double>&, const GivenNoise<double>&)>& forward) {
   Layer& layer = given.layer;
   const GivenNoise<double> noise(given.u);
-  Batch batch;
-  const Matrix<double> y = batch.forward(layer, given.X, noise);
+  const Matrix<double> y = forward(layer, given.X, noise);
   CHECK(close(y, plain_output(given, gate_of), tolerance::golden));
 
   Matrix<double> grad_X;
@@ -90,7 +92,7 @@ void check_gradients(LayerCase<Layer> given, const GateOfWeight& gate_of) {
   const Matrix<double> weight = layer.weight();
   const Matrix<double> log_alpha = layer.log_alpha();
   const Vector<double> bias = layer.bias();
-  const auto value = [&] { return batch.forward(layer, given.X, noise).cwiseProduct(given.upstream).sum(); };
+  const auto value = [&] { return forward(layer, given.X, noise).cwiseProduct(given.upstream).sum(); };
   const auto expect = [](const auto& analytic, const auto& numerical) {
     CHECK(numerical.cwiseAbs().maxCoeff() > 0.01);
     CHECK(close(analytic, numerical, tolerance::gradient(numerical)));
@@ -108,7 +110,7 @@ void check_gradients(LayerCase<Layer> given, const GateOfWeight& gate_of) {
   expect(grad_weight, along(layer.weight(), weight));
   expect(grad_log_alpha, along(layer.log_alpha(), log_alpha));
   if (layer.has_bias()) expect(grad_bias, along(layer.bias(), bias));
-  if constexpr (Batch::is_sparse) {
+  if (is_sparse) {
     // Moved entries would leave the pattern of a sparse matrix full: checked against a dense batch instead.
     Matrix<double> dense_gradient;
     layer.forward(given.X, noise);
@@ -118,6 +120,16 @@ void check_gradients(LayerCase<Layer> given, const GateOfWeight& gate_of) {
     const Matrix<double> X = given.X;
     expect(grad_X, along(given.X, X));
   }
+}
+
+template <class Batch, class Layer>
+void check_gradients(LayerCase<Layer> given, const GateOfWeight& gate_of) {
+  Batch batch;
+  check_gradients_with<Layer>(
+      std::move(given), gate_of, Batch::is_sparse,
+      [&](Layer& layer, const Matrix<double>& x, const GivenNoise<double>& noise) -> const Matrix<double>& {
+        return batch.forward(layer, x, noise);
+      });
 }
 
 /// All shapes of one grouping: `make(outputs, bias)` builds the layer, `gate_of(outputs)` tells its gates.

@@ -2,6 +2,7 @@
 // The layer: its formula, its gradients, its life as a layer.
 #include <l0/models/soft_tree.hpp>
 
+#include <functional>
 #include <vector>
 
 #include <l0/layers/sequential.hpp>
@@ -54,9 +55,14 @@ Matrix<double> plain_output(const Tree& tree, const Matrix<double>& scaled_weigh
   return y;
 }
 
+/// A forward pass, whatever the batch is handed over as.
+template <class Grouping>
+using Forward = std::function<const Matrix<double>&(l0::SoftTree<double, Grouping>& tree, const Matrix<double>& x,
+                                                    const l0::GivenNoise<double>& noise)>;
+
 /// Every gradient of Σ upstream ∘ Y against central differences.
-template <class Batch, class Grouping>
-void check_gradients(Index outputs, const l0::SoftTreeOptions<double>& options) {
+template <class Grouping>
+void check_gradients(Index outputs, const l0::SoftTreeOptions<double>& options, const Forward<Grouping>& forward) {
   constexpr Index inputs = 4;
   l0::Rng rng(1);
   l0::SoftTree<double, Grouping> tree(inputs, outputs, rng, options);
@@ -73,8 +79,7 @@ void check_gradients(Index outputs, const l0::SoftTreeOptions<double>& options) 
   const l0::GivenNoise<double> noise(u);
   const Matrix<double> x = fixed_numbers(7, inputs, 6);
   const Matrix<double> upstream = fixed_numbers(7, outputs, 7);
-  Batch batch;
-  const Matrix<double> y = batch.forward(tree, x, noise);
+  const Matrix<double> y = forward(tree, x, noise);
 
   Matrix<double> scaled = tree.splits().weight();
   for (Index o = 0; o < scaled.rows(); ++o) {
@@ -87,7 +92,7 @@ void check_gradients(Index outputs, const l0::SoftTreeOptions<double>& options) 
 
   Matrix<double> grad_x;
   tree.backward(upstream, grad_x);
-  const auto value = [&] { return batch.forward(tree, x, noise).cwiseProduct(upstream).sum(); };
+  const auto value = [&] { return forward(tree, x, noise).cwiseProduct(upstream).sum(); };
   for (const auto& parameter : tree.parameters()) {
     CAPTURE(std::string(parameter.name()));
     const l0::Vector<double> actual = parameter.gradients();
@@ -104,12 +109,12 @@ void check_gradients(Index outputs, const l0::SoftTreeOptions<double>& options) 
     CHECK(close(actual, numerical, gradient(numerical)));
   }
   const auto numerical_x = numerical_gradient(
-      [&](const Matrix<double>& at) { return batch.forward(tree, at, noise).cwiseProduct(upstream).sum(); }, x);
+      [&](const Matrix<double>& at) { return forward(tree, at, noise).cwiseProduct(upstream).sum(); }, x);
   CHECK(close(grad_x, numerical_x, gradient(numerical_x)));
 
   // A second backward adds the same again.
   const l0::Vector<double> once = tree.parameters()[0].gradients();
-  batch.forward(tree, x, noise);
+  forward(tree, x, noise);
   tree.backward(upstream);
   CHECK(close(tree.parameters()[0].gradients(), 2 * once, l0::test::tolerance::golden));
 }
@@ -121,8 +126,13 @@ TEMPLATE_TEST_CASE("Gradients of soft trees", "[gradient]", l0::test::DenseColum
                    (l0::test::Sparse<double, Eigen::RowMajor>)) {
   for (const SplitShape split : {SplitShape::smooth_step, SplitShape::logistic}) {
     CAPTURE(static_cast<int>(split));
-    check_gradients<TestType, l0::PerInput>(1, {.trees = 1, .depth = 3, .split = split, .width = 4});
-    check_gradients<TestType, l0::PerWeight>(2, {.trees = 3, .depth = 2, .split = split, .width = 3});
+    TestType batch;
+    const auto forward = [&](auto& tree, const Matrix<double>& x,
+                             const l0::GivenNoise<double>& noise) -> const Matrix<double>& {
+      return batch.forward(tree, x, noise);
+    };
+    check_gradients<l0::PerInput>(1, {.trees = 1, .depth = 3, .split = split, .width = 4}, forward);
+    check_gradients<l0::PerWeight>(2, {.trees = 3, .depth = 2, .split = split, .width = 3}, forward);
   }
 }
 
