@@ -115,3 +115,23 @@ TEST_CASE("Gradient training with drawn gates or without noise, then the same re
     CHECK(refit_error(survey, cal.active_records()) < random);
   }
 }
+
+TEST_CASE("Records that are out do not delay the price of a budget by gradients") {
+  const Survey<double> survey;
+  std::vector<double> start = survey.start;
+  for (std::size_t j = 0; j < start.size(); ++j) {
+    if (j % 10 != 0) start[j] = 0;
+  }
+  const auto usable = static_cast<Index>((start.size() + 9) / 10);
+  l0::SparseCalibrationWeights<double> cal(
+      survey.m.cols(),
+      {.max_records = usable / 2, .initial_weights = start, .method = l0::CalibrationMethod::gradient, .epochs = 300});
+  Index first = 0;
+  l0::CalibrationTask task;
+  task.callback = [&](const l0::StepReport& report) {
+    if (first == 0 && report.lambda > 0) first = report.step;
+  };
+  CHECK(cal.fit(survey.m, survey.targets, task).records == usable / 2);
+  CHECK(first > 0);
+  CHECK(first < 60);  // the target arrives at step 200 and is below what is open long before
+}

@@ -89,6 +89,8 @@ void check_path(const l0::Matrix<double>& x, const l0::Vector<double>& y, double
   const auto forward = listener.stage("forward");
   for (std::size_t k = 0; k < forward.size(); ++k) CHECK(forward[k].expected_l0 == static_cast<double>(k + 1));
   CHECK(forward.size() == 10);  // five beyond the budget
+  const auto backward = listener.stage("backward");
+  for (std::size_t k = 0; k < backward.size(); ++k) CHECK(backward[k].expected_l0 == static_cast<double>(9 - k));
   for (std::size_t k = 1; k < forward.size(); ++k) CHECK(forward[k].loss <= forward[k - 1].loss);
   // The loss told at the end is that of the report; the searches and the refit compute it in different ways.
   CHECK(listener.stage("chains").back().loss == Approx(heard.report().loss).epsilon(scale));
@@ -145,6 +147,26 @@ TEST_CASE("Folds report each once, whatever the threads", "[models]") {
   Linear alone({.folds = 5, .l2_candidates = {0, 0.1}});
   alone.fit(data.x, data.y);
   CHECK(model.coefficients() == alone.coefficients());
+}
+
+TEST_CASE("Folds on several threads report in order, and not after a stop", "[models]") {
+  const Data data;
+  for (const Index stop_step : {Index{0}, Index{3}, Index{12}}) {
+    CAPTURE(stop_step);
+    std::vector<Index> steps;
+    Linear model({.folds = 12, .threads = 4, .callback = [&](const StepReport& report) {
+                    if (report.stage != "folds") return Flow::proceed;
+                    double sum = 0;  // a slow callback: others queue
+                    for (int k = 1; k < 100000; ++k) sum += 1.0 / k;
+                    if (sum < 12) return Flow::stop;
+                    steps.push_back(report.step);
+                    return report.step == stop_step ? Flow::stop : Flow::proceed;
+                  }});
+    model.fit(data.x, data.y);
+    REQUIRE(static_cast<Index>(steps.size()) == (stop_step > 0 ? stop_step : 12));
+    for (std::size_t k = 0; k < steps.size(); ++k) CHECK(steps[k] == static_cast<Index>(k) + 1);
+    CHECK(model.report().converged() == (stop_step == 0));
+  }
 }
 
 TEST_CASE("Where the folds are stopped, the criterion chooses, or the candidates whose folds are done", "[models]") {
@@ -205,6 +227,8 @@ TEST_CASE("A path reports its sizes and folds, and a stop keeps what there is", 
   Listener stopping{.stop_stage = "forward", .stop_step = 4};
   const auto part = l0::regularization_path(Linear(), data.x, data.y, {.folds = 4, .callback = std::ref(stopping)});
   CHECK(part.points.size() == 5);
+  CHECK(part.stop == l0::StopReason::callback);
+  CHECK(path.stop == l0::StopReason::converged);
   CHECK(part.best == 4);  // by the criterion, as no fold ran
   CHECK(std::isnan(part.points[4].cv_loss));
 }

@@ -46,6 +46,32 @@ TEST_CASE("A callback hears of every step with gates") {
   CHECK(reports[0].expected_l0 == Approx(12 / (1 + std::exp(2.0 / 3 * std::log(1.0 / 11)))));
 }
 
+TEST_CASE("A callback hears of a refit and may stop it") {
+  SparseQuadratic<double> f;
+  std::vector<StepReport> refit;
+  Index stop_step = 0;
+  const auto fit = [&] {
+    refit.clear();
+    return l0::minimize(f, Vector<double>::Ones(12), {.epochs = 3, .callback = [&](const StepReport& report) {
+                                                        if (report.stage != "refit") return Flow::proceed;
+                                                        refit.push_back(report);
+                                                        return report.step == stop_step ? Flow::stop : Flow::proceed;
+                                                      }});
+  };
+  const auto whole = fit();
+  CHECK(static_cast<Index>(refit.size()) == whole.report.steps - 3);
+  for (std::size_t k = 1; k < refit.size(); ++k) {
+    CHECK(refit[k].step == refit[k - 1].step + 1);
+    CHECK(refit[k].loss <= refit[k - 1].loss);
+  }
+  CHECK(refit.back().loss == Approx(whole.report.loss));
+  stop_step = 2;
+  const auto part = fit();
+  CHECK(refit.size() == 2);
+  CHECK(part.report.stop == StopReason::callback);
+  CHECK(part.report.loss == Approx(refit.back().loss));
+}
+
 TEST_CASE("A callback hears of a refit in steps") {
   std::vector<StepReport> refit;
   const auto f = [](const Vector<double>& w, Vector<double>& gradient, Index) {

@@ -133,6 +133,21 @@ TEST_CASE("Temperature, initial sparsity and rates are those asked for") {
   CHECK(untrained.report.steps == 0);
 }
 
+TEST_CASE("A budget closes gates that are worth nothing, too") {
+  // Three of thirty weights matter, and the budget has room for five.
+  const auto f = [](const Vector<double>& w, Vector<double>& gradient) {
+    gradient = Vector<double>::Zero(30);
+    gradient.head(3) = 2 * (w.head(3).array() - 1).matrix();
+    return (w.head(3).array() - 1).square().sum();
+  };
+  const auto result = l0::minimize(f, Vector<double>::Zero(30), {.max_active = 5, .epochs = 1000});
+  CHECK(result.active.size() == 5);
+  CHECK(result.probability.head(3).minCoeff() > 0.9);
+  CHECK(result.report.expected_l0 < 5.5);
+  const auto roomy = l0::minimize(f, Vector<double>::Zero(30), {.max_active = 30, .epochs = 300});
+  CHECK(roomy.report.lambda == 0);
+}
+
 TEST_CASE("A budget ends near its number of open gates, at a price of the size of what gates are worth") {
   // Separable, each gate worth goal²: a price that rose while the gates close would end many decades
   // too high or, once everything is closed, too low.

@@ -185,7 +185,7 @@ TEST_CASE("Trees report the sets of features tried and every tree", "[trees]") {
   for (std::size_t k = 0; k < of_features; ++k) {
     CHECK(heard[k].stage == "features");
     CHECK(heard[k].loss == model.report().path[k].out_of_fold_loss);
-    CHECK(heard[k].step == 8 - static_cast<Index>(heard[k].expected_l0));
+    CHECK(heard[k].step == 8 - static_cast<Index>(model.report().path[k].features.size()));
   }
   CHECK(heard[of_features - 1].step == heard[of_features - 1].steps);
   for (std::size_t k = 0; k < of_trees; ++k) {
@@ -209,6 +209,12 @@ TEST_CASE("Trees report the sets of features tried and every tree", "[trees]") {
   CHECK(heard.size() == 1);
   CHECK(model.report().path.size() == 1);
   CHECK(model.trees().size() > 4);
+
+  SoftTreeBoosting<double> budget({.trees = 20, .depth = 3, .max_features = 2, .callback = listen});
+  budget.fit(data.x, data.y);
+  CHECK(budget.report().stop == l0::StopReason::callback);
+  CHECK(budget.report().path.size() == 2);
+  CHECK(budget.selected_features().size() == 2);
 }
 
 TEST_CASE("Gates prune trees of the finished ensemble", "[trees]") {

@@ -145,13 +145,14 @@ class Tracker {
     if (picture.find('\'') != std::string::npos) detail::fail("picture", picture, "a path without '");
     std::string script = "set terminal svg size 800,480 font 'Helvetica,14' background 'white'\nset output '" +
                          picture + "'\n$run << EOD\n";
-    Index before = 0;  // steps of the stages before
+    Index place = 0;
     const StepReport* last = nullptr;
     for (const StepReport& r : history_) {
-      if (last != nullptr && (r.stage != last->stage || r.step <= last->step)) before += last->step;
+      const bool same_stage = last != nullptr && r.stage == last->stage && r.step > last->step;
+      place += same_stage ? r.step - last->step : 1;  // some fits go on counting in the next stage
       last = &r;
       if (!std::isfinite(r.loss)) continue;
-      script += detail::to_text(before + r.step) + ' ' + detail::to_text(r.loss) + ' ' +
+      script += detail::to_text(place) + ' ' + detail::to_text(r.loss) + ' ' +
                 (std::isfinite(r.expected_l0) ? detail::to_text(r.expected_l0) : "NaN") + '\n';
     }
     const bool logarithmic = std::all_of(history_.begin(), history_.end(),

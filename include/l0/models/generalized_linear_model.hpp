@@ -161,9 +161,10 @@ class GeneralizedLinearModel : public LinearModel<Scalar_> {
     detail::with_regression_data<Scalar, 1>(
         x, y, sample_weight, options, [&](const auto& design, const auto& target, const auto& unit_weight) {
           const Family family = family_for(target);
+          detail::FitRun run(options.callback);
           detail::SparseFit<Scalar, 1> fit;
           if (moments_.empty()) {
-            fit = detail::fit_sparse(family, design, target, unit_weight, options, this->start_for(x.cols()));
+            fit = detail::fit_sparse(family, design, target, unit_weight, options, this->start_for(x.cols()), run);
           } else {
             fit.point.support = this->selected_features();
             fit.point.intercept = this->intercept();
@@ -186,9 +187,9 @@ class GeneralizedLinearModel : public LinearModel<Scalar_> {
             moments = moments_;
             moments.add(design, curvature, pull, squares, options.fit_intercept);
             const Vector<Scalar> before = eta;
-            fit = detail::fit_moments<Scalar, 1>(moments, options, false, fit.point.support);
+            fit = detail::fit_moments<Scalar, 1>(moments, options, false, fit.point.support, run);
             const Vector<Scalar> after = detail::linear_predictor(design, fit.point);
-            if (fit.report.stop == StopReason::callback || (after - before).cwiseAbs().maxCoeff() < Scalar(1e-5)) break;
+            if ((after - before).cwiseAbs().maxCoeff() < Scalar(1e-5)) break;
           }
           this->set_model(x.cols(), fit.point, fit.importance, fit.report);
           moments_ = std::move(moments);

@@ -90,9 +90,9 @@ class GlmSelection {
     return std::min({units, options.max_size, std::max<Index>(room, 1)});
   }
 
-  bool proceeds(std::string_view stage, Index step, Index steps, const Fit& fit) const {
+  bool proceeds(std::string_view stage, Index step, Index steps, double objective, Index size) const {
     if (options_.run == nullptr) return true;
-    return options_.run->proceeds(search_report(stage, step, steps, options_.score, fit.objective, fit.size()));
+    return options_.run->proceeds(search_report(stage, step, steps, options_.score, objective, size));
   }
 
   bool is_exact() const { return options_.score.kind == SupportScore::Kind::exact; }
@@ -171,7 +171,7 @@ class GlmSelection {
       if (options_.rules.empty() && options_.rules.units.trivial()) try_proposals();
       for (Index round = 1; round <= chain_rounds; ++round) {
         const bool better = chain();
-        if (!proceeds("chains", round, better ? chain_rounds : round, best_) || !better) break;
+        if (!proceeds("chains", round, better ? chain_rounds : round, best_.objective, best_.size()) || !better) break;
       }
     }
     if (!std::isfinite(best_.score)) best_ = nearest_below();
@@ -198,7 +198,8 @@ class GlmSelection {
       const bool done = current_.size() >= (to_the_limit ? limit_ : std::min(limit_, best_size + patience));
       if (current_.size() > largest) {  // sign rules may take columns back
         largest = current_.size();
-        if (!proceeds("forward", largest - start, (done ? largest : limit_) - start, current_)) return;
+        if (!proceeds("forward", largest - start, (done ? largest : limit_) - start, current_.objective, largest))
+          return;
       }
       if (done) return;
     }
@@ -260,7 +261,7 @@ class GlmSelection {
       model_.swap_to_rest();
       if (state().size() <= best_.size() + 2 || (is_exact() && state().size() == stop)) record_if_new();
       const Index now = state().size();
-      if (!proceeds("backward", start - now, start - std::min(stop, now), best_)) return;
+      if (!proceeds("backward", start - now, start - std::min(stop, now), state().loss(), now)) return;
     }
   }
 

@@ -180,7 +180,8 @@ class LeastSquaresRegression : public LinearModel<Scalar_, Responses> {
           moments.add(design, weight, product, product.cwiseProduct(target.template cast<Precise>()).sum(),
                       options.fit_intercept);
         });
-    auto fit = detail::fit_moments<Scalar, Responses>(moments, options, true, this->start_for(x.cols()));
+    detail::FitRun run(options.callback);
+    auto fit = detail::fit_moments<Scalar, Responses>(moments, options, true, this->start_for(x.cols()), run);
     this->set_model(x.cols(), fit.point, fit.importance, fit.report);
     moments_ = std::move(moments);
     return *this;

@@ -160,11 +160,11 @@ LeastSquaresProblem<Moments<Scalar>> pose(const Moments<Scalar>& moments, bool c
   return {std::move(columns), std::move(correlation), moments.squares(centre)};
 }
 
-/// Selects and fits on moments. With `unknown_variance` the squares are those of residuals, else a deviance.
+/// Selects and fits on moments; after a stop fits to the columns of `start`. With `unknown_variance` the squares are
+/// those of residuals, else a deviance.
 template <class Scalar, int Responses, class Precise>
 SparseFit<Scalar, Responses> fit_moments(const Moments<Precise>& moments, const RegressionOptions& options,
-                                         bool unknown_variance, const std::vector<Index>& start) {
-  FitRun run(options.callback);
+                                         bool unknown_variance, const std::vector<Index>& start, FitRun& run) {
   SelectionOptions settings = selection_options(options, unknown_variance, start);
   settings.score.squares_are_deviance = !unknown_variance;
   settings.run = &run;
@@ -173,8 +173,12 @@ SparseFit<Scalar, Responses> fit_moments(const Moments<Precise>& moments, const 
   settings.score = complete_score(settings, moments.rows(), moments.columns(), moments.responses());
   SelectionOptions searched = settings;
   const Index limit = complete_for_squares(searched, problem, moments.rows(), moments.columns());
-  const SelectionResult selection =
-      in_columns(SupportSelection<Moments<Precise>>(problem, searched, limit).run(), settings.rules.units);
+  SelectionResult selection;
+  if (run.stopped()) {
+    selection.best.support = start;
+  } else {
+    selection = in_columns(SupportSelection<Moments<Precise>>(problem, searched, limit).run(), settings.rules.units);
+  }
   SparseFit<Scalar, Responses> fit;
   auto& point = fit.point;
   point.support = selection.best.support;

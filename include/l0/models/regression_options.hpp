@@ -24,8 +24,9 @@ namespace l0 {
 ///
 /// A fit reports to `callback` in stages: "forward" and "backward", a step per size of the path; "chains", a step per
 /// round of exchanges from the best support; "folds", a step per fold, with its least held-out loss and the size that
-/// has it, from the thread that ran it; "gates", a step per epoch of sampled gates. Where it asks to stop, the model is
-/// the best found until then; if the folds are not done, the criterion chooses.
+/// has it, from the thread that ran it; "gates", a step per epoch of sampled gates. Losses of the search include
+/// λ₂‖w‖². Where it asks to stop, the model is the best found until then; if the folds are not done, the criterion
+/// chooses.
 struct RegressionOptions {
   std::optional<double> lambda_l0{};      ///< price of one feature on the mean loss, ≥ 0
   std::optional<Index> max_features{};    ///< exactly so many features, fewer only where fewer suffice; from 0 to all

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <exception>
 #include <limits>
@@ -138,15 +137,14 @@ inline std::vector<Index> assign_folds(Index samples, Index folds, std::uint64_t
 
 /// Mean held-out loss of every size 0, 1, ... of the path; each fold runs the whole selection on its training part. A
 /// size that a fold did not meet counts with that fold's largest below it. Reports every fold as one more of `done` of
-/// `all`; where the callback asks to stop, nothing is returned.
+/// `all`; where the callback asks to stop before the last, nothing is returned.
 template <class Family, class Design, class Y, class Scalar>
 std::vector<double> cross_validate(const Family& family, const Design& x, const Y& y, const Vector<Scalar>& weight,
-                                   SelectionOptions options, Index folds, std::uint64_t seed, int threads, Index done,
+                                   SelectionOptions options, Index folds, std::uint64_t seed, int threads, Index& done,
                                    Index all) {
   if (folds > x.rows()) fail("folds", to_text(folds), "at most the " + to_text(x.rows()) + " samples");
   options.start.clear();                                    // what a fit of all samples chose knows the held-out ones
   FitRun* const run = std::exchange(options.run, nullptr);  // folds report as wholes
-  std::atomic<Index> finished{done};
   const std::vector<Index> fold_of = assign_folds(x.rows(), folds, seed);
   std::vector<std::vector<Double<Scalar>>> total(static_cast<std::size_t>(folds));
   std::vector<Double<Scalar>> held_weight(static_cast<std::size_t>(folds), 0.0);
@@ -176,11 +174,11 @@ std::vector<double> cross_validate(const Family& family, const Design& x, const 
     }
     if (run == nullptr) return;
     const auto best = std::min_element(totals.begin(), totals.end());
-    StepReport report{.step = ++finished, .steps = all, .stage = "folds"};
-    report.loss = *best / held_weight[static_cast<std::size_t>(fold)];
+    StepReport report{.steps = all, .stage = "folds"};
+    if (*best > 0) report.loss = *best / held_weight[static_cast<std::size_t>(fold)];
     report.objective = report.loss;
     report.expected_l0 = static_cast<double>(best - totals.begin());
-    run->proceeds(report);
+    run->proceeds(report, &done);
   };
   const auto workers = static_cast<Index>(std::min<std::ptrdiff_t>(threads, folds));
   std::vector<Dependent<std::exception_ptr, Scalar>> failed(static_cast<std::size_t>(workers));
@@ -195,7 +193,7 @@ std::vector<double> cross_validate(const Family& family, const Design& x, const 
   for (const std::exception_ptr& failure : failed) {
     if (failure) std::rethrow_exception(failure);
   }
-  if (run != nullptr && run->stopped()) return {};
+  if (std::any_of(total.begin(), total.end(), [](const auto& totals) { return totals.empty(); })) return {};
   std::size_t sizes = 0;
   for (const auto& totals : total) sizes = std::max(sizes, totals.size());
   std::vector<Double<Scalar>> mean(sizes, 0.0);
@@ -278,12 +276,11 @@ struct SparseFit {
   RegressionReport report;
 };
 
-/// Selects, chooses the size and refits. `start` is a support of columns to search from as well.
+/// Selects, chooses the size and refits. `start` is a support of columns to search from as well; `run` hears of it.
 template <class Family, class Design, class Y, class Scalar>
 SparseFit<Scalar, Family::responses> fit_sparse(const Family& family, const Design& x, const Y& y,
                                                 const Vector<Scalar>& weight, const RegressionOptions& options,
-                                                const std::vector<Index>& start) {
-  FitRun run(options.callback);
+                                                const std::vector<Index>& start, FitRun& run) {
   SelectionOptions settings = selection_options(options, Family::unknown_variance, start);
   settings.run = &run;
   const auto select = [&]() -> SelectionResult {
@@ -311,10 +308,9 @@ SparseFit<Scalar, Family::responses> fit_sparse(const Family& family, const Desi
       std::vector<double> held;
       if (!run.stopped()) {
         held = cross_validate(family, x, y, weight, settings, options.folds, options.seed, options.threads, done, all);
-        done += options.folds;
       }
-      if (run.stopped()) {  // the candidates before, whose folds are done, decide; else the criterion
-        if (done <= options.folds && selection.by_size.empty()) {
+      if (held.empty()) {  // the candidates before, whose folds are done, decide; else the criterion
+        if (selection.by_size.empty()) {
           chosen = candidate;
           settings.score.criterion = options.criterion;
           support = support_by_criterion(family, x, y, weight, found, settings);
@@ -331,6 +327,7 @@ SparseFit<Scalar, Family::responses> fit_sparse(const Family& family, const Desi
         better = true;
       }
       if (better) selection = std::move(found);
+      if (run.stopped()) break;
     }
     settings.lambda_l2 = chosen;
     settings.score.criterion = options.criterion;
@@ -374,6 +371,15 @@ SparseFit<Scalar, Family::responses> fit_sparse(const Family& family, const Desi
   if (constant > 0) report.notes.push_back(to_text(constant) + " constant columns were left out");
   report.seconds = run.seconds();
   return fit;
+}
+
+/// The same as a run of its own.
+template <class Family, class Design, class Y, class Scalar>
+SparseFit<Scalar, Family::responses> fit_sparse(const Family& family, const Design& x, const Y& y,
+                                                const Vector<Scalar>& weight, const RegressionOptions& options,
+                                                const std::vector<Index>& start) {
+  FitRun run(options.callback);
+  return fit_sparse(family, x, y, weight, options, start, run);
 }
 
 }  // namespace l0::detail

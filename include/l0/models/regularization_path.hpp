@@ -25,6 +25,7 @@ template <class Scalar, int Responses = 1>
 struct RegularizationPath {
   std::vector<PathPoint<Scalar, Responses>> points;  ///< by size, ascending
   Index best = 0;                                    ///< place of the chosen one in `points`
+  StopReason stop = StopReason::converged;           ///< why the search ended
 
   /// The best point by folds, or else by the criterion.
   const PathPoint<Scalar, Responses>& chosen() const { return points[static_cast<std::size_t>(best)]; }
@@ -82,10 +83,11 @@ auto regularization_path(const Model& model, const Eigen::EigenBase<X>& x, const
         const auto selection = family.select(design, target, weight, selection_settings);
         RegularizationPath<Scalar, Family::responses> path;
         std::vector<double> held;
+        Index done = 0;
         path.points = detail::refit_path(family, design, target, weight, selection, selection_settings);
         if (options.folds >= 2 && !run.stopped()) {
           held = detail::cross_validate(family, design, target, weight, selection_settings, options.folds, options.seed,
-                                        options.threads, 0, options.folds);
+                                        options.threads, done, options.folds);
         }
         if (!held.empty()) {
           for (auto& point : path.points) {
@@ -98,6 +100,7 @@ auto regularization_path(const Model& model, const Eigen::EigenBase<X>& x, const
               !held.empty() ? path.points[k].cv_loss < best.cv_loss : path.points[k].criterion < best.criterion;
           if (better) path.best = static_cast<Index>(k);
         }
+        if (run.stopped()) path.stop = StopReason::callback;
         return path;
       });
 }

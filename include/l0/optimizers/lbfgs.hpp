@@ -29,11 +29,13 @@ struct LbfgsResult {
 
 /// Limited-memory BFGS with a backtracking line search, for the refit of few parameters without gates. `f(x, gradient)`
 /// returns the value and writes the gradient; x is replaced by the best point found, and is never worse than at the
-/// start.
+/// start. `on_step(iterations, value)` is called after every step; false ends the run.
 ///
 /// Source: Nocedal & Wright, Numerical Optimization, 2nd ed., algorithms 7.4 and 7.5; Armijo condition (3.4).
-template <class Scalar, class Function>
-LbfgsResult minimize_smooth(Function&& f, Vector<Scalar>& x, const LbfgsOptions& options = {}) {
+template <class Scalar, class Function, class OnStep = bool (*)(Index, double)>
+LbfgsResult minimize_smooth(
+    Function&& f, Vector<Scalar>& x, const LbfgsOptions& options = {},
+    OnStep&& on_step = [](Index, double) { return true; }) {
   detail::require(options.max_iterations >= 0, "max_iterations", options.max_iterations, "a number >= 0");
   detail::require(options.memory >= 1, "memory", options.memory, "a number >= 1");
   struct Pair {
@@ -106,6 +108,7 @@ LbfgsResult minimize_smooth(Function&& f, Vector<Scalar>& x, const LbfgsOptions&
     x.swap(candidate);
     gradient.swap(candidate_gradient);
     value = candidate_value;
+    if (!on_step(result.iterations, static_cast<double>(value))) break;
   }
   result.value = static_cast<double>(value);
   return result;

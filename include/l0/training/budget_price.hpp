@@ -25,10 +25,12 @@ class BudgetPrice {
  public:
   /// `first` > 0 is where the price begins; at 0 it begins with what the first gate to be closed is worth. The target
   /// arrives at the budget after `arrival` of the steps.
-  BudgetPrice(Index budget, Index gates, Index steps, double first, double arrival = 0.5)
+  /// Numbers j of gates are below `slots`, where not all of those have one.
+  BudgetPrice(Index budget, Index gates, Index steps, double first, double arrival = 0.5, Index slots = 0)
       : gates_(static_cast<double>(gates)), budget_(std::min(static_cast<double>(budget), gates_)),
         steps_(static_cast<double>(steps)), arrival_(arrival), price_(first) {
-    for (auto* array : {&earned_, &slope_, &worth_}) array->assign(static_cast<std::size_t>(gates), 0.0);
+    for (auto* array : {&earned_, &slope_, &worth_})
+      array->assign(static_cast<std::size_t>(std::max(gates, slots)), 0.0);
   }
 
   double value() const { return price_; }
@@ -47,12 +49,14 @@ class BudgetPrice {
     const double progress = std::min(1.0, static_cast<double>(step + 1) / (arrival_ * steps_));
     const double target = budget_ + (gates_ - budget_) * std::pow(1 - progress, 3);
     if (price_ == 0) {
-      price_ = worth_at(static_cast<std::size_t>(std::lround(target)));
+      auto keep = static_cast<std::size_t>(std::lround(target));
+      if (keep >= static_cast<std::size_t>(gates_) || expected <= target) return 0;
+      if (progress == 1) keep = std::min(keep, worthy(0));  // fewer are of any use
+      price_ = worth_at(keep);
       return price_;
     }
-    const auto staying = std::count_if(worth_.begin(), worth_.end(), [&](double worth) { return worth > price_; });
     const double now = excess(expected, target);
-    const double later = excess(static_cast<double>(staying), target);
+    const double later = excess(static_cast<double>(worthy(price_)), target);
     double pace = now * later <= 0 ? 0 : std::abs(now) < std::abs(later) ? now : later;
     if (now > 0) pace = std::max(pace, creep * now);
     price_ *= std::exp(std::min(0.5, e_folds / steps_) * pace);
@@ -89,12 +93,19 @@ class BudgetPrice {
     return std::clamp((open - target) / std::max(target, 1.0), -1.0, 1.0);
   }
 
-  /// Between what the k-th and the next most worthy gate are worth; 0 for all gates.
+  /// How many gates are worth more than a price.
+  std::size_t worthy(double price) const {
+    return static_cast<std::size_t>(
+        std::count_if(worth_.begin(), worth_.end(), [&](double worth) { return worth > price; }));
+  }
+
+  /// Between what the k-th and the next most worthy gate are worth.
   double worth_at(std::size_t k) {
-    if (k >= worth_.size()) return 0;
     sorted_ = worth_;
-    std::sort(sorted_.begin(), sorted_.end(), std::greater<>());
-    return 0.5 * (sorted_[k > 0 ? k - 1 : 0] + sorted_[k]);
+    const auto middle = sorted_.begin() + static_cast<std::ptrdiff_t>(k);
+    std::nth_element(sorted_.begin(), middle, sorted_.end(), std::greater<>());
+    const double next = *middle;
+    return 0.5 * (next + (k > 0 ? *std::min_element(sorted_.begin(), middle) : next));
   }
 
   double gates_;

@@ -18,13 +18,21 @@ class FitRun {
   bool stopped() const { return stopped_; }
   Index reports() const { return reports_; }
 
-  /// Passes on a report with the time filled in; false where the run should end. Several threads may report: the
-  /// callback hears of one after the other.
-  bool proceeds(StepReport report) {
+  /// Passes on a report with the time filled in; false where the run should end. After a stop, or an exception of the
+  /// callback, it is not called again. Several threads may report: the callback hears of one after the other, and
+  /// `counter`, where given, counts them as the steps.
+  bool proceeds(StepReport report, Index* counter = nullptr) {
     const Turn turn(busy_);
+    if (stopped_) return false;
     ++reports_;
+    if (counter != nullptr) report.step = ++*counter;
     report.seconds = seconds();
-    if ((*callback_)(report) == Flow::stop) stopped_ = true;
+    try {
+      stopped_ = (*callback_)(report) == Flow::stop;
+    } catch (...) {
+      stopped_ = true;
+      throw;
+    }
     return !stopped_;
   }
 

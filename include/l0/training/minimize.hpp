@@ -193,7 +193,13 @@ class Minimization {
     } else {
       const LbfgsResult fit = minimize_smooth<Scalar>(
           restricted, chosen,
-          {.max_iterations = options_.refit_epochs, .tolerance = std::sqrt(std::numeric_limits<Scalar>::epsilon())});
+          {.max_iterations = options_.refit_epochs, .tolerance = std::sqrt(std::numeric_limits<Scalar>::epsilon())},
+          [&](Index iterations, double value) {
+            report.step = iterations;
+            report.loss = report.objective = value;
+            pass_on(report);
+            return stop_ == StopReason::completed;
+          });
       steps_ += fit.iterations;
       if (!fit.finite) stop_ = StopReason::not_finite;
     }

@@ -12,16 +12,16 @@ namespace l0 {
 
 /// Where a training run stands after a step; what callbacks see.
 struct StepReport {
-  Index step = 0;                                                      ///< steps done in this stage
-  Index steps = 0;                                                     ///< steps it takes, at most; 0: not known
-  std::string_view stage;                                              ///< "gates", "refit", "epochs", ...
-  double loss = 0;                                                     ///< the loss alone
-  double objective = 0;                                                ///< loss + penalty
-  double expected_l0 = 0;                                              ///< expected number of open gates
-  double lambda = 0;                                                   ///< price of one open gate
-  double temperature = 0;                                              ///< β; 0 in stages without gates
-  double seconds = 0;                                                  ///< since the run began
-  double validation_loss = std::numeric_limits<double>::quiet_NaN();   ///< of a `Trainer` that has validation data
+  Index step = 0;          ///< steps done in this stage; `MatrixFactorization`: in all
+  Index steps = 0;         ///< steps it takes, at most; 0: not known
+  std::string_view stage;  ///< "gates", "refit", "epochs", ...
+  double loss = 0;         ///< the loss alone
+  double objective = 0;    ///< loss + penalty
+  double expected_l0 = 0;  ///< expected number of open gates
+  double lambda = 0;       ///< price of one open gate
+  double temperature = 0;  ///< β; 0 in stages without gates
+  double seconds = 0;      ///< since the run began
+  double validation_loss = std::numeric_limits<double>::quiet_NaN();   ///< of a fit that has validation data
   double validation_error = std::numeric_limits<double>::quiet_NaN();  ///< its share of wrong labels
 };
 

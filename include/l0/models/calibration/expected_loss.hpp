@@ -68,6 +68,10 @@ class ExpectedLoss {
 
   Index records() const { return m_->columns(); }
   bool is_usable(Index j) const { return usable_[at(j)] != 0; }
+  /// False for a closed record that an epoch without `look` passes over.
+  bool is_looked_at(Index j, bool look) const {
+    return mode_ != GateMode::noise_free || look || log_alpha[at(j)] > Scalar(closed_below);
+  }
 
   /// Draws or evaluates the gates of this epoch and forms the sums of all targets.
   void forward(Index epoch) {
@@ -257,7 +261,7 @@ class ExpectedLoss {
     for (Index j = first; j < std::min(first + noise_block, records()); ++j) {
       bool open = usable_[at(j)] != 0;
       if (mode_ == GateMode::sampled) open = open && mean_[at(j)] != 0;
-      if (mode_ == GateMode::noise_free) open = open && (look || log_alpha[at(j)] > Scalar(closed_below));
+      open = open && is_looked_at(j, look);
       list[count] = j;
       count += open ? 1 : 0;
     }

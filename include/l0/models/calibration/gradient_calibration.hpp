@@ -32,8 +32,8 @@ class GradientCalibration {
         usable_(static_cast<Index>(
             std::count_if(start.weight.begin(), start.weight.end(), [](double w) { return w > 0; }))),
         epochs_(options.epochs > 0 ? options.epochs : 1000),
-        price_(options.max_records.value_or(0), has_budget() ? loss_.records() : 0, epochs_,
-               gated() ? options.lambda_l0.value_or(0) : 0, 2.0 / 3) {
+        price_(options.max_records.value_or(0), has_budget() ? usable_ : 0, epochs_,
+               gated() ? options.lambda_l0.value_or(0) : 0, 2.0 / 3, has_budget() ? loss_.records() : 0) {
     const std::size_t size = loss_.log_weight.size();
     for (auto* array : {&weight_first_, &weight_second_, &alpha_first_, &alpha_second_}) array->assign(size, Scalar(0));
     loss_.forward(0);
@@ -74,6 +74,7 @@ class GradientCalibration {
   static constexpr Index look_every = 20;
 
   bool gated() const { return options_.gates != GateMode::off; }
+  bool looks() const { return epoch_ % look_every == 0; }
   bool has_budget() const { return gated() && options_.max_records.has_value(); }
 
   void step() {
@@ -92,7 +93,7 @@ class GradientCalibration {
     const auto weight_rate = static_cast<Scalar>(options_.learning_rate * pace);
     const auto alpha_rate = static_cast<Scalar>(options_.gate_learning_rate * pace);
     const auto epsilon = static_cast<Scalar>(1e-15 * correction);
-    loss_.pass(epoch_ + 1, epoch_ % look_every == 0, static_cast<Scalar>(price),
+    loss_.pass(epoch_ + 1, looks(), static_cast<Scalar>(price),
                [&](Index first, const Scalar* by_log_weight, const Scalar* by_log_alpha) {
                  dispatch<StepRecords>(weight_rate, epsilon, loss_.highest.data() + first, Scalar(-60), by_log_weight,
                                        loss_.log_weight.data() + first, weight_first_.data() + first,
@@ -112,13 +113,14 @@ class GradientCalibration {
     control_.pass_on(report);
   }
 
-  /// Tells the price what the gates of a block are worth.
+  /// Tells the price what the gates of a block are worth, but for those that were passed over.
   void watch(Index first, const Scalar* by_log_alpha, double price) {
     Scalar slopes[noise_block];
     loss_.probability_slopes(first, slopes);
     for (Index j = first; j < std::min(first + noise_block, loss_.records()); ++j) {
       const auto slope = static_cast<double>(slopes[j - first]);
-      if (loss_.is_usable(j)) price_.watch(j, static_cast<double>(by_log_alpha[j - first]) - price * slope, slope);
+      if (loss_.is_usable(j) && loss_.is_looked_at(j, looks()))
+        price_.watch(j, static_cast<double>(by_log_alpha[j - first]) - price * slope, slope);
     }
   }
 

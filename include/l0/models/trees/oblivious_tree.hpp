@@ -17,7 +17,7 @@ namespace l0 {
 /// leaf, the first level's the highest.
 template <class Scalar>
 struct ObliviousTree {
-  std::vector<Index> features;     ///< one per level
+  std::vector<Index> features;     ///< one per level, as numbered where the tree stands: see `SoftTreeBoosting::trees`
   std::vector<Scalar> thresholds;  ///< t, on the scale of ranks
   std::vector<Scalar> widths;      ///< w, on the scale of ranks; 0: a hard split
   std::vector<Scalar> shares;      ///< that went right on average in training: what a closed split answers
@@ -29,7 +29,7 @@ struct ObliviousTree {
   bool is_hard() const {
     return std::all_of(widths.begin(), widths.end(), [](Scalar w) { return w == 0; });
   }
-  /// Whether a level asks for the feature.
+  /// Whether a level asks for the feature, numbered as in `features`.
   bool uses(Index feature) const { return std::find(features.begin(), features.end(), feature) != features.end(); }
 };
 

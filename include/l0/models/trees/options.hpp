@@ -22,8 +22,8 @@ enum class TreeLoss {
 /// a budget (`max_features`), or by neither: then as few as predict no worse than the best set, to one standard error.
 ///
 /// A fit reports to `callback` in two stages: "features", where a step is a gate closed, and "trees", a step per tree.
-/// A stop in the first takes the best set until then and grows its trees; in the second the trees grown so far are
-/// the model.
+/// A stop in the first takes the best set until then, or with a budget the so many most worthy features, and grows
+/// its trees without further reports; in the second the trees grown so far are the model.
 struct SoftTreeBoostingOptions {
   Index trees = 100;                         ///< at most so many, ≥ 0
   Index depth = 4;                           ///< levels of a tree, from 1 to 8

@@ -167,7 +167,8 @@ TreeSelection select_tree_features(const RankedSamples<Scalar>& data, const Vect
     report.expected_l0 = static_cast<double>(features.size());
     report.lambda = price;
     report.objective = report.loss + price * report.expected_l0;
-    if (!run.proceeds(report) || done) break;
+    const bool proceeds = run.proceeds(report);
+    if (done || (!proceeds && !target.budget)) break;
     // The gates that close.
     const std::vector<double>& worth = selection.path[now].worth;
     std::vector<Dependent<std::size_t, Scalar>> order(features.size());
@@ -177,6 +178,7 @@ TreeSelection select_tree_features(const RankedSamples<Scalar>& data, const Vect
         static_cast<std::size_t>(std::count_if(worth.begin(), worth.end(), [](double w) { return w <= 0; }));
     const auto unused = static_cast<std::size_t>(std::count(worth.begin(), worth.end(), 0.0));
     std::size_t close = std::max({std::size_t{1}, unused, std::min(useless, (features.size() + 1) / 2)});
+    if (run.stopped()) close = features.size();  // down to the budget at once
     close = std::min(close, features.size() - least);
     std::vector<Dependent<Index, Scalar>> left;
     for (std::size_t k = close; k < order.size(); ++k) left.push_back(features[order[k]]);
