@@ -6,9 +6,8 @@
 #include <string>
 #include <vector>
 
-#include <l0/models/linear_regression.hpp>
-#include <l0/models/logistic_regression.hpp>
 #include <l0/models/regularization_path.hpp>
+#include "models/instances.hpp"
 #include "support/catch.hpp"
 #include "support/fixed_numbers.hpp"
 

@@ -12,7 +12,7 @@
 #define L0_TEST_FIT(prefix, Family, Design, Columns)                                               \
   prefix template SparseFit<double, Family::responses> fit_sparse(                                 \
       const Family&, const Design<double>&, const Eigen::Matrix<double, Eigen::Dynamic, Columns>&, \
-      const Vector<double>&, const RegressionOptions&, const std::vector<Index>&);
+      const Vector<double>&, const RegressionOptions&, const std::vector<Index>&, FitRun&);
 
 #define L0_TEST_SEARCHES(prefix, Design)                                                             \
   prefix template SelectionResult select_least_squares(const Design<double>&, const Matrix<double>&, \
@@ -33,7 +33,7 @@
   L0_TEST_LIKELIHOOD(prefix, LogisticFamily)                                                                          \
   L0_TEST_LIKELIHOOD(prefix, PoissonFamily)                                                                           \
   prefix template SparseFit<double, 1> fit_moments<double, 1>(const Moments<double>&, const RegressionOptions&, bool, \
-                                                              const std::vector<Index>&);
+                                                              const std::vector<Index>&, FitRun&);
 
 namespace l0::detail {
 
