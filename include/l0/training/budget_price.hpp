@@ -50,8 +50,8 @@ class BudgetPrice {
     const double target = budget_ + (gates_ - budget_) * std::pow(1 - progress, 3);
     if (price_ == 0) {
       auto keep = static_cast<std::size_t>(std::lround(target));
-      if (keep >= static_cast<std::size_t>(gates_) || expected <= target) return 0;
-      if (progress == 1) keep = std::min(keep, worthy(0));  // fewer are of any use
+      if (keep >= static_cast<std::size_t>(gates_)) return 0;
+      if (progress == 1 && expected > target) keep = std::min(keep, worthy(0));  // fewer are of any use
       price_ = worth_at(keep);
       return price_;
     }
