@@ -14,7 +14,6 @@ using l0::ImageShape;
 using l0::Index;
 using l0::Matrix;
 using l0::test::close;
-using l0::test::numerical_gradient;
 using l0::test::Stencil;
 namespace tolerance = l0::test::tolerance;
 
@@ -85,14 +84,7 @@ void check(Layer layer, const l0::L0ConvOptions<double>& options, Weight&& effec
   const Matrix<double> grad_bias = layer.bias_gradient();
   const auto value = [&] { return layer.forward(X, noise).cwiseProduct(upstream).sum(); };
   const auto expect = [&](const Matrix<double>& analytic, auto& parameter) {
-    const Matrix<double> start = parameter;
-    const Matrix<double> numerical = numerical_gradient(
-        [&](const Matrix<double>& moved) {
-          parameter = moved;
-          return value();
-        },
-        start, Stencil::five_point);
-    parameter = start;
+    const Matrix<double> numerical = l0::test::gradient_by(parameter, value, Stencil::five_point);
     CHECK(numerical.cwiseAbs().maxCoeff() > 0.01);
     CHECK(close(analytic, numerical, tolerance::gradient(numerical)));
   };

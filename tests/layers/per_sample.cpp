@@ -73,14 +73,7 @@ TEMPLATE_TEST_CASE("Gates per sample: values and gradients", "[gradient]", l0::t
 
       const auto value = [&] { return plain_output(layer, X, u).cwiseProduct(upstream).sum(); };
       const auto check = [&](auto& parameter, const Matrix<double>& analytic) {
-        const Matrix<double> start = parameter;
-        const Matrix<double> numerical = l0::test::numerical_gradient(
-            [&](const Matrix<double>& moved) {
-              parameter = moved;
-              return value();
-            },
-            start, l0::test::Stencil::five_point);
-        parameter = start;
+        const Matrix<double> numerical = l0::test::gradient_by(parameter, value, l0::test::Stencil::five_point);
         CHECK(l0::test::close(analytic, numerical, tolerance::gradient(numerical)));
       };
       check(layer.weight(), layer.weight_gradient());

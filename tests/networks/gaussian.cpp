@@ -78,14 +78,7 @@ TEST_CASE("Gradients of a network with Gaussian gates", "[gradient]") {
   Matrix<double> grad_X;
   net.backward(upstream, grad_X);
   const auto check = [&](const Matrix<double>& analytic, auto&& parameter) {
-    const Matrix<double> start = parameter;
-    const Matrix<double> numerical = l0::test::numerical_gradient(
-        [&](const Matrix<double>& moved) {
-          parameter = moved;
-          return value();
-        },
-        start, l0::test::Stencil::five_point);
-    parameter = start;
+    const Matrix<double> numerical = l0::test::gradient_by(parameter, value, l0::test::Stencil::five_point);
     CHECK(numerical.cwiseAbs().maxCoeff() > 1e-3);
     CHECK(close(analytic, numerical, tolerance::gradient(numerical)));
   };

@@ -31,14 +31,7 @@ void check_network(Network net, Matrix<double> X, Index classes) {
   Matrix<double> grad_X;
   net.backward(value().gradient, grad_X);
   const auto check = [&](const Matrix<double>& analytic, auto&& parameter) {
-    const Matrix<double> start = parameter;
-    const Matrix<double> numerical = l0::test::numerical_gradient(
-        [&](const Matrix<double>& moved) {
-          parameter = moved;
-          return value().value;
-        },
-        start);
-    parameter = start;
+    const Matrix<double> numerical = l0::test::gradient_by(parameter, [&] { return value().value; });
     CHECK(numerical.cwiseAbs().maxCoeff() > 1e-5);
     // Three points: 1e-10 of a value of order 1, beside gradients of 1e-2 and more. The goal is 1e-6 relative.
     CHECK(close(analytic, numerical, {1e-6, 1e-2 * numerical.cwiseAbs().maxCoeff()}));

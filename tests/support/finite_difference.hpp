@@ -61,4 +61,18 @@ typename Derived::PlainObject numerical_gradient(Function&& f, const Eigen::Dens
   return numerical_gradient(f, x, default_step<typename Derived::Scalar>(stencil), stencil);
 }
 
+/// The gradient of `value()` by a parameter that it reads, which is moved for it and put back.
+template <typename Parameter, typename Value>
+Eigen::MatrixXd gradient_by(Parameter&& parameter, const Value& value, Stencil stencil = Stencil::three_point) {
+  const Eigen::MatrixXd start = parameter;
+  const Eigen::MatrixXd gradient = numerical_gradient(
+      [&](const Eigen::MatrixXd& moved) {
+        parameter = moved;
+        return value();
+      },
+      start, stencil);
+  parameter = start;
+  return gradient;
+}
+
 }  // namespace l0::test

@@ -80,7 +80,7 @@ struct SquaredFamily {
       target_mean = w.transpose() * target / total;
     }
     const Vector<Precise> root = w.cwiseSqrt();
-    const bool ridge = options.lambda_l2 > 0;
+    const bool ridge = options.lambda_l2 > 0 && k > 0;
     Vector<Scalar> column(n);
     const auto weighted_column = [&](Index i) {
       column.setZero();

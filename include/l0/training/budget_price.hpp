@@ -24,13 +24,12 @@ namespace l0::detail {
 class BudgetPrice {
  public:
   /// `first` > 0 is where the price begins; at 0 it begins with what the first gate to be closed is worth. The target
-  /// arrives at the budget after `arrival` of the steps.
-  /// Numbers j of gates are below `slots`, where not all of those have one.
+  /// arrives at the budget after `arrival` of the steps. Where gates are numbered with gaps, as among records of which
+  /// some are out, `slots` is above all their numbers.
   BudgetPrice(Index budget, Index gates, Index steps, double first, double arrival = 0.5, Index slots = 0)
       : gates_(static_cast<double>(gates)), budget_(std::min(static_cast<double>(budget), gates_)),
         steps_(static_cast<double>(steps)), arrival_(arrival), price_(first) {
-    for (auto* array : {&earned_, &slope_, &worth_})
-      array->assign(static_cast<std::size_t>(std::max(gates, slots)), 0.0);
+    for (auto* array : {&earned_, &slope_}) array->assign(static_cast<std::size_t>(std::max(gates, slots)), 0.0);
   }
 
   double value() const { return price_; }
@@ -41,7 +40,6 @@ class BudgetPrice {
     const auto at = static_cast<std::size_t>(j);
     earned_[at] = memory * earned_[at] - (1 - memory) * loss_slope;
     slope_[at] = memory * slope_[at] + (1 - memory) * probability_slope;
-    worth_[at] = slope_[at] > 0 ? std::max(0.0, earned_[at] / slope_[at]) : 0.0;
   }
 
   /// The price for step 0, 1, ..., with E‖z‖₀ as it is.
@@ -81,7 +79,7 @@ class BudgetPrice {
   template <class Archive>
   void archive(Archive& archive) {
     archive(price_);
-    for (auto* array : {&earned_, &slope_, &worth_}) archive(*array);
+    for (auto* array : {&earned_, &slope_}) archive(*array);
   }
 
  private:
@@ -95,17 +93,21 @@ class BudgetPrice {
 
   /// How many gates are worth more than a price.
   std::size_t worthy(double price) const {
-    return static_cast<std::size_t>(
-        std::count_if(worth_.begin(), worth_.end(), [&](double worth) { return worth > price; }));
+    std::size_t count = 0;
+    for (std::size_t j = 0; j < earned_.size(); ++j) count += earned_[j] > price * slope_[j] && slope_[j] > 0 ? 1 : 0;
+    return count;
   }
 
   /// Between what the k-th and the next most worthy gate are worth.
-  double worth_at(std::size_t k) {
-    sorted_ = worth_;
-    const auto middle = sorted_.begin() + static_cast<std::ptrdiff_t>(k);
-    std::nth_element(sorted_.begin(), middle, sorted_.end(), std::greater<>());
+  double worth_at(std::size_t k) const {
+    std::vector<double> worth(earned_.size());
+    for (std::size_t j = 0; j < worth.size(); ++j) {
+      worth[j] = slope_[j] > 0 ? std::max(0.0, earned_[j] / slope_[j]) : 0.0;
+    }
+    const auto middle = worth.begin() + static_cast<std::ptrdiff_t>(k);
+    std::nth_element(worth.begin(), middle, worth.end(), std::greater<>());
     const double next = *middle;
-    return 0.5 * (next + (k > 0 ? *std::min_element(sorted_.begin(), middle) : next));
+    return 0.5 * (next + (k > 0 ? *std::min_element(worth.begin(), middle) : next));
   }
 
   double gates_;
@@ -115,8 +117,6 @@ class BudgetPrice {
   double price_;
   std::vector<double> earned_;  // −dL/dlog α, averaged
   std::vector<double> slope_;   // dP/dlog α, averaged
-  std::vector<double> worth_;
-  std::vector<double> sorted_;
 };
 
 }  // namespace l0::detail

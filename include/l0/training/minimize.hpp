@@ -10,12 +10,11 @@
 
 #include <l0/annealing/schedules.hpp>
 #include <l0/core/error.hpp>
-#include <l0/core/stopwatch.hpp>
 #include <l0/gates/gate.hpp>
 #include <l0/optimizers/adam.hpp>
 #include <l0/optimizers/lbfgs.hpp>
 #include <l0/training/budget_price.hpp>
-#include <l0/training/report.hpp>
+#include <l0/training/fit_run.hpp>
 
 namespace l0 {
 
@@ -65,7 +64,8 @@ class Minimization {
       : f_(f), options_(options), weight_(ParameterKind::weight, "weight", start.size(), 1),
         gate_(start.size(), {.init_sparsity = static_cast<Scalar>(options.init_sparsity)}), rng_(options.seed),
         price_(std::max<Index>(options.max_active, 0), options.max_active < 0 ? 0 : start.size(), options.epochs,
-               options.lambda_l0) {
+               options.lambda_l0),
+        run_(options.callback) {
     weight_.value() = start;
   }
 
@@ -83,7 +83,7 @@ class Minimization {
     result.report.stop = stop_;
     result.report.steps = steps_;
     result.report.lambda = price_.value();
-    result.report.seconds = seconds();
+    result.report.seconds = run_.seconds();
     return result;
   }
 
@@ -138,9 +138,8 @@ class Minimization {
     }
   }
 
-  void pass_on(StepReport& report) {
-    report.seconds = seconds();
-    if (options_.callback(report) == Flow::stop) stop_ = StopReason::callback;
+  void pass_on(const StepReport& report) {
+    if (!run_.proceeds(report)) stop_ = StopReason::callback;
   }
 
   /// The open gates; with a budget the `max_active` of them with the largest |w| E[z].
@@ -232,8 +231,6 @@ class Minimization {
     chosen = weight.value();
   }
 
-  double seconds() const { return watch_.seconds(); }
-
   F& f_;
   const MinimizeOptions& options_;
   Parameter<Vector<Scalar>> weight_;
@@ -242,7 +239,7 @@ class Minimization {
   BudgetPrice price_;
   Index steps_ = 0;
   StopReason stop_ = StopReason::completed;
-  Stopwatch watch_;
+  FitRun run_;
 };
 
 inline void validate(const MinimizeOptions& options) {
