@@ -19,7 +19,7 @@
 #include <string>
 #include <vector>
 
-#include <l0/models/soft_tree_boosting.hpp>
+#include <l0/trees/soft_tree_boosting.hpp>
 
 namespace {
 

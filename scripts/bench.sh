@@ -43,7 +43,7 @@ fi
 
 echo "Building in $build"
 mkdir -p "$build"
-targets=(bench_gates bench_gates_native bench_linear bench_linear_native)
+targets=(bench_gates bench_gates_native bench_layers bench_layers_native)
 if ! { cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release \
   -DCMAKE_RUNTIME_OUTPUT_DIRECTORY="$PWD/$build/bin" \
   -DL0_BUILD_BENCHMARKS=ON -DL0_BUILD_TESTS=OFF -DL0_BUILD_EXAMPLES=OFF -DL0_WARNINGS_AS_ERRORS=OFF &&

@@ -60,7 +60,7 @@ mkdir -p "$build"
 echo "Building in $build"
 if ! { configure "$build" -DCMAKE_BUILD_TYPE=Release -DCMAKE_RUNTIME_OUTPUT_DIRECTORY="$build/bin" \
   -DL0_BUILD_BENCHMARKS=ON -DL0_BUILD_TESTS=OFF -DL0_BUILD_EXAMPLES=OFF -DL0_WARNINGS_AS_ERRORS=OFF &&
-  cmake --build "$build" -j "$(cores)" --target bench_sparse_regression bench_sparse_regression_native; } \
+  cmake --build "$build" -j "$(cores)" --target bench_regression bench_regression_native; } \
   >"$build/build.log" 2>&1; then
   tail -n 30 "$build/build.log" >&2
   echo "bench_regression.sh: the benchmark did not build; the whole log is $build/build.log" >&2
@@ -75,7 +75,7 @@ if [[ -n $python ]]; then
   "$python" bench/peers/make_instances.py "$instances" "${configurations[@]}" --seeds "$seeds"
 else
   echo "numpy is not installed, so the instances are this machine's own: apt install python3-numpy" >&2
-  "$build/bin/bench_sparse_regression" --save "$instances" --no-fit --seeds "$seeds" "${configurations[@]}"
+  "$build/bin/bench_regression" --save "$instances" --no-fit --seeds "$seeds" "${configurations[@]}"
 fi
 
 read -r load _ </proc/loadavg 2>/dev/null && echo "Load of the machine before the first round: $load"
@@ -84,7 +84,7 @@ for ((round = 1; round <= rounds; ++round)); do
   for flavour in native default; do
     suffix=
     if [[ $flavour == native ]]; then suffix=_native; fi
-    "$build/bin/bench_sparse_regression$suffix" --load "$instances"/* --repeat 3 --method "l0_$flavour" \
+    "$build/bin/bench_regression$suffix" --load "$instances"/* --repeat 3 --method "l0_$flavour" \
       --csv "$results/l0_$flavour-$round.csv" >/dev/null
   done
   # Once: its figures are the same every time, and it takes far longer than any noise of the machine lasts.

@@ -1,7 +1,7 @@
 #!/usr/bin/env Rscript
 # SPDX-License-Identifier: MIT
 #
-# cv.glmnet, ten folds, on instances of bench_sparse_regression, one line per instance as that program writes them.
+# cv.glmnet, ten folds, on instances of bench_regression, one line per instance as that program writes them.
 #
 #   Rscript bench/peers/glmnet.R OUT.csv DIR [DIR ...]       Debian, Ubuntu: apt install r-cran-glmnet
 #

@@ -1,7 +1,7 @@
 #!/usr/bin/env Rscript
 # SPDX-License-Identifier: MIT
 #
-# cv.glmnet's lasso at lambda.1se on the folds of bench_real_sets, one line per set and fold as that program writes
+# cv.glmnet's lasso at lambda.1se on the folds of bench_regression_real_sets, one line per set and fold as that program writes
 # them.
 #
 #   Rscript bench/peers/glmnet_real.R FOLDS.csv OUT.csv [DATA] [SET ...]      Debian, Ubuntu: apt install r-cran-glmnet

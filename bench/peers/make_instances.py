@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Writes instances of bench_sparse_regression whose data are the same on every machine.
+"""Writes instances of bench_regression whose data are the same on every machine.
 
     make_instances.py DIR [CONFIG ...] [--seeds 1..2]      Debian, Ubuntu: apt install python3-numpy
 
-The configurations and the laws are those of bench/sparse_regression.cpp, but numpy's PCG64 promises the same numbers
+The configurations and the laws are those of bench/regression.cpp, but numpy's PCG64 promises the same numbers
 everywhere, which the distributions of the C++ standard library do not. Seeds 1 and 2 are the instances on which the
 figures of known_figures.csv were measured; scripts/bench_regression.sh recognises them by their checksums.
 """

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Prints one table of what bench_real_sets and glmnet_real.R measured on the same outer folds.
+"""Prints one table of what bench_regression_real_sets and glmnet_real.R measured on the same outer folds.
 
     real_sets_table.py FILE.csv [FILE.csv ...]
 

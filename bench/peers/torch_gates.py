@@ -3,7 +3,7 @@
 """What Hard Concrete gates cost in PyTorch: the peer that the benchmarks of this library are measured against.
 
 Needs PyTorch with a fast BLAS (Debian 12: apt install python3-torch libopenblas0-pthread). The benchmarks carry the
-names of their counterparts in bench/gates.cpp and bench/linear.cpp.
+names of their counterparts in bench/gates.cpp and bench/layers.cpp.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Training steps of the networks of bench/network.cpp in PyTorch, with the same names: the perceptron with a gate per
+"""Training steps of the networks of bench/networks.cpp in PyTorch, with the same names: the perceptron with a gate per
 weight and without gates, LeNet-5-Caffe without gates. Milliseconds of processor time, medians, on one thread.
 """
 

@@ -7,9 +7,11 @@
 /// <l0/io/idx.hpp>, <l0/io/safetensors.hpp>, <l0/io/network.hpp>.
 
 #include <l0/annealing/schedules.hpp>
+#include <l0/calibration/calibration.hpp>
 #include <l0/core/error.hpp>
 #include <l0/core/parameter.hpp>
 #include <l0/core/types.hpp>
+#include <l0/factorization/matrix_factorization.hpp>
 #include <l0/gates/gate.hpp>
 #include <l0/gates/gaussian.hpp>
 #include <l0/gates/grouping.hpp>
@@ -19,18 +21,10 @@
 #include <l0/layers/depthwise_conv2d.hpp>
 #include <l0/layers/linear.hpp>
 #include <l0/layers/pooling.hpp>
-#include <l0/layers/sequential.hpp>
+#include <l0/layers/soft_tree.hpp>
 #include <l0/losses/losses.hpp>
-#include <l0/models/calibration.hpp>
-#include <l0/models/linear_regression.hpp>
-#include <l0/models/logistic_regression.hpp>
-#include <l0/models/matrix_factorization.hpp>
-#include <l0/models/multinomial_regression.hpp>
-#include <l0/models/poisson_regression.hpp>
-#include <l0/models/regularization_path.hpp>
-#include <l0/models/soft_tree.hpp>
-#include <l0/models/soft_tree_boosting.hpp>
-#include <l0/models/sparse_mlp.hpp>
+#include <l0/networks/sequential.hpp>
+#include <l0/networks/sparse_mlp.hpp>
 #include <l0/optimizers/adam.hpp>
 #include <l0/optimizers/lbfgs.hpp>
 #include <l0/optimizers/sgd.hpp>
@@ -43,10 +37,16 @@
 #include <l0/pruning/report.hpp>
 #include <l0/random/noise.hpp>
 #include <l0/random/rng.hpp>
+#include <l0/regression/linear_regression.hpp>
+#include <l0/regression/logistic_regression.hpp>
+#include <l0/regression/multinomial_regression.hpp>
+#include <l0/regression/poisson_regression.hpp>
+#include <l0/regression/regularization_path.hpp>
 #include <l0/selection/coverage.hpp>
 #include <l0/selection/feature_gate.hpp>
 #include <l0/selection/hybrid_gate.hpp>
 #include <l0/selection/sample_gate.hpp>
 #include <l0/training/minimize.hpp>
 #include <l0/training/trainer.hpp>
+#include <l0/trees/soft_tree_boosting.hpp>
 #include <l0/version.hpp>

@@ -2,7 +2,7 @@
 // The noise-free objective: its gradients against differences, its value against draws.
 #include <random>
 
-#include <l0/models/calibration.hpp>
+#include <l0/calibration/calibration.hpp>
 
 #include "calibration/problems.hpp"
 #include "support/catch.hpp"

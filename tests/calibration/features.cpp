@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Caps, concentration, total weight, aggregates, groups, jitter, diagnostics.
-#include <l0/models/calibration.hpp>
+#include <l0/calibration/calibration.hpp>
 
 #include "calibration/problems.hpp"
 #include "support/catch.hpp"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Losses and gradients at given noise, against l0-python on PyTorch (tests/data/calibration.txt).
-#include <l0/models/calibration.hpp>
+#include <l0/calibration/calibration.hpp>
 
 #include <string>
 

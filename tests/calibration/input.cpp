@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What is refused, and the rules for odd but possible input.
-#include <l0/models/calibration.hpp>
+#include <l0/calibration/calibration.hpp>
 
 #include <limits>
 

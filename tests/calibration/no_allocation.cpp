@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <l0/models/calibration.hpp>
+#include <l0/calibration/calibration.hpp>
 
 #include "calibration/problems.hpp"
 #include "support/allocations.hpp"

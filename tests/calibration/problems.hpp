@@ -9,7 +9,7 @@
 
 #include <Eigen/SparseCore>
 
-#include <l0/models/calibration.hpp>
+#include <l0/calibration/calibration.hpp>
 
 namespace l0::test {
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Same bits from any number of threads and after a crash; callbacks; states of other runs.
-#include <l0/models/calibration.hpp>
+#include <l0/calibration/calibration.hpp>
 
 #include <filesystem>
 #include <string>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What a budget and a price choose, and how well it meets the targets.
-#include <l0/models/calibration.hpp>
+#include <l0/calibration/calibration.hpp>
 
 #include "calibration/problems.hpp"
 #include "support/catch.hpp"

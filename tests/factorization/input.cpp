@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What is refused, the rules for odd but possible input, and what is asked of a fitted model.
-#include <l0/models/matrix_factorization.hpp>
+#include <l0/factorization/matrix_factorization.hpp>
 
 #include <limits>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The noise-free objective: its gradient, the expectation that it stands for, and that fits end where it is flat.
-#include <l0/models/factorization/objective.hpp>
+#include <l0/factorization/objective.hpp>
 
-#include <l0/models/matrix_factorization.hpp>
+#include <l0/factorization/matrix_factorization.hpp>
 
 #include "factorization/problems.hpp"
 #include "support/catch.hpp"

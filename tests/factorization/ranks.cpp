@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The rank that is found, by held-out entries, price and budget; sparse factors; labels.
-#include <l0/models/matrix_factorization.hpp>
+#include <l0/factorization/matrix_factorization.hpp>
 
 #include "factorization/problems.hpp"
 #include "support/catch.hpp"

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include <l0/io/report.hpp>
-#include <l0/models/linear_regression.hpp>
+#include <l0/regression/linear_regression.hpp>
 #include "support/catch.hpp"
 
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <l0/io/network.hpp>
-#include <l0/layers/sequential.hpp>
+#include <l0/networks/sequential.hpp>
 
 #include "io/files.hpp"
 #include "networks/networks.hpp"

@@ -3,7 +3,7 @@
 #include "support/allocations.hpp"
 
 #include <l0/losses/losses.hpp>
-#include <l0/models/sparse_mlp.hpp>
+#include <l0/networks/sparse_mlp.hpp>
 #include <l0/optimizers/adam.hpp>
 #include <l0/penalties/l0_penalty.hpp>
 

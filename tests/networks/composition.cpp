@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What may stand in a network, and what is refused.
 #include <l0/losses/losses.hpp>
-#include <l0/models/sparse_mlp.hpp>
+#include <l0/networks/sparse_mlp.hpp>
 #include <l0/optimizers/adam.hpp>
 #include <l0/penalties/weight_penalty.hpp>
 #include <l0/pruning/compact.hpp>

@@ -9,8 +9,8 @@
 #include <l0/layers/conv2d.hpp>
 #include <l0/layers/depthwise_conv2d.hpp>
 #include <l0/layers/linear.hpp>
-#include <l0/layers/sequential.hpp>
 #include <l0/losses/losses.hpp>
+#include <l0/networks/sequential.hpp>
 #include <l0/penalties/l0_penalty.hpp>
 #include <l0/pruning/compact.hpp>
 #include <l0/pruning/prune.hpp>

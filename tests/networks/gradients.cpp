@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Every gradient of whole networks, and of their parts without parameters, against central differences in double.
 #include <l0/losses/losses.hpp>
-#include <l0/models/sparse_mlp.hpp>
+#include <l0/networks/sparse_mlp.hpp>
 
 #include "networks/networks.hpp"
 #include "support/catch.hpp"

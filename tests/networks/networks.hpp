@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <l0/layers/sequential.hpp>
+#include <l0/networks/sequential.hpp>
 
 #include "support/fixed_numbers.hpp"
 

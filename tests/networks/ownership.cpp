@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Copies, moves and assignments of networks, and the handles on their parameters.
-#include <l0/models/sparse_mlp.hpp>
+#include <l0/networks/sparse_mlp.hpp>
 
 #include <memory>
 #include <vector>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <l0/models/sparse_mlp.hpp>
+#include <l0/networks/sparse_mlp.hpp>
 #include <l0/pruning/compact.hpp>
 #include <l0/pruning/prune.hpp>
 #include <l0/pruning/report.hpp>

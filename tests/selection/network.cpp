@@ -2,8 +2,8 @@
 // A FeatureGate as the first layer of a network.
 #include "support/allocations.hpp"
 
-#include <l0/layers/sequential.hpp>
 #include <l0/losses/losses.hpp>
+#include <l0/networks/sequential.hpp>
 #include <l0/optimizers/adam.hpp>
 #include <l0/penalties/budget.hpp>
 #include <l0/penalties/l0_penalty.hpp>

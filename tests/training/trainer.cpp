@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <l0/models/sparse_mlp.hpp>
+#include <l0/networks/sparse_mlp.hpp>
 #include <l0/penalties/budget.hpp>
 #include <l0/penalties/l0_penalty.hpp>
 #include <l0/training/trainer.hpp>

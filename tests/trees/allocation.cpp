@@ -2,8 +2,8 @@
 // A step of a soft tree takes no memory from the heap after the first.
 #include "support/allocations.hpp"
 
+#include <l0/layers/soft_tree.hpp>
 #include <l0/losses/losses.hpp>
-#include <l0/models/soft_tree.hpp>
 #include <l0/optimizers/adam.hpp>
 #include <l0/penalties/l0_penalty.hpp>
 

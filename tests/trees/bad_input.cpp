@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Wrong input is refused and leaves the model as it was; unusual input is not.
-#include <l0/models/soft_tree_boosting.hpp>
+#include <l0/trees/soft_tree_boosting.hpp>
 
 #include <limits>
 #include <string>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The boosted trees: what they find, that they are reproducible, and their gradients.
-#include <l0/models/soft_tree_boosting.hpp>
+#include <l0/trees/soft_tree_boosting.hpp>
 
 #include <cmath>
 #include <numeric>

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // The layer: its formula, its gradients, its life as a layer.
-#include <l0/models/soft_tree.hpp>
+#include <l0/layers/soft_tree.hpp>
 
 #include <functional>
 #include <vector>
 
-#include <l0/layers/sequential.hpp>
+#include <l0/networks/sequential.hpp>
 #include <l0/optimizers/adam.hpp>
 #include <l0/penalties/l0_penalty.hpp>
 #include <l0/training/trainer.hpp>

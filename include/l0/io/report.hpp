@@ -7,13 +7,13 @@
 #include <ostream>
 #include <string>
 
+#include <l0/calibration/diagnostics.hpp>
+#include <l0/callbacks/report.hpp>
+#include <l0/factorization/options.hpp>
 #include <l0/io/json.hpp>
-#include <l0/models/calibration/diagnostics.hpp>
-#include <l0/models/factorization/options.hpp>
-#include <l0/models/regression_options.hpp>
-#include <l0/models/trees/options.hpp>
 #include <l0/pruning/report.hpp>
-#include <l0/training/report.hpp>
+#include <l0/regression/options.hpp>
+#include <l0/trees/options.hpp>
 
 /// \file
 /// Reports as text and as JSON. A door of its own: `l0.hpp` does not include it.

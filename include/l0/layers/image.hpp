@@ -6,8 +6,8 @@
 #include <type_traits>
 #include <utility>
 
+#include <l0/core/batch.hpp>
 #include <l0/core/error.hpp>
-#include <l0/layers/input.hpp>
 
 namespace l0 {
 

@@ -7,10 +7,10 @@
 
 #include <Eigen/SparseCore>
 
+#include <l0/core/batch.hpp>
 #include <l0/core/product.hpp>
 #include <l0/gates/grouping.hpp>
 #include <l0/layers/gated_weights.hpp>
-#include <l0/layers/input.hpp>
 
 namespace l0 {
 

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include <l0/layers/sequential.hpp>
+#include <l0/networks/sequential.hpp>
 #include <l0/penalties/penalty.hpp>
 #include <l0/pruning/stages.hpp>
 

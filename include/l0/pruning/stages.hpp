@@ -5,9 +5,9 @@
 #include <utility>
 #include <vector>
 
+#include <l0/layers/compaction.hpp>
 #include <l0/layers/pooling.hpp>
-#include <l0/pruning/columns.hpp>
-#include <l0/pruning/compact_model.hpp>
+#include <l0/networks/network.hpp>
 
 /// \file
 /// The parts of a network as `compact` sees them. Each stage answers three questions in turn: `find_constants`, front

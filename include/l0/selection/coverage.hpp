@@ -7,9 +7,9 @@
 #include <numeric>
 #include <vector>
 
+#include <l0/core/batch.hpp>
 #include <l0/core/error.hpp>
 #include <l0/core/types.hpp>
-#include <l0/layers/input.hpp>
 #include <l0/penalties/penalty.hpp>
 
 namespace l0 {

@@ -3,7 +3,7 @@
 
 #include <utility>
 
-#include <l0/layers/input.hpp>
+#include <l0/core/batch.hpp>
 #include <l0/selection/take.hpp>
 
 namespace l0::detail {

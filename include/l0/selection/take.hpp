@@ -6,9 +6,9 @@
 
 #include <Eigen/SparseCore>
 
+#include <l0/core/batch.hpp>
 #include <l0/core/error.hpp>
 #include <l0/core/types.hpp>
-#include <l0/layers/input.hpp>
 
 namespace l0 {
 

@@ -9,12 +9,12 @@
 #include <vector>
 
 #include <l0/annealing/schedules.hpp>
+#include <l0/callbacks/run.hpp>
 #include <l0/core/error.hpp>
 #include <l0/gates/gate.hpp>
 #include <l0/optimizers/adam.hpp>
 #include <l0/optimizers/lbfgs.hpp>
-#include <l0/training/budget_price.hpp>
-#include <l0/training/fit_run.hpp>
+#include <l0/penalties/budget_price.hpp>
 
 namespace l0 {
 

@@ -8,12 +8,12 @@
 #include <optional>
 #include <vector>
 
+#include <l0/callbacks/report.hpp>
+#include <l0/core/batch.hpp>
 #include <l0/core/stopwatch.hpp>
-#include <l0/layers/input.hpp>
 #include <l0/losses/losses.hpp>
 #include <l0/optimizers/adam.hpp>
 #include <l0/penalties/penalty.hpp>
-#include <l0/training/report.hpp>
 
 namespace l0 {
 

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <utility>
+#include <vector>
+
+#include <l0/calibration/diagnostics.hpp>
+#include <l0/calibration/gradient_calibration.hpp>
+
+namespace l0 {
+
+/// Chooses few records and positive weights for them so that the weighted sums meet targets: minimises
+///
+///     loss(M w) + λ ‖w‖₀,  or  loss(M w)  subject to  ‖w‖₀ = k,   w ≥ 0,
+///
+/// for M (targets × records, sparse), targets t and starting weights w₀.
+///
+///     l0::SparseCalibrationWeights<float> cal(n_records, {.max_records = 5000});   // or .lambda_l0
+///     auto report = cal.fit(M, targets, {.loss = l0::CalibrationLoss::relative, .target_groups = groups});
+///     cal.weights();  cal.active_records();  cal.predict(M);
+///
+/// A record with starting weight 0 is out. One without entries in M can match nothing: it goes first, or keeps its
+/// starting weight where nothing is chosen. A target that no record contributes to is named in the report. Duplicate
+/// entries of M are summed. Two fits of the same data have the same bits, whatever `threads`.
+template <std::floating_point Scalar_>
+class SparseCalibrationWeights {
+ public:
+  using Scalar = Scalar_;  ///< float or double
+
+  /// Throws `Error` for options outside their ranges.
+  explicit SparseCalibrationWeights(Index n_records, CalibrationOptions options = {})
+      : options_(std::move(options)), start_(detail::calibration_start(n_records, options_)),
+        log_alpha_(start_.log_alpha), weights_(n_records) {
+    for (Index j = 0; j < n_records; ++j) weights_(j) = static_cast<Scalar>(start_.weight[static_cast<std::size_t>(j)]);
+    list_active();
+  }
+
+  /// The options, as given.
+  const CalibrationOptions& options() const { return options_; }
+  /// How many records there are, closed ones too.
+  Index records() const { return weights_.size(); }
+  /// Whether there was a successful fit.
+  bool is_fitted() const { return fitted_; }
+
+  /// Fits the weights; always from the starting weights, or from `task.resume`. Throws `Error` for wrong shapes, values
+  /// that are not finite, targets that the loss cannot take, and impossible tasks; the weights are then as they were.
+  template <class M, class T>
+  CalibrationReport fit(const Eigen::EigenBase<M>& m, const Eigen::MatrixBase<T>& targets,
+                        const CalibrationTask& task = {}) {
+    detail::require_shape("targets", targets.rows(), targets.cols(), m.rows(), 1);
+    detail::require_shape("M", m.rows(), m.cols(), targets.rows(), records());
+    require_task(task);
+    const detail::CalibrationTerms terms(targets, task);
+    if constexpr (std::is_base_of_v<Eigen::SparseMatrixBase<M>, M>) {
+      return fit_terms(m.derived(), terms, task);
+    } else {
+      return fit_terms(m.derived().sparseView(), terms, task);
+    }
+  }
+
+  /// One weight per record, exactly 0 for those not kept; before a fit the starting weights.
+  const Vector<Scalar>& weights() const { return weights_; }
+  /// The records with a weight > 0, ascending.
+  const std::vector<Index>& active_records() const { return active_; }
+  /// log α of every record's gate.
+  const std::vector<double>& log_alpha() const { return log_alpha_; }
+  /// Share of records without a weight.
+  double sparsity() const {
+    return records() == 0 ? 0 : 1 - static_cast<double>(active_.size()) / static_cast<double>(records());
+  }
+  /// How the weights are spread.
+  WeightDiagnostics diagnostics() const { return weight_diagnostics(weights_, start_.weight); }
+
+  /// M w for the same records and any targets, M sparse or dense. Safe to call from several threads.
+  template <class M>
+  Vector<Scalar> predict(const Eigen::EigenBase<M>& m) const {
+    detail::require_shape("M", m.rows(), m.cols(), m.rows(), records());
+    return product(m.derived(), weights_).template cast<Scalar>();
+  }
+
+ private:
+  static void require_task(const CalibrationTask& task) {
+    detail::require(task.checkpoint_every >= 0, "checkpoint_every", task.checkpoint_every, "a number >= 0");
+  }
+
+  /// M w in double, reading M where it is.
+  template <class M, class W>
+  static Vector<double> product(const M& m, const W& w) {
+    Vector<double> result = Vector<double>::Zero(m.rows());
+    if constexpr (std::is_base_of_v<Eigen::SparseCompressedBase<M>, M>) {
+      for (Index outer = 0; outer < m.outerSize(); ++outer) {
+        for (typename M::InnerIterator entry(m, outer); entry; ++entry) {
+          result(entry.row()) += static_cast<double>(entry.value()) * static_cast<double>(w[entry.col()]);
+        }
+      }
+    } else if constexpr (std::is_base_of_v<Eigen::SparseMatrixBase<M>, M>) {
+      return product(Eigen::SparseMatrix<typename M::Scalar>(m), w);
+    } else {
+      for (Index j = 0; j < m.cols(); ++j) {
+        if (w[j] != 0) result += m.col(j).template cast<double>() * static_cast<double>(w[j]);
+      }
+    }
+    return result;
+  }
+
+  template <class M>
+  CalibrationReport fit_terms(const M& m, const detail::CalibrationTerms& terms, const CalibrationTask& task) {
+    detail::CompactMatrix<Scalar> compact(m);
+    detail::RunControl control(task);
+    CalibrationReport report;
+    describe_reach(compact, terms, report);
+    compact.scale_rows(terms.row_factors());
+    if (options_.method == CalibrationMethod::gradient || options_.gates == GateMode::sampled) {
+      train<detail::GradientCalibration<Scalar>>(compact, terms, task, control, report);
+    } else {
+      train<detail::CoordinateCalibration<Scalar>>(compact, terms, task, control, report);
+    }
+    report.predictions = product(m, weights_);
+    detail::describe_errors(terms, task, product(m, start_.weight.data()), report);
+    report.weights = diagnostics();
+    report.seconds = control.seconds();
+    return report;
+  }
+
+  template <class Solver>
+  void train(const detail::CompactMatrix<Scalar>& compact, const detail::CalibrationTerms& terms,
+             const CalibrationTask& task, detail::RunControl& control, CalibrationReport& report) {
+    Solver solver(compact, terms, options_, start_, control);
+    run(solver, compact, terms, task, control);
+    for (Index j = 0; j < records(); ++j) weights_(j) = solver.weight()[static_cast<std::size_t>(j)];
+    log_alpha_ = solver.log_alpha();
+    list_active();
+    fitted_ = true;
+    report.stop = control.stop();
+    report.steps = control.passes();
+    report.lambda = solver.lambda();
+    report.records = static_cast<Index>(active_.size());
+    report.expected_l0 = static_cast<double>(solver.open());
+  }
+
+  template <class Solver>
+  void run(Solver& solver, const detail::CompactMatrix<Scalar>& compact, const detail::CalibrationTerms& terms,
+           const CalibrationTask& task, detail::RunControl& control) const {
+    const bool keeps_state = task.resume != nullptr || (task.checkpoint && task.checkpoint_every > 0);
+    const std::uint64_t mark = keeps_state ? fingerprint(compact, terms, task) : 0;
+    if (task.resume != nullptr) {
+      detail::StateReader reader(*task.resume);
+      std::uint64_t theirs = 0;
+      Index passes = 0;
+      reader(theirs);
+      if (theirs != mark) detail::fail("resume", "the state of another run", "one with the same data and options");
+      reader(passes);
+      control.set_passes(passes);
+      solver.archive(reader);
+    }
+    solver.run([&] {
+      detail::StateWriter writer;
+      writer(mark);
+      writer(control.passes());
+      solver.archive(writer);
+      return std::move(writer).finish();
+    });
+  }
+
+  /// A number that tells runs apart: all options and data that results depend on.
+  std::uint64_t fingerprint(const detail::CompactMatrix<Scalar>& compact, const detail::CalibrationTerms& terms,
+                            const CalibrationTask& task) const {
+    detail::StateWriter writer;
+    writer(sizeof(Scalar));
+    writer(start_.weight);
+    writer(start_.jittered);
+    writer(start_.log_alpha);
+    for (const double value :
+         {options_.lambda_l0.value_or(-1), options_.learning_rate, options_.gate_learning_rate, options_.temperature,
+          options_.gamma, options_.zeta, options_.lambda_l2, options_.max_weight_ratio, options_.concentration,
+          options_.total_weight.value_or(-1), task.cap}) {
+      writer(value);
+    }
+    for (const Index value :
+         {options_.max_records.value_or(-1), static_cast<Index>(options_.gates), static_cast<Index>(options_.method),
+          options_.epochs, options_.refit_epochs, Index{options_.refit}, static_cast<Index>(options_.seed),
+          static_cast<Index>(task.loss)}) {
+      writer(value);
+    }
+    for (Index j = 0; j < terms.size(); ++j) writer(terms[j]);
+    for (Index j = 0; j < compact.columns(); ++j) {
+      double sum = 0;
+      compact.for_column(
+          j, [&](Index row, Scalar value) { sum += static_cast<double>(row + 1) * static_cast<double>(value); });
+      writer(sum);
+    }
+    return detail::StateWriter::checksum(std::move(writer).finish().bytes());
+  }
+
+  template <class Report>  // a template, so that nothing of it is compiled before it is used
+  static void describe_reach(const detail::CompactMatrix<Scalar>& compact, const detail::CalibrationTerms& terms,
+                             Report& report) {
+    std::vector<char> reached(static_cast<std::size_t>(compact.rows()), 0);
+    for (Index j = 0; j < compact.columns(); ++j) {
+      if (compact.column_entries(j) == 0) report.empty_records.push_back(j);
+      compact.for_column(j, [&](Index row, Scalar) { reached[static_cast<std::size_t>(row)] = 1; });
+    }
+    for (Index j = 0; j < compact.rows(); ++j) {
+      if (!reached[static_cast<std::size_t>(j)] && terms[j].target != 0) report.unreachable.push_back(j);
+    }
+    if (!report.unreachable.empty()) {
+      report.notes.push_back(detail::to_text(report.unreachable.size()) + " targets have no record that contributes");
+    }
+    if (!report.empty_records.empty()) {
+      report.notes.push_back(detail::to_text(report.empty_records.size()) + " records contribute to no target");
+    }
+  }
+
+  void list_active() {
+    active_.clear();
+    for (Index j = 0; j < records(); ++j) {
+      if (weights_(j) > 0) active_.push_back(j);
+    }
+  }
+
+  CalibrationOptions options_;
+  detail::CalibrationStart start_;
+  std::vector<double> log_alpha_;
+  Vector<Scalar> weights_;
+  std::vector<Index> active_;
+  bool fitted_ = false;
+};
+
+}  // namespace l0

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <vector>
+
+#include <l0/calibration/coordinate_records.hpp>
+#include <l0/calibration/run_control.hpp>
+#include <l0/gates/proposal.hpp>
+
+namespace l0::detail {
+
+/// Chooses records and fits their weights by sweeps over the records (`CalibrationMethod::coordinate`).
+///
+/// With b = s E[z] the mean weight of a record, the expectation over its gate adds h b² (1/m − 1) to the loss, where
+/// m = E[z]²/E[z²] and h = Σ κ M² is the record's curvature: exact for the squared and relative losses. For given
+/// gates, each b has a closed minimum (`coordinate_change`); a record whose gate closes costs h b² at first order.
+/// Gates start where the keep probabilities put them, harden over the first part of the run (m → 1), and close when
+/// their h b² falls below the price: λ, approached from below, or the price at which a falling number of records stays,
+/// down to the budget. Every few sweeps the closed records are looked at again and those worth more than the price
+/// reopened. Every minimum of the objective has its gates at 0 or 1, so nothing is lost by deciding.
+///
+/// The refit sweeps over the chosen records alone, with the loss itself.
+template <class Scalar>
+class CoordinateCalibration : public CoordinateRecords<Scalar> {
+  using Base = CoordinateRecords<Scalar>;
+  using Table = GateTable<Double<Scalar>>;
+
+ public:
+  using Base::open;
+
+  CoordinateCalibration(const CompactMatrix<Scalar>& m, const CalibrationTerms& terms,
+                        const CalibrationOptions& options, const CalibrationStart& start, RunControl& control)
+      : Base(m, terms, options, start), control_(control), is_capped_(terms.loss() == CalibrationLoss::capped),
+        epochs_(options.epochs > 0 ? options.epochs : 200),
+        budget_(options.gates == GateMode::off ? -1 : options.max_records.value_or(-1)),
+        prices_(options.gates != GateMode::off && options.lambda_l0.value_or(0) > 0) {
+    if (!has_choice()) begin_refit();
+  }
+
+  /// Runs what is left of both stages.
+  template <class Save>
+  void run(const Save& save) {
+    while (control_.running() && stage_ != done) {
+      if (stage_ == choosing) {
+        choose_once();
+      } else {
+        refit_once();
+      }
+      control_.checkpoint(save);
+    }
+    if (stage_ != done) settle();
+  }
+
+  /// Goes straight to the refit, of these records from these weights.
+  void choose(const std::vector<Index>& records, const std::vector<Scalar>& weight) {
+    std::fill(is_open_.begin(), is_open_.end(), char(0));
+    std::fill(weight_.begin(), weight_.end(), Scalar(0));
+    for (const Index j : records) {
+      is_open_[at(j)] = 1;
+      weight_[at(j)] = std::min(weight[at(j)], highest_[at(j)]);
+    }
+    Base::list_open();
+    begin_refit();
+  }
+
+  double lambda() const { return price_; }
+
+  template <class Archive>
+  void archive(Archive& archive) {
+    archive(stage_);
+    archive(epoch_);
+    archive(price_);
+    archive(best_);
+    archive(best_loss_);
+    archive(recent_loss_);
+    Base::archive_records(archive);
+  }
+
+ private:
+  using Base::at, Base::hard;
+  using Base::curvature_, Base::shrinkage_, Base::highest_, Base::log_alpha_, Base::is_open_, Base::open_;
+  using Base::options_, Base::start_, Base::workers_, Base::problem_, Base::records_, Base::weight_, Base::worth_;
+
+  enum Stage : std::int32_t { choosing, refitting, done };
+  static constexpr double choosing_share = 0.6;  // of the sweeps, for closing gates; the rest swaps and settles
+  static constexpr Index look_every = 4;
+  static constexpr Index settling = 10;          // last sweeps without swaps
+  static constexpr Index refresh_every = 8;      // sweeps between two exact residuals
+  static constexpr double stand_in_floor = 0.3;  // of |e|, in the capped loss while records are chosen
+
+  bool has_choice() const { return budget_ >= 0 || prices_; }
+
+  /// One sweep of the first stage.
+  void choose_once() {
+    const double progress =
+        std::min(1.0, static_cast<double>(epoch_ + 1) / std::max(1.0, choosing_share * static_cast<double>(epochs_)));
+    harden(progress);
+    problem_.reweight(stand_in_floor);
+    const double loss = problem_.loss();
+    if (!std::isfinite(loss)) {
+      control_.stop_because(StopReason::not_finite);
+      return;
+    }
+    // Weights that start far off would pour all that is missing into the records that come first.
+    Base::sweep(std::min(1.0, 0.1 * static_cast<double>(epoch_ + 1)));
+    set_price(progress);
+    const bool look = epoch_ % look_every == look_every - 1 && epoch_ + settling < epochs_ && open() < records_;
+    if (look && progress > 0.5) {
+      reopen_promising(progress);
+    } else {
+      close_cheap(progress);
+    }
+    ++epoch_;
+    next_residuals();
+    report("gates", epochs_, loss);
+    if (epoch_ >= epochs_) {
+      finish_choice();
+      begin_refit();
+    }
+  }
+
+  /// log α of open gates rises from its start to `hard`, so that m rises to 1.
+  void harden(double progress) {
+    static const Table standard(HardConcrete<Double<Scalar>>{.temperature = 2.0 / 3});
+    const bool is_standard = options_.temperature == 2.0 / 3 && options_.gamma == -0.1 && options_.zeta == 1.1;
+    if (!is_standard && !own_table_) {
+      own_table_ = std::make_unique<Table>(HardConcrete<Double<Scalar>>{
+          .temperature = options_.temperature, .gamma = options_.gamma, .zeta = options_.zeta});
+    }
+    const Table& table = is_standard ? standard : *own_table_;
+    for (const Index j : open_) {
+      const double from = start_.log_alpha[at(j)];
+      log_alpha_[at(j)] = from + (std::max(from, hard) - from) * progress;
+      shrinkage_[at(j)] = progress < 1 ? static_cast<Scalar>(1 / table.at(log_alpha_[at(j)]).share - 1) : Scalar(0);
+    }
+  }
+
+  Index allowed(double progress) const {
+    const auto all = static_cast<double>(records_);
+    const auto kept = static_cast<double>(budget_);
+    return budget_ + static_cast<Index>((all - kept) * std::pow(1 - progress, 3));
+  }
+
+  void set_price(double progress) {
+    if (prices_) price_ = *options_.lambda_l0 * std::pow(1e-3, 1 - progress);
+  }
+
+  /// Closes gates that are not worth their price, or all but the most worthy that the budget allows by now.
+  void close_cheap(double progress) {
+    candidates_.clear();
+    if (prices_) {
+      for (const Index j : open_) {
+        if (static_cast<double>(worth_[at(j)]) < price_) candidates_.push_back(j);
+      }
+    } else if (const Index most = std::max<Index>(allowed(progress), 1); open() > most) {
+      Base::order_by_worth(most);
+      price_ = static_cast<double>(worth_[at(open_[at(most - 1)])]);
+      candidates_.assign(open_.begin() + most, open_.end());
+      std::sort(candidates_.begin(), candidates_.end());
+    }
+    Base::close(candidates_);
+  }
+
+  /// Looks at the closed records and opens the most promising, a fiftieth of the open ones at most.
+  void reopen_promising(double progress) {
+    gain_.assign(at(records_), 0.0);
+    const ColumnPieces pieces(records_);
+    workers_.run(pieces.count(), [&](Index piece) {
+      for (Index c = 0; c < pieces.length(piece); ++c) {
+        const Index j = pieces.first(piece) + c;
+        if (!is_open_[at(j)] && start_.weight[at(j)] > 0) gain_[at(j)] = Base::gain(j);
+      }
+    });
+    candidates_.clear();
+    const double least = prices_ ? price_ : 0;
+    for (Index j = 0; j < records_; ++j) {
+      if (gain_[at(j)] > least) candidates_.push_back(j);
+    }
+    const Index base = budget_ >= 0 ? allowed(progress) : open();
+    const Index most = std::min(static_cast<Index>(candidates_.size()), std::max<Index>(1, base / 50));
+    if (most == 0) return;
+    std::partial_sort(candidates_.begin(), candidates_.begin() + most, candidates_.end(), [&](Index a, Index b) {
+      return gain_[at(a)] != gain_[at(b)] ? gain_[at(a)] > gain_[at(b)] : a < b;
+    });
+    candidates_.resize(at(most));
+    Base::reopen(candidates_);
+  }
+
+  /// Exactly the budget: the most worthy, and where too few are open, closed ones in the order of their curvature.
+  void finish_choice() {
+    if (budget_ >= 0) {
+      candidates_.clear();
+      if (open() > budget_) {
+        Base::order_by_worth(budget_);
+        candidates_.assign(open_.begin() + budget_, open_.end());
+      }
+      Base::close(candidates_);
+      if (open() < budget_) fill_up(budget_ - open());
+    }
+    Base::raise_to_lowest();
+  }
+
+  void fill_up(Index missing) {
+    candidates_.clear();
+    for (Index j = 0; j < records_; ++j) {
+      if (!is_open_[at(j)] && start_.weight[at(j)] > 0) candidates_.push_back(j);
+    }
+    const auto size = [&](Index j) {
+      return static_cast<double>(curvature_[at(j)]) * start_.weight[at(j)] * start_.weight[at(j)];
+    };
+    std::stable_sort(candidates_.begin(), candidates_.end(), [&](Index a, Index b) { return size(a) > size(b); });
+    for (Index c = 0; c < missing; ++c) is_open_[at(candidates_[at(c)])] = 1;
+    Base::list_open();
+  }
+
+  void begin_refit() {
+    stage_ = options_.refit || !has_choice() ? refitting : done;
+    epoch_ = 0;
+    Base::raise_to_lowest();
+    Base::refresh();
+    best_ = weight_;
+    best_loss_ = std::numeric_limits<double>::infinity();
+    recent_loss_ = std::numeric_limits<double>::infinity();
+    if (stage_ == done || options_.refit_epochs == 0) settle();
+  }
+
+  /// One sweep of the second stage.
+  void refit_once() {
+    const double loss = problem_.loss();
+    if (!std::isfinite(loss)) {
+      control_.stop_because(StopReason::not_finite);
+      return;
+    }
+    const double objective = loss + Base::prices_on_weights();
+    if (objective < best_loss_) {
+      best_loss_ = objective;
+      best_ = weight_;
+    }
+    const bool converged = epoch_ % 20 == 19 && !is_capped_ && best_loss_ >= recent_loss_ * (1 - 1e-4);
+    if (epoch_ % 20 == 19) recent_loss_ = best_loss_;
+    if (epoch_ >= options_.refit_epochs || converged || open_.empty()) {
+      settle();
+      return;
+    }
+    const double floor = std::max(1e-4, stand_in_floor * std::pow(0.95, static_cast<double>(epoch_)));
+    problem_.reweight(floor);
+    Base::sweep(has_choice() ? 1 : std::min(1.0, 0.1 * static_cast<double>(epoch_ + 1)));
+    ++epoch_;
+    next_residuals();
+    report("refit", options_.refit_epochs, loss);
+  }
+
+  void next_residuals() {
+    if (epoch_ % refresh_every == 0) {
+      Base::refresh();
+    } else {
+      problem_.read_back();
+    }
+  }
+
+  void report(std::string_view stage, Index steps, double loss) {
+    StepReport step{.step = epoch_, .steps = steps, .stage = stage, .loss = loss};
+    step.objective = loss + Base::prices_on_weights() + (prices_ ? price_ * static_cast<double>(open()) : 0);
+    step.expected_l0 = static_cast<double>(open());
+    step.lambda = price_;
+    step.temperature = stage_ == choosing ? options_.temperature : 0;
+    control_.pass_on(step);
+  }
+
+  /// The best weights found, at the total wanted.
+  void settle() {
+    if (stage_ == choosing) finish_choice();
+    if (std::isfinite(best_loss_)) weight_ = best_;
+    if (options_.total_weight) Base::hold_total();
+    stage_ = done;
+  }
+
+  RunControl& control_;
+  bool is_capped_;
+  Index epochs_;
+  Index budget_;
+  bool prices_;
+  Stage stage_ = choosing;
+  Index epoch_ = 0;
+  double price_ = 0;
+  std::vector<Scalar> best_;
+  double best_loss_ = std::numeric_limits<double>::infinity();
+  double recent_loss_ = std::numeric_limits<double>::infinity();
+
+  std::vector<Double<Scalar>> gain_;
+  std::vector<Dependent<Index, Scalar>> candidates_;
+  std::unique_ptr<Table> own_table_;
+};
+
+}  // namespace l0::detail

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include <l0/calibration/coordinate_problem.hpp>
+#include <l0/calibration/start.hpp>
+
+namespace l0::detail {
+
+/// The records of a calibration by coordinates: weights, bounds, gates, and the residuals that they leave.
+template <class Scalar>
+class CoordinateRecords {
+ public:
+  const std::vector<Scalar>& weight() const { return weight_; }
+  const std::vector<double>& log_alpha() const { return log_alpha_; }
+  /// How many records have an open gate.
+  Index open() const { return static_cast<Index>(open_.size()); }
+
+ protected:
+  static constexpr double hard = 8;             // |log α| of a gate that is decided: P(z ≠ 0) within 1e-3 of 0 or 1
+  static constexpr double lowest_share = 1e-6;  // of w₀, that chosen records keep at least
+
+  static std::size_t at(Index j) { return static_cast<std::size_t>(j); }
+
+  /// All records with a starting weight take part, at the scale that fits best.
+  CoordinateRecords(const CompactMatrix<Scalar>& m, const CalibrationTerms& terms, const CalibrationOptions& options,
+                    const CalibrationStart& start)
+      : options_(options), start_(start), workers_(options.threads), problem_(m, terms), records_(m.columns()),
+        log_alpha_(start.log_alpha), is_open_(start.weight.size(), 0) {
+    for (auto* array : {&weight_, &worth_, &curvature_, &shrinkage_, &ridge_, &lowest_, &highest_}) {
+      array->assign(at(records_), Scalar(0));
+    }
+    if (options.total_weight) total_ = {1 / *options.total_weight, 10 * total_row_weight(terms), 0, 0};
+    if (problem_.is_uniform()) problem_.fill_curvature(curvature_, workers_);
+    const double total = static_cast<double>(std::max<Index>(records_, 1));
+    for (Index j = 0; j < records_; ++j) {
+      const double w0 = start_.weight[at(j)];
+      weight_[at(j)] = static_cast<Scalar>(w0 > 0 ? start_.jittered[at(j)] : 0);
+      highest_[at(j)] = highest_of(j);
+      if (w0 > 0) ridge_[at(j)] = static_cast<Scalar>(options_.lambda_l2 + options_.concentration / (total * w0 * w0));
+      is_open_[at(j)] = w0 > 0;
+    }
+    list_open();
+    problem_.refresh(open_, weight_.data(), workers_);
+    const double scale = options_.total_weight ? *options_.total_weight / weight_sum() : problem_.best_scale();
+    for (const Index j : open_) {
+      weight_[at(j)] = std::min(static_cast<Scalar>(scale * static_cast<double>(weight_[at(j)])), highest_[at(j)]);
+    }
+    refresh();
+  }
+
+  /// One sweep over the open records.
+  void sweep(double step) {
+    problem_.sweep(open_.data(), open(), arrays(step));
+    total_.multiplier += total_.kappa * total_.residual;
+  }
+
+  double weight_sum() const {
+    double sum = 0;
+    for (const Index j : open_) sum += static_cast<double>(weight_[at(j)]);
+    return sum;
+  }
+
+  /// Residuals afresh.
+  void refresh() {
+    problem_.refresh(open_, weight_.data(), workers_);
+    if (total_.kappa > 0) total_.residual = weight_sum() * total_.inverse - 1;
+  }
+
+  /// Open records keep a weight above 0 from here on, and their whole one.
+  void raise_to_lowest() {
+    for (const Index j : open_) {
+      log_alpha_[at(j)] = std::max(log_alpha_[at(j)], hard);
+      shrinkage_[at(j)] = 0;
+      lowest_[at(j)] = static_cast<Scalar>(lowest_share * start_.weight[at(j)]);
+      weight_[at(j)] = std::min(std::max(weight_[at(j)], lowest_[at(j)]), highest_[at(j)]);
+    }
+  }
+
+  /// Closes records and takes their weights out of the sums, by a sweep in which they may only be 0.
+  void close(const std::vector<Index>& records) {
+    if (records.empty()) return;
+    for (const Index j : records) {
+      highest_[at(j)] = 0;
+      lowest_[at(j)] = 0;
+    }
+    problem_.sweep(records.data(), static_cast<Index>(records.size()), arrays(1));
+    for (const Index j : records) {
+      is_open_[at(j)] = 0;
+      weight_[at(j)] = 0;
+      log_alpha_[at(j)] = -hard;
+      highest_[at(j)] = highest_of(j);
+    }
+    list_open();
+  }
+
+  /// Opens closed records at their best weights.
+  void reopen(const std::vector<Index>& records) {
+    for (const Index j : records) {
+      is_open_[at(j)] = 1;
+      shrinkage_[at(j)] = 0;
+      log_alpha_[at(j)] = hard;
+    }
+    problem_.sweep(records.data(), static_cast<Index>(records.size()), arrays(1));
+    list_open();
+  }
+
+  /// Brings the `first` most worthy of the open records to the front.
+  void order_by_worth(Index first) {
+    std::nth_element(open_.begin(), open_.begin() + (first - 1), open_.end(), [&](Index a, Index b) {
+      return worth_[at(a)] != worth_[at(b)] ? worth_[at(a)] > worth_[at(b)] : a < b;
+    });
+  }
+
+  /// What the loss would fall by if record j, now at 0, got its best weight.
+  double gain(Index j) const {
+    Scalar slope = 0;
+    Scalar h = 0;
+    problem_.look_at(j, slope, h);
+    const double g = static_cast<double>(slope) + (total_.kappa * total_.residual + total_.multiplier) * total_.inverse;
+    const double curvature = static_cast<double>(h + ridge_[at(j)]) + total_.kappa * total_.inverse * total_.inverse;
+    if (g >= 0 || !(curvature > 0)) return 0;
+    const double step = std::min(-g / curvature, static_cast<double>(highest_[at(j)]));
+    return -step * (2 * g + curvature * step);
+  }
+
+  /// Scales the weights to the sum wanted; those that reach their cap stay there and the others take the rest.
+  void hold_total() {
+    for (int round = 0; round < 100; ++round) {
+      double capped = 0;
+      double free = 0;
+      for (const Index j : open_)
+        (weight_[at(j)] < highest_[at(j)] ? free : capped) += static_cast<double>(weight_[at(j)]);
+      if (!(free > 0)) return;
+      const double scale = (*options_.total_weight - capped) / free;
+      if (std::abs(scale - 1) < 1e-15 || scale <= 0) return;
+      for (const Index j : open_) {
+        if (weight_[at(j)] < highest_[at(j)]) {
+          weight_[at(j)] = std::min(static_cast<Scalar>(scale * static_cast<double>(weight_[at(j)])), highest_[at(j)]);
+        }
+      }
+    }
+  }
+
+  /// The prices of the weights and the part of the total.
+  double prices_on_weights() const {
+    double price = total_.kappa * total_.residual * total_.residual;
+    for (const Index j : open_) {
+      price += static_cast<double>(ridge_[at(j)]) * static_cast<double>(weight_[at(j)]) *
+               static_cast<double>(weight_[at(j)]);
+    }
+    return price;
+  }
+
+  template <class Archive>
+  void archive_records(Archive& archive) {
+    archive(weight_);
+    archive(worth_);
+    archive(curvature_);
+    archive(lowest_);
+    archive(log_alpha_);
+    archive(is_open_);
+    archive(open_);
+    archive(total_);
+    problem_.archive(archive);
+  }
+
+  void list_open() {
+    open_.clear();
+    for (Index j = 0; j < records_; ++j) {
+      if (is_open_[at(j)]) open_.push_back(j);
+    }
+  }
+
+  const CalibrationOptions& options_;
+  const CalibrationStart& start_;
+  Workers workers_;
+  CoordinateProblem<Scalar> problem_;
+  Index records_;
+  std::vector<Scalar> weight_, worth_, curvature_, shrinkage_, ridge_, lowest_, highest_;
+  std::vector<double> log_alpha_;
+  std::vector<char> is_open_;
+  std::vector<Index> open_;  // ascending
+  TotalTerm total_;
+
+ private:
+  static double total_row_weight(const CalibrationTerms& terms) {
+    double largest = 0;
+    for (Index j = 0; j < terms.size(); ++j) {
+      const double scaled = terms.loss() == CalibrationLoss::squared ? terms[j].target * terms[j].target : 1.0;
+      largest = std::max(largest, terms[j].weight * scaled);
+    }
+    return largest > 0 ? largest : 1;
+  }
+
+  Scalar highest_of(Index j) const {
+    return options_.max_weight_ratio > 0 ? static_cast<Scalar>(options_.max_weight_ratio * start_.weight[at(j)])
+                                         : std::numeric_limits<Scalar>::max();
+  }
+
+  SweepArrays<Scalar> arrays(double step) {
+    return {weight_.data(), worth_.data(),   curvature_.data(), shrinkage_.data(), ridge_.data(),
+            lowest_.data(), highest_.data(), nullptr,           &total_,           static_cast<Scalar>(step)};
+  }
+};
+
+}  // namespace l0::detail

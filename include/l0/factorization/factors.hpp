@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+#include <vector>
+
+#include <l0/core/types.hpp>
+#include <l0/factorization/line_solver.hpp>
+
+namespace l0::detail {
+
+/// Eigenvalues, descending, and eigenvectors of a small symmetric matrix by Jacobi's rotations: a full turn of all
+/// pairs until what is off the diagonal is rounding (Golub & Van Loan, Matrix Computations, 4th ed., section 8.5).
+template <class Real>
+std::pair<Vector<Real>, Matrix<Real>> symmetric_eigen(Matrix<Real> a) {
+  const Index n = a.rows();
+  Matrix<Real> vectors = Matrix<Real>::Identity(n, n);
+  for (int turn = 0; turn < 60; ++turn) {
+    double off = 0;
+    for (Index p = 0; p < n; ++p) {
+      for (Index q = p + 1; q < n; ++q) {
+        if (std::abs(a(p, q)) <= 1e-16 * std::sqrt(std::abs(a(p, p) * a(q, q)))) continue;
+        off = std::max(off, std::abs(a(p, q)));
+        const double angle = std::atan2(2 * a(p, q), a(q, q) - a(p, p)) / 2;
+        const double c = std::cos(angle);
+        const double s = std::sin(angle);
+        for (Matrix<Real>* m : {&a, &vectors}) {
+          const Vector<Real> left = m->col(p);
+          m->col(p) = c * left - s * m->col(q);
+          m->col(q) = s * left + c * m->col(q);
+        }
+        const Vector<Real> upper = a.row(p).transpose();
+        a.row(p) = c * upper.transpose() - s * a.row(q);
+        a.row(q) = s * upper.transpose() + c * a.row(q);
+      }
+    }
+    if (off <= 1e-300) break;
+  }
+  std::vector<Index> order(static_cast<std::size_t>(n));
+  for (Index k = 0; k < n; ++k) order[static_cast<std::size_t>(k)] = k;
+  std::sort(order.begin(), order.end(), [&](Index p, Index q) { return a(p, p) > a(q, q); });
+  std::pair<Vector<Real>, Matrix<Real>> result{Vector<Real>(n), Matrix<Real>(n, n)};
+  for (Index k = 0; k < n; ++k) {
+    result.first(k) = a(order[static_cast<std::size_t>(k)], order[static_cast<std::size_t>(k)]);
+    result.second.col(k) = vectors.col(order[static_cast<std::size_t>(k)]);
+  }
+  return result;
+}
+
+/// Factors and biases of one side. A line is 1, v_1, ..., v_k, then zeros up to the stride.
+template <class Scalar>
+struct FactorSide {
+  std::vector<Scalar> lines;
+  std::vector<Scalar> bias;
+};
+
+/// A factorization while it is fitted: û = mean + bias_i + bias_j + Σ_f z_f u_if v_jf.
+template <class Scalar>
+struct Factors {
+  using Real = Double<Scalar>;
+
+  Factors() = default;
+  Factors(Index rows, Index columns, Index most) : stride(padded(most + 1)) {
+    for (auto [side, count] : {std::pair{&row, rows}, std::pair{&column, columns}}) {
+      side->lines.assign(static_cast<std::size_t>(count * stride), Scalar(0));
+      side->bias.assign(static_cast<std::size_t>(count), Scalar(0));
+      for (Index i = 0; i < count; ++i) side->lines[static_cast<std::size_t>(i * stride)] = 1;
+    }
+  }
+
+  Index rows() const { return static_cast<Index>(row.bias.size()); }
+  Index columns() const { return static_cast<Index>(column.bias.size()); }
+  Index size() const { return rank + 1; }
+
+  /// Factor f = 1..k of a side, a vector with a step.
+  auto factor(FactorSide<Scalar>& side, Index f) const {
+    return Eigen::Map<Vector<Scalar>, 0, Eigen::InnerStride<>>(
+        side.lines.data() + f, static_cast<Index>(side.bias.size()), Eigen::InnerStride<>(stride));
+  }
+  auto factor(const FactorSide<Scalar>& side, Index f) const {
+    return Eigen::Map<const Vector<Scalar>, 0, Eigen::InnerStride<>>(
+        side.lines.data() + f, static_cast<Index>(side.bias.size()), Eigen::InnerStride<>(stride));
+  }
+
+  /// û with every gate at 1.
+  Scalar predict(Index i, Index j) const {
+    const Scalar* const u = row.lines.data() + i * stride;
+    const Scalar* const v = column.lines.data() + j * stride;
+    Scalar sum = 0;
+    for (Index f = 1; f <= rank; ++f) sum += u[f] * v[f];
+    return mean + row.bias[static_cast<std::size_t>(i)] + column.bias[static_cast<std::size_t>(j)] + sum;
+  }
+
+  void remove(Index f) {
+    for (FactorSide<Scalar>* side : {&row, &column}) {
+      for (Index g = f; g < rank; ++g) factor(*side, g) = factor(*side, g + 1);
+      factor(*side, rank).setZero();
+    }
+    --rank;
+  }
+
+  /// Turns the factors into those of the singular value decomposition of U Vᵀ, strongest first, either side bearing
+  /// the root of the singular value: the least ‖U‖² + ‖V‖² for this product.
+  void balance() {
+    if (rank == 0) return;
+    const Matrix<Real> rows_gram = gram(row);
+    const auto [d, p] = symmetric_eigen(rows_gram);
+    const Vector<Real> root = d.cwiseMax(0).cwiseSqrt();
+    const Matrix<Real> middle = root.asDiagonal() * p.transpose() * gram(column) * p * root.asDiagonal();
+    const auto [values, q] = symmetric_eigen(middle);
+    Vector<Real> inverse = Vector<Real>::Zero(rank);
+    Vector<Real> up = inverse;
+    Vector<Real> down = inverse;
+    for (Index f = 0; f < rank; ++f) {
+      if (root(f) > 1e-7 * root(0)) inverse(f) = 1 / root(f);
+      if (values(f) > 1e-14 * values(0) && values(f) > 0) {
+        up(f) = std::pow(values(f), 0.25);
+        down(f) = 1 / up(f);
+      }
+    }
+    turn(row, p * inverse.asDiagonal() * q * up.asDiagonal());
+    turn(column, p * root.asDiagonal() * q * down.asDiagonal());
+  }
+
+  FactorSide<Scalar> row;
+  FactorSide<Scalar> column;
+  Scalar mean = 0;
+  Index stride = 0;
+  Index rank = 0;
+
+ private:
+  /// The factors of some lines, without their leading 1.
+  template <class Lines>
+  auto block(Lines& lines, Index first, Index count) const {
+    using Block = std::conditional_t<std::is_const_v<Lines>, const Matrix<Scalar>, Matrix<Scalar>>;
+    return Eigen::Map<Block, 0, Eigen::OuterStride<>>(lines.data() + first * stride + 1, rank, count,
+                                                      Eigen::OuterStride<>(stride));
+  }
+
+  static constexpr Index block_lines = 256;
+
+  Matrix<Real> gram(const FactorSide<Scalar>& side) const {
+    Matrix<Real> sum = Matrix<Real>::Zero(rank, rank);
+    const auto count = static_cast<Index>(side.bias.size());
+    for (Index first = 0; first < count; first += block_lines) {
+      const Matrix<Real> part = block(side.lines, first, std::min(block_lines, count - first)).template cast<Real>();
+      sum.noalias() += part * part.transpose();
+    }
+    return sum;
+  }
+
+  void turn(FactorSide<Scalar>& side, const Matrix<Real>& by) {
+    const auto count = static_cast<Index>(side.bias.size());
+    for (Index first = 0; first < count; first += block_lines) {
+      auto part = block(side.lines, first, std::min(block_lines, count - first));
+      const Matrix<Real> turned = by.transpose() * part.template cast<Real>();
+      part = turned.template cast<Scalar>();
+    }
+  }
+};
+
+}  // namespace l0::detail

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include <Eigen/QR>
+
+#include <l0/regression/fit.hpp>
+#include <l0/regression/likelihood/likelihood.hpp>
+
+namespace l0::detail {
+
+/// What least squares needs to know of samples that are seen once and then forgotten: the weighted sums of products of
+/// all columns and of a target, p² numbers for p columns whatever the number of samples. Columns are taken from a fixed
+/// origin, the mean of the first samples, so that large means cost no digits.
+///
+/// A likelihood joins as its quadratic expansion at the present coefficients (see `working_response`).
+template <class Scalar_>
+class Moments {
+ public:
+  using Scalar = Scalar_;
+
+  Index rows() const { return rows_; }
+  Index columns() const { return origin_.size(); }
+  bool empty() const { return rows_ == 0; }
+
+  /// Adds samples X with weights d, products t = d·target and `squares` = Σ d·target².
+  template <class Design>
+  void add(const Design& x, const Vector<Scalar>& d, const Matrix<Scalar>& t, double squares, bool centre) {
+    const Index p = x.columns();
+    if (empty()) {
+      origin_.setZero(p);
+      for (Index j = 0; centre && j < p; ++j) origin_(j) = d.sum() > 0 ? x.sum(j, typed<Design>(d)) / d.sum() : 0.0;
+      sum_.setZero(p);
+      product_.setZero(p, p);
+      target_.setZero(p, t.cols());
+      target_sum_.setZero(t.cols());
+    }
+    // Blocks of rows bound the copy that is in double.
+    const Index block = 256;
+    std::vector<Index> wanted;
+    for (Index first = 0; first < x.rows(); first += block) {
+      const Index count = std::min(block, x.rows() - first);
+      wanted.resize(static_cast<std::size_t>(count));
+      for (Index i = 0; i < count; ++i) wanted[static_cast<std::size_t>(i)] = first + i;
+      const Design part = x.rows_at(wanted);
+      Matrix<Scalar> rows(count, p);
+      Vector<typename Design::Scalar> column(count);
+      for (Index j = 0; j < p; ++j) {
+        column.setZero();
+        part.add_column(j, 1, column);
+        rows.col(j) = column.template cast<Scalar>().array() - origin_(j);
+      }
+      const auto weight = d.segment(first, count);
+      sum_.noalias() += rows.transpose() * weight;
+      target_.noalias() += rows.transpose() * t.middleRows(first, count);
+      const Matrix<Scalar> root = weight.cwiseSqrt().asDiagonal() * rows;
+      product_.template selfadjointView<Eigen::Lower>().rankUpdate(root.transpose());
+    }
+    target_sum_ += t.colwise().sum();
+    total_ += d.sum();
+    squares_ += squares;
+    rows_ += x.rows();
+  }
+
+  double mean(Index j, bool centre) const { return centre && total_ > 0 ? sum_(j) / total_ : 0.0; }
+  /// Entry (i, j) of the centred sums of products.
+  double product(Index i, Index j, bool centre) const {
+    return product_(std::max(i, j), std::min(i, j)) - mean(i, centre) * (centre ? sum_(j) : 0.0);
+  }
+  RowVector<Scalar> target(Index j, bool centre) const { return target_.row(j) - mean(j, centre) * target_sum_; }
+  double squares(bool centre) const {
+    return squares_ - (centre && total_ > 0 ? target_sum_.squaredNorm() / total_ : 0.0);
+  }
+  Index responses() const { return target_.cols(); }
+
+  /// The intercept that goes with coefficients of some columns.
+  template <class Coefficients>
+  RowVector<Scalar> intercept(const std::vector<Index>& support, const Coefficients& coefficients) const {
+    RowVector<Scalar> value = target_sum_ / total_;
+    for (std::size_t i = 0; i < support.size(); ++i) {
+      const Index j = support[i];
+      value -= coefficients.row(static_cast<Index>(i)) * (origin_(j) + sum_(j) / total_);
+    }
+    return value;
+  }
+
+ private:
+  template <class Design>
+  static Vector<typename Design::Scalar> typed(const Vector<Scalar>& d) {
+    return d.template cast<typename Design::Scalar>();
+  }
+
+  Index rows_ = 0;
+  double total_ = 0;
+  double squares_ = 0;
+  Vector<Scalar> origin_, sum_;
+  Matrix<Scalar> product_;  // lower half
+  Matrix<Scalar> target_;
+  RowVector<Scalar> target_sum_;
+};
+
+/// The standardized columns of moments: a Gram row is a column of the products, scaled.
+template <class Scalar_>
+class StandardizedColumns<Moments<Scalar_>> {
+ public:
+  using Scalar = Scalar_;
+
+  StandardizedColumns(const Moments<Scalar>& moments, bool centre)
+      : moments_(&moments), centre_(centre), scale_(moments.columns()) {
+    for (Index j = 0; j < columns(); ++j) {
+      const double spread = moments.product(j, j, centre);
+      // Of samples of unit weight about the origin; rounding leaves a relative 1e-13.
+      const double floor =
+          1e-13 * (spread + moments.mean(j, centre) * moments.mean(j, centre) * static_cast<double>(moments.rows()));
+      scale_(j) = spread > floor && spread > 0 ? 1 / std::sqrt(spread) : 0.0;
+    }
+  }
+
+  Index rows() const { return moments_->rows(); }
+  Index columns() const { return moments_->columns(); }
+  double scale(Index j) const { return scale_(j); }
+
+  void weighted_columns(const std::vector<Index>& wanted, Matrix<Scalar>& block) const {
+    block.resize(columns(), static_cast<Index>(wanted.size()));
+    for (Index a = 0; a < block.cols(); ++a) {
+      const Index j = wanted[static_cast<std::size_t>(a)];
+      for (Index i = 0; i < block.rows(); ++i) block(i, a) = moments_->product(i, j, centre_) * scale_(j);
+    }
+  }
+  Matrix<Scalar> correlate(const Matrix<Scalar>& block) const { return correlate(block, 0, columns()); }
+  Matrix<Scalar> correlate(const Matrix<Scalar>& block, Index first, Index count) const {
+    return scale_.segment(first, count).asDiagonal() * block.middleRows(first, count);
+  }
+
+ private:
+  const Moments<Scalar>* moments_;
+  bool centre_;
+  Vector<Scalar> scale_;
+};
+
+/// Refuses what a fit on moments cannot do.
+inline void require_streamable(const RegressionOptions& options, Index known, Index columns, bool first) {
+  if (!first && known != columns) {
+    fail("X", to_text(columns) + " features", to_text(known) + ", as in earlier calls of partial_fit");
+  }
+  if (options.folds >= 2) fail("folds", to_text(options.folds), "0 in partial_fit, which keeps no samples");
+  if (options.gates != GateMode::noise_free) fail("gates", "sampled or off", "noise_free in partial_fit");
+}
+
+template <class Scalar>
+LeastSquaresProblem<Moments<Scalar>> pose(const Moments<Scalar>& moments, bool centre) {
+  StandardizedColumns<Moments<Scalar>> columns(moments, centre);
+  Matrix<Scalar> correlation(moments.columns(), moments.responses());
+  for (Index j = 0; j < correlation.rows(); ++j) correlation.row(j) = moments.target(j, centre) * columns.scale(j);
+  return {std::move(columns), std::move(correlation), moments.squares(centre)};
+}
+
+/// Selects and fits on moments; after a stop fits to the columns of `start`. With `unknown_variance` the squares are
+/// those of residuals, else a deviance.
+template <class Scalar, int Responses, class Precise>
+SparseFit<Scalar, Responses> fit_moments(const Moments<Precise>& moments, const RegressionOptions& options,
+                                         bool unknown_variance, const std::vector<Index>& start, FitRun& run) {
+  SelectionOptions settings = selection_options(options, unknown_variance, start);
+  settings.score.squares_are_deviance = !unknown_variance;
+  settings.run = &run;
+  const LeastSquaresProblem<Moments<Precise>> problem = pose(moments, settings.centre);
+  // Every Gram row is at hand, so nothing is screened.
+  settings.score = complete_score(settings, moments.rows(), moments.columns(), moments.responses());
+  SelectionOptions searched = settings;
+  const Index limit = complete_for_squares(searched, problem, moments.rows(), moments.columns());
+  SelectionResult selection;
+  if (run.stopped()) {
+    selection.best.support = start;
+  } else {
+    selection = in_columns(SupportSelection<Moments<Precise>>(problem, searched, limit).run(), settings.rules.units);
+  }
+  SparseFit<Scalar, Responses> fit;
+  auto& point = fit.point;
+  point.support = selection.best.support;
+  std::sort(point.support.begin(), point.support.end());
+  const auto k = static_cast<Index>(point.support.size());
+  const auto at = [&](Index i) { return point.support[static_cast<std::size_t>(i)]; };
+  const double ridge = static_cast<double>(moments.rows()) * options.lambda_l2 * (unknown_variance ? 1 : 2);
+  Matrix<Precise> gram(k, k), correlation(k, moments.responses());
+  for (Index i = 0; i < k; ++i) {
+    for (Index l = 0; l < k; ++l) gram(i, l) = moments.product(at(i), at(l), settings.centre);
+    gram(i, i) += ridge;
+    correlation.row(i) = moments.target(at(i), settings.centre);
+  }
+  Matrix<Precise> coefficients(k, moments.responses());
+  if (k > 0) {
+    // Columns of unit length, so that the rank does not depend on units.
+    const Vector<Precise> scale = gram.diagonal().cwiseMax(1e-300).cwiseSqrt().cwiseInverse();
+    const Matrix<Precise> scaled = scale.asDiagonal() * gram * scale.asDiagonal();
+    coefficients = scale.asDiagonal() * scaled.colPivHouseholderQr().solve(scale.asDiagonal() * correlation);
+  }
+  const double squares = moments.squares(settings.centre) - 2 * coefficients.cwiseProduct(correlation).sum() +
+                         coefficients.cwiseProduct((gram * coefficients)).sum() - ridge * coefficients.squaredNorm();
+  point.coefficients = coefficients.template cast<Scalar>();
+  RowVector<Precise> intercept = RowVector<Precise>::Zero(moments.responses());
+  if (settings.centre) intercept = moments.intercept(point.support, coefficients);
+  point.intercept = to_intercept<Scalar, Responses>(intercept);
+  point.loss = std::max(squares, 0.0) / (static_cast<double>(moments.rows()) * (unknown_variance ? 1 : 2));
+  const std::vector<Index> units = settings.rules.units.units_of(point.support);
+  point.size = static_cast<Index>(units.size());
+  SupportScore score = settings.score;
+  score.kind = SupportScore::Kind::criterion;
+  score.limit = std::numeric_limits<Index>::max();
+  point.criterion = score.of_squares(squares, settings.rules.units.size_of(units));
+  fit.importance = importance_of<Scalar>(
+      problem, ridge, settings, score, point.support,
+      [](const SupportScore& by, double value, SupportSize size) { return by.of_squares(value, size); });
+  if (run.stopped()) fit.report.stop = StopReason::callback;
+  fit.report.size = point.size;
+  fit.report.loss = point.loss;
+  fit.report.criterion = point.criterion;
+  fit.report.lambda = options.lambda_l0.value_or(0);
+  fit.report.lambda_l2 = options.lambda_l2;
+  fit.report.seconds = run.seconds();
+  return fit;
+}
+
+}  // namespace l0::detail

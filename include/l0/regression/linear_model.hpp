@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <Eigen/SparseCore>
+
+#include <l0/core/error.hpp>
+#include <l0/regression/data/design.hpp>
+#include <l0/regression/options.hpp>
+
+namespace l0 {
+
+namespace detail {
+
+/// A number for one response, a row for several.
+template <class Scalar, int Responses>
+using Intercept = std::conditional_t<Responses == 1, Scalar, Eigen::Matrix<Scalar, 1, Eigen::Dynamic>>;
+
+template <class Scalar, int Responses, class Row>
+Intercept<Scalar, Responses> to_intercept(const Row& row) {
+  if constexpr (Responses == 1) {
+    return static_cast<Scalar>(row(0));
+  } else {
+    return row.template cast<Scalar>();
+  }
+}
+
+}  // namespace detail
+
+/// One model of a path: the best support found of its size, refitted. With several responses (or classes) a row of
+/// coefficients and an intercept for each.
+template <class Scalar, int Responses = 1>
+struct PathPoint {
+  Index size = 0;              ///< features; with groups, groups
+  double lambda = 0;           ///< price at which the last feature just pays: the drop in mean loss it brought
+  std::vector<Index> support;  ///< columns of X, ascending
+  Eigen::Matrix<Scalar, Eigen::Dynamic, Responses> coefficients;  ///< of the support, in its order
+  detail::Intercept<Scalar, Responses> intercept{};               ///< of each response
+  double loss = 0;                                                ///< mean loss on the data of the fit
+  double criterion = 0;                                           ///< what `.criterion` charges; smaller is better
+  double cv_loss = 0;      ///< mean loss on the held-out folds; NaN without cross validation
+  bool separable = false;  ///< the likelihood has no maximum: coefficients were stopped on their way to infinity
+};
+
+/// What the linear estimators have in common: the fitted model and the questions asked of it. `Responses` is 1 or, for
+/// several responses or classes, Eigen::Dynamic.
+template <std::floating_point Scalar_, int Responses = 1>
+class LinearModel {
+ public:
+  using Scalar = Scalar_;                                                 ///< float or double
+  using Coefficients = Eigen::Matrix<Scalar, Eigen::Dynamic, Responses>;  ///< a row per feature
+  using Intercept = detail::Intercept<Scalar, Responses>;                 ///< a number, or one per response
+
+  /// The options, as given.
+  const RegressionOptions& options() const { return options_; }
+  /// Whether there was a successful fit.
+  bool is_fitted() const { return fitted_; }
+
+  /// One coefficient per feature (a row, where there are several responses) on the scale of X, exactly 0 for those not
+  /// selected.
+  const Coefficients& coefficients() const {
+    require_fitted();
+    return coefficients_;
+  }
+  /// The constant term; 0 without `.fit_intercept`.
+  const Intercept& intercept() const {
+    require_fitted();
+    return intercept_;
+  }
+  /// Indices of the selected features, ascending.
+  const std::vector<Index>& selected_features() const {
+    require_fitted();
+    return selected_;
+  }
+  /// P(z ≠ 0) of every feature's gate given the other gates: σ(half of what the criterion loses without the feature),
+  /// the odds by which an information criterion prefers one of two models. Features of one group share a gate.
+  const Vector<Scalar>& importance() const {
+    require_fitted();
+    return importance_;
+  }
+  /// What the last fit did.
+  const RegressionReport& report() const {
+    require_fitted();
+    return report_;
+  }
+  /// The name of feature j: as given in the options, else "x0", "x1", ...
+  std::string feature_name(Index j) const {
+    const auto at = static_cast<std::size_t>(j);
+    return at < options_.feature_names.size() ? options_.feature_names[at] : "x" + detail::to_text(j);
+  }
+
+  /// A table of the selected features with coefficient and importance, largest importance first.
+  std::string summary() const {
+    require_fitted();
+    std::vector<Index> order = selected_;
+    std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return importance_(a) > importance_(b); });
+    std::size_t width = 9;
+    for (const Index j : order) width = std::max(width, feature_name(j).size());
+    const auto line = [&](const std::string& name, double coefficient, double importance) {
+      char text[96];
+      std::snprintf(text, sizeof text, "  %14.6g  %10.4f\n", coefficient, importance);
+      return name + std::string(width - std::min(width, name.size()), ' ') + text;
+    };
+    char head[160];
+    std::snprintf(head, sizeof head, "%td of %td features, mean loss %.6g, criterion %.6g, %s\n",
+                  static_cast<std::ptrdiff_t>(selected_.size()), static_cast<std::ptrdiff_t>(coefficients_.rows()),
+                  report_.loss, report_.criterion, std::string(to_string(report_.stop)).c_str());
+    std::string table = head;
+    std::snprintf(head, sizeof head, "  %14s  %10s\n", Responses == 1 ? "coefficient" : "length of row", "importance");
+    table += "feature" + std::string(width - 7, ' ') + head;
+    if constexpr (Responses == 1) {
+      if (options_.fit_intercept) {
+        std::snprintf(head, sizeof head, "  %14.6g\n", static_cast<double>(intercept_));
+        table += "intercept" + std::string(width - 9, ' ') + head;
+      }
+    }
+    for (const Index j : order) {
+      const Scalar size = Responses == 1 ? coefficients_(j, 0) : coefficients_.row(j).norm();
+      table += line(feature_name(j), static_cast<double>(size), static_cast<double>(importance_(j)));
+    }
+    for (const std::string& note : report_.notes) table += "note: " + note + "\n";
+    return table;
+  }
+
+  /// X w + b, reading the selected columns only. Safe to call from several threads.
+  template <class Derived>
+  Coefficients linear_predictor(const Eigen::EigenBase<Derived>& x) const {
+    require_fitted();
+    detail::require_shape("X", x.rows(), x.cols(), x.rows(), coefficients_.rows());
+    Coefficients result(x.rows(), coefficients_.cols());
+    for (Index m = 0; m < result.cols(); ++m) {
+      if constexpr (Responses == 1) {
+        result.setConstant(intercept_);
+      } else {
+        result.col(m).setConstant(intercept_(m));
+      }
+    }
+    if constexpr (std::is_base_of_v<Eigen::SparseMatrixBase<Derived>, Derived>) {
+      result += x.derived() * coefficients_;
+    } else {
+      for (const Index j : selected_) result += x.derived().col(j) * coefficients_.row(j);
+    }
+    return result;
+  }
+
+ protected:
+  /// Options are checked by `fit`, against its data.
+  explicit LinearModel(RegressionOptions options) : options_(std::move(options)) {}
+
+  /// Throws `Error` before the first fit.
+  void require_fitted() const {
+    if (!fitted_) detail::fail("the model", "not fitted", "a call of fit first");
+  }
+
+  /// Takes over what a fit found.
+  void set_model(Index features, const PathPoint<Scalar, Responses>& point, Vector<Scalar> importance,
+                 RegressionReport report) {
+    coefficients_.setZero(features, point.coefficients.cols());
+    for (std::size_t i = 0; i < point.support.size(); ++i) {
+      coefficients_.row(point.support[i]) = point.coefficients.row(static_cast<Index>(i));
+    }
+    intercept_ = point.intercept;
+    selected_ = point.support;
+    importance_ = std::move(importance);
+    report_ = std::move(report);
+    fitted_ = true;
+  }
+
+  /// Where a fit starts: the features of the one before, with `warm_start`.
+  std::vector<Index> start_for(Index features) const {
+    return options_.warm_start && fitted_ && coefficients_.rows() == features ? selected_ : std::vector<Index>();
+  }
+
+  RegressionOptions options_;  ///< as given
+
+ private:
+  bool fitted_ = false;
+  Coefficients coefficients_;
+  Intercept intercept_{};
+  std::vector<Index> selected_;
+  Vector<Scalar> importance_;
+  RegressionReport report_;
+};
+
+namespace detail {
+
+/// Calls `use(design)` with X as a column design: dense or sparse.
+template <class Scalar, class Derived, class Use>
+decltype(auto) with_design(const Eigen::EigenBase<Derived>& x, Use&& use) {
+  static_assert(std::is_same_v<typename Derived::Scalar, Scalar>,
+                "l0: X has another scalar type than the model; convert it with X.cast<Scalar>()");
+  if constexpr (std::is_base_of_v<Eigen::SparseMatrixBase<Derived>, Derived>) {
+    const SparseDesign<Scalar> design(x.derived());
+    require_finite("X", Eigen::Map<const Vector<Scalar>>(design.values(), design.entries()));
+    return use(design);
+  } else {
+    require_finite("X", x.derived());
+    const DenseDesign<Scalar> design(x.derived());
+    return use(design);
+  }
+}
+
+/// Sample weights with mean 1: all 1 where none are given.
+template <class Scalar, class Derived>
+Vector<Scalar> unit_mean_weights(const Eigen::MatrixBase<Derived>& weights, Index samples) {
+  if (weights.size() == 0) return Vector<Scalar>::Ones(samples);
+  require_shape("sample_weight", weights.rows(), weights.cols(), samples, 1);
+  require_finite("sample_weight", weights);
+  for (Index i = 0; i < weights.size(); ++i) {
+    const auto w = weights.derived().coeff(i);
+    require(w >= 0, "sample_weight", w, "a number >= 0");
+  }
+  const auto total = weights.template cast<double>().sum();
+  require(total > 0, "sample_weight", total, "a sum > 0");
+  return (weights.template cast<double>() * (static_cast<double>(samples) / total)).template cast<Scalar>();
+}
+
+/// Checks the data and options of a fit and calls `use(design, y, weight)`. y has one column unless `Columns` says
+/// Eigen::Dynamic.
+template <class Scalar, int Columns, class X, class Y, class W, class Use>
+auto with_regression_data(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y,
+                          const Eigen::MatrixBase<W>& weight, const RegressionOptions& options, Use&& use) {
+  require(x.rows() > 0, "X", x.rows(), "at least one sample (row)");
+  require_shape("y", y.rows(), y.cols(), x.rows(), Columns == 1 ? 1 : std::max<Index>(y.cols(), 1));
+  require_finite("y", y);
+  validate(options, x.cols());
+  const Eigen::Matrix<Scalar, Eigen::Dynamic, Columns> target = y.template cast<Scalar>();
+  const Vector<Scalar> unit_weight = unit_mean_weights<Scalar>(weight, x.rows());
+  return with_design<Scalar>(x, [&](const auto& design) { return use(design, target, unit_weight); });
+}
+
+}  // namespace detail
+}  // namespace l0

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <l0/regression/generalized_linear_model.hpp>
+
+namespace l0 {
+
+/// Logistic regression of labels 0 and 1 that keeps few features; see `GeneralizedLinearModel` for fit, options and
+/// diagnostics.
+///
+///     l0::LogisticRegression<double> model;
+///     model.fit(X, y);
+///     model.predict_probability(X_new);
+template <std::floating_point Scalar>
+class LogisticRegression : public GeneralizedLinearModel<Scalar, detail::LogisticFamily> {
+  using Base = GeneralizedLinearModel<Scalar, detail::LogisticFamily>;
+
+ public:
+  /// Options are checked by `fit`, against its data.
+  explicit LogisticRegression(RegressionOptions options = {}) : Base(std::move(options)) {}
+
+  /// P(y = 1 | X).
+  template <class X>
+  Vector<Scalar> predict_probability(const Eigen::EigenBase<X>& x) const {
+    return this->predict_mean(x);
+  }
+
+  /// The likelier label, 0 or 1.
+  template <class X>
+  Vector<Scalar> predict(const Eigen::EigenBase<X>& x) const {
+    return this->linear_predictor(x).unaryExpr([](Scalar eta) { return eta > 0 ? Scalar(1) : Scalar(0); });
+  }
+};
+
+}  // namespace l0

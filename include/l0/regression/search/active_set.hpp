@@ -1,0 +1,456 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <l0/regression/search/swept.hpp>
+
+namespace l0::detail {
+
+/// Which supports are allowed.
+struct SupportRules {
+  SelectionUnits units;       ///< columns that are in or out together
+  std::vector<Index> keep;    ///< units that are always in
+  bool non_negative = false;  ///< no negative coefficients; only without groups of columns
+  std::vector<Index> group;   ///< group of each column, for `most_per_group`; empty: no such rule
+  Index most_per_group = 0;
+
+  bool empty() const { return keep.empty() && !non_negative && group.empty(); }
+};
+
+/// One step from a support to a neighbour.
+struct SupportMove {
+  enum class Kind { none, add, drop, swap };
+
+  Kind kind = Kind::none;
+  Index out = -1;   ///< position in the active set
+  Index in = -1;    ///< unit
+  double loss = 0;  ///< residual sum of squares afterwards
+};
+
+/// A support of a least-squares problem and its neighbours: what every single add, drop and swap would do to the loss,
+/// as closed formulas on a `SweptProblem`,
+///
+///     add j:         − ‖C_j‖²/d_j
+///     drop i:        + ‖β_i‖²/H_ii
+///     swap i for j:  + ‖β_i‖²/H_ii − ‖C_j + β_i B_ji/H_ii‖² / (d_j + B_ji²/H_ii).
+///
+/// A scan of all k·p swaps takes k·p fused steps and reads neither X nor a factorisation. Moves are of units. Where
+/// those are groups of columns, i and j above stand for groups, d_j for the group's matrix D_j, and quotients for
+/// solutions with it: ‖C_j‖²/d_j becomes tr(C_jᵀ D_j⁻¹ C_j). Columns of a group that depend on others stay out.
+template <class Design>
+class SubsetState {
+ public:
+  using Scalar = typename Design::Scalar;
+  using Precise = typename SweptProblem<Design>::Precise;
+
+  SubsetState(GramRows<Design>& gram, const SupportRules& rules)
+      : gram_(&gram), rules_(&rules), problem_(gram, rules.units) {}
+
+  /// See SweptProblem::reset.
+  void reset(Matrix<Scalar> correlation, double squares, Index capacity) {
+    problem_.reset(std::move(correlation), squares, capacity);
+    active_units_.clear();
+    count_groups();
+  }
+
+  void clear() {
+    problem_.clear();
+    active_units_.clear();
+    count_groups();
+  }
+
+  Index features() const { return problem_.features(); }
+  Index unit_count() const { return units().count(features()); }
+  const SelectionUnits& units() const { return rules_->units; }
+  /// Active units.
+  Index size() const { return units().trivial() ? width() : static_cast<Index>(active_units_.size()); }
+  SupportSize extent() const { return {size(), width()}; }
+  /// Room for columns.
+  Index capacity() const { return problem_.capacity(); }
+  double loss() const { return problem_.loss(); }
+  const std::vector<Index>& active() const { return units().trivial() ? problem_.columns() : active_units_; }
+  const std::vector<Index>& active_columns() const { return problem_.columns(); }
+  bool contains(Index unit) const {
+    if (units().trivial()) return problem_.contains_column(unit);
+    return std::find(active_units_.begin(), active_units_.end(), unit) != active_units_.end();
+  }
+  /// Coefficients of active_columns()[i] on the standardized columns, one per response.
+  auto beta(Index i) const { return problem_.beta().row(i); }
+  GramRows<Design>& gram() { return *gram_; }
+  const GramRows<Design>& gram() const { return *gram_; }
+  const SupportRules& rules() const { return *rules_; }
+  bool is_kept(Index unit) const {
+    return std::find(rules_->keep.begin(), rules_->keep.end(), unit) != rules_->keep.end();
+  }
+
+  /// The extent after a move.
+  SupportSize size_after(const SupportMove& move) const {
+    SupportSize size = extent();
+    if (move.out >= 0) size = size - SupportSize{1, active_width(move.out)};
+    if (move.in >= 0) size = size + SupportSize{1, units().width(move.in)};
+    return size;
+  }
+
+  /// False, and nothing changed, where the unit is in, in the span of the others, or there is no room.
+  bool add(Index unit) {
+    if (units().trivial()) {
+      if (contains(unit) || width() >= capacity()) return false;
+      fetch(unit);
+      const bool added = problem_.add(unit);
+      count_groups();
+      return added;
+    }
+    if (contains(unit) || width() + units().width(unit) > capacity()) return false;
+    fetch(unit);
+    bool added = false;
+    for (const Index j : units().of(unit)) added = problem_.add(j) || added;
+    if (added) active_units_.push_back(unit);
+    return added;
+  }
+
+  /// Takes the unit at position i out; the last one takes its place.
+  void drop(Index i) {
+    if (units().trivial()) {
+      problem_.drop(i);
+      count_groups();
+      return;
+    }
+    const Index unit = active_units_[index(i)];
+    for (const Index j : units().of(unit)) {
+      const auto& columns = active_columns();
+      const auto place = std::find(columns.begin(), columns.end(), j);
+      if (place != columns.end()) problem_.drop(place - columns.begin());
+    }
+    problem_.renew_block(unit);
+    active_units_[index(i)] = active_units_.back();
+    active_units_.pop_back();
+  }
+
+  void apply(const SupportMove& move) {
+    if (move.kind == SupportMove::Kind::swap) {
+      fetch(move.in);
+      drop(move.out);
+      add(move.in);
+    } else if (move.kind == SupportMove::Kind::add) {
+      add(move.in);
+    } else if (move.kind == SupportMove::Kind::drop) {
+      drop(move.out);
+    }
+    obey_signs();
+  }
+
+  /// Exactly this support of units, as far as its columns are independent.
+  void set(std::vector<Index> support) {
+    gram_->fetch(units().columns_of(support));
+    clear();
+    for (const Index unit : support) add(unit);
+  }
+
+  /// Brings the support to `wanted` units by the best single adds or drops, as far as there are any.
+  void resize(Index wanted) {
+    double change = 0;
+    while (size() > wanted) {
+      const Index i = best_drop(change);
+      if (i < 0) return;
+      drop(i);
+    }
+    while (size() < wanted) {
+      const Index j = best_add(change);
+      if (j < 0 || !add(j)) return;
+    }
+  }
+
+  /// The best unit to add and what it gains; −1 where none does.
+  Index best_add(double& gain) const {
+    Index best = -1;
+    gain = 0;
+    if (width() >= capacity()) return best;
+    gain = units().trivial() ? best_entry(problem_.c(), problem_.d(), -1, best) : best_group(-1, best);
+    return best;
+  }
+
+  /// The `most` best units to add, best first.
+  std::vector<Index> best_adds(Index most) const {
+    std::vector<std::pair<Double<Scalar>, Index>> gains;
+    for (Index l = 0; l < unit_count(); ++l) {
+      const bool open = units().trivial() ? problem_.d()(l) > SweptProblem<Design>::spanned() && may_enter(l, -1) &&
+                                                sign_allows(problem_.c()(l, 0))
+                                          : l != banned_ && width() + units().width(l) <= capacity();
+      if (open && !contains(l)) {
+        const double gain = add_gain(l);
+        if (gain > 0) gains.emplace_back(gain, l);
+      }
+    }
+    const auto count = std::min(gains.size(), static_cast<std::size_t>(most));
+    const auto end = gains.begin() + static_cast<std::ptrdiff_t>(count);
+    std::partial_sort(gains.begin(), end, gains.end(), [](const auto& a, const auto& b) {
+      return a.first != b.first ? a.first > b.first : a.second < b.second;
+    });
+    std::vector<Index> result;
+    for (auto entry = gains.begin(); entry != end; ++entry) result.push_back(entry->second);
+    return result;
+  }
+
+  double add_gain(Index l) const {
+    if (!units().trivial()) return group_gain(l, nullptr);
+    return static_cast<double>(problem_.c().row(l).squaredNorm()) / static_cast<double>(problem_.d()(l));
+  }
+
+  double drop_cost(Index i) const {
+    if (is_kept(active()[index(i)])) return std::numeric_limits<double>::infinity();
+    if (units().trivial()) return problem_.beta().row(i).squaredNorm() / problem_.h()(i, i);
+    const Leaving leaving = leave(i);
+    return leaving.beta.cwiseProduct(leaving.step).sum();
+  }
+
+  Index best_drop(double& cost) const {
+    Index best = -1;
+    cost = std::numeric_limits<double>::infinity();
+    for (Index i = 0; i < size(); ++i) {
+      const double candidate = drop_cost(i);
+      if (candidate < cost) cost = candidate, best = i;
+    }
+    return best;
+  }
+
+  /// The best unit in place of active()[i] and what the swap gains, which may be negative; −1 where none may enter.
+  Index best_swap_for(Index i, double& gain) const {
+    Index best = -1;
+    const double cost = drop_cost(i);
+    if (!units().trivial()) {
+      gain = best_group(i, best) - cost;
+      return best;
+    }
+    swap_terms(i);
+    gain = best_entry(swap_c_, swap_d_, active_columns()[index(i)], best) - cost;
+    return best;
+  }
+
+  /// The best swap; none where no swap gains more than `least`.
+  SupportMove best_swap(double least) const {
+    SupportMove move;
+    double best = least;
+    for (Index i = 0; i < size(); ++i) {
+      if (!swap_may_gain(i, best)) continue;
+      double gain = 0;
+      const Index j = best_swap_for(i, gain);
+      if (j >= 0 && gain > best) {
+        best = gain;
+        move = {SupportMove::Kind::swap, i, j, loss() - gain};
+      }
+    }
+    return move;
+  }
+
+  /// The best swap of each position that gains more than `least`, the best `most` of them.
+  std::vector<SupportMove> best_swaps(std::size_t most, double least) const {
+    std::vector<Dependent<SupportMove, Scalar>> moves;
+    for (Index i = 0; i < size(); ++i) {
+      if (!swap_may_gain(i, least)) continue;
+      double gain = 0;
+      const Index j = best_swap_for(i, gain);
+      if (j >= 0 && gain > least) moves.push_back({SupportMove::Kind::swap, i, j, loss() - gain});
+    }
+    std::stable_sort(moves.begin(), moves.end(), [](const auto& a, const auto& b) { return a.loss < b.loss; });
+    if (moves.size() > most) moves.resize(most);
+    return moves;
+  }
+
+  /// Takes out columns whose coefficients the sign rule forbids, the worst first.
+  void obey_signs() {
+    while (rules_->non_negative && units().trivial()) {
+      Index worst = -1;
+      for (Index i = 0; i < size(); ++i) {
+        if (problem_.beta()(i, 0) < 0 && !is_kept(active_columns()[index(i)]) &&
+            (worst < 0 || problem_.beta()(i, 0) < problem_.beta()(worst, 0)))
+          worst = i;
+      }
+      if (worst < 0) return;
+      drop(worst);
+    }
+  }
+
+  /// Keeps one unit from entering until `unban`.
+  void ban(Index j) { banned_ = j; }
+  void unban() { banned_ = -1; }
+
+  /// Copies of the changing state, to come back after an excursion.
+  struct Saved {
+    typename SweptProblem<Design>::Saved problem;
+    std::vector<Index> active_units;
+  };
+  void save(Saved& to) const {
+    problem_.save(to.problem);
+    to.active_units = active_units_;
+  }
+  void restore(const Saved& from) {
+    problem_.restore(from.problem);
+    active_units_ = from.active_units;
+    unban();
+    count_groups();
+  }
+
+ private:
+  static std::size_t index(Index i) { return static_cast<std::size_t>(i); }
+
+  Index width() const { return problem_.width(); }
+  Index active_width(Index i) const { return units().trivial() ? 1 : static_cast<Index>(places_of(i).size()); }
+
+  /// Fetches the Gram rows of a unit together with those of the next best units, which will likely follow.
+  void fetch(Index unit) {
+    if (has_rows(unit)) return;
+    std::vector<Index> wanted{unit};
+    for (const Index l : best_adds(3 * fetch_block)) {
+      if (l != unit && !has_rows(l) && static_cast<Index>(wanted.size()) < fetch_block) wanted.push_back(l);
+    }
+    gram_->fetch(units().columns_of(wanted));
+  }
+  bool has_rows(Index unit) const {
+    if (units().trivial()) return gram_->has(unit);
+    const auto& columns = units().of(unit);
+    return std::all_of(columns.begin(), columns.end(), [&](Index j) { return gram_->has(j); });
+  }
+
+  bool sign_allows(Scalar correlation) const { return !rules_->non_negative || correlation > 0; }
+
+  bool may_enter(Index l, Index leaving) const {
+    if (l == banned_) return false;
+    if (rules_->group.empty()) return true;
+    const Index g = rules_->group[index(l)];
+    const Index freed = leaving >= 0 && rules_->group[index(leaving)] == g ? 1 : 0;
+    return group_count_[index(g)] - freed < rules_->most_per_group;
+  }
+
+  void count_groups() {
+    if (rules_->group.empty()) return;
+    group_count_.assign(index(1 + *std::max_element(rules_->group.begin(), rules_->group.end())), 0);
+    for (const Index j : active_columns()) ++group_count_[index(rules_->group[index(j)])];
+  }
+
+  /// max over l of ‖c_l‖²/d_l among the columns that may enter when `leaving` goes; `best` is −1 where it is 0.
+  double best_entry(const Matrix<Scalar>& c, const Vector<Scalar>& d, Index leaving, Index& best) const {
+    best = -1;
+    if (features() == 0) return 0;
+    if (c.cols() == 1) {
+      ratio_ = c.col(0).array().square() / d.array().max(SweptProblem<Design>::spanned());
+    } else {
+      ratio_ = c.rowwise().squaredNorm().array() / d.array().max(SweptProblem<Design>::spanned());
+    }
+    if (banned_ >= 0) ratio_(banned_) = 0;
+    if (!rules_->empty()) {
+      for (Index l = 0; l < features(); ++l) {
+        if (!may_enter(l, leaving) || !sign_allows(c(l, 0))) ratio_(l) = 0;
+      }
+    }
+    // The largest by vectorised reduction first; only its place is looked for one by one.
+    const Scalar largest = ratio_.maxCoeff();
+    if (!(largest > 0)) return 0;
+    for (Index l = 0; l < features(); ++l) {
+      if (ratio_(l) == largest) {
+        best = l;
+        break;
+      }
+    }
+    if (problem_.contains_column(best) || !(d(best) > SweptProblem<Design>::spanned())) {
+      best = -1;
+      return 0;
+    }
+    return static_cast<double>(largest);
+  }
+
+  using Leaving = typename GroupBlocks<Scalar>::Leaving;
+
+  /// What a swap of the active group at position i takes away.
+  Leaving leave(Index i) const {
+    Leaving leaving;
+    leaving.places = places_of(i);
+    const auto q = static_cast<Index>(leaving.places.size());
+    leaving.beta = rows_of(problem_.beta(), leaving.places);
+    leaving.inverse =
+        columns_of(rows_of(problem_.h(), leaving.places), leaving.places).ldlt().solve(Matrix<Precise>::Identity(q, q));
+    leaving.step = leaving.inverse * leaving.beta;
+    return leaving;
+  }
+
+  /// Where the columns of the active group at position i are.
+  std::vector<Index> places_of(Index i) const {
+    std::vector<Index> places;
+    for (const Index j : units().of(active_units_[index(i)])) {
+      const auto& columns = active_columns();
+      const auto place = std::find(columns.begin(), columns.end(), j);
+      if (place != columns.end()) places.push_back(place - columns.begin());
+    }
+    return places;
+  }
+
+  double group_gain(Index unit, const Leaving* leaving) const {
+    return problem_.blocks().gain(units().of(unit), unit, problem_.c(), problem_.b(), leaving,
+                                  static_cast<double>(SweptProblem<Design>::spanned()));
+  }
+
+  /// The group that gains most, in place of the active one at position `leaving` where that is not −1.
+  double best_group(Index leaving, Index& best) const {
+    best = -1;
+    double most = 0;
+    Leaving gone;
+    Index room = capacity() - width();
+    if (leaving >= 0) {
+      gone = leave(leaving);
+      room += static_cast<Index>(gone.places.size());
+    }
+    for (Index g = 0; g < unit_count(); ++g) {
+      if (g == banned_ || units().width(g) > room || contains(g)) continue;
+      const double gain = group_gain(g, leaving >= 0 ? &gone : nullptr);
+      if (gain > most) most = gain, best = g;
+    }
+    return most;
+  }
+
+  /// C and d as they would be without active_columns()[i].
+  void swap_terms(Index i) const {
+    const double h = problem_.h()(i, i);
+    swap_c_.resize(problem_.c().rows(), problem_.c().cols());
+    for (Index m = 0; m < problem_.c().cols(); ++m) {
+      swap_c_.col(m) = problem_.c().col(m) + static_cast<Scalar>(problem_.beta()(i, m) / h) * problem_.b().col(i);
+    }
+    swap_d_ = problem_.d() + (static_cast<Scalar>(1 / h) * problem_.b().col(i)).cwiseProduct(problem_.b().col(i));
+    swap_c_.row(active_columns()[index(i)]).setZero();
+  }
+
+  /// Whether some swap of active_columns()[i] can gain more than `least`: without a division and without storing
+  /// anything.
+  bool swap_may_gain(Index i, double least) const {
+    if (is_kept(active()[index(i)])) return false;
+    if (problem_.c().cols() != 1 || features() == 0 || !units().trivial()) return true;
+    const double h = problem_.h()(i, i);
+    const auto step = static_cast<Scalar>(problem_.beta()(i, 0) / h);
+    const auto inverse = static_cast<Scalar>(1 / h);
+    const auto threshold = static_cast<Scalar>(drop_cost(i) + least);
+    const auto b = problem_.b().col(i).array();
+    return ((problem_.c().col(0).array() + step * b).square() -
+            threshold * (problem_.d().array() + inverse * b.square()).max(SweptProblem<Design>::spanned()))
+               .maxCoeff() > Scalar(0);
+  }
+
+  static constexpr Index fetch_block = 8;
+
+  GramRows<Design>* gram_;
+  const SupportRules* rules_;
+  SweptProblem<Design> problem_;
+  std::vector<Index> active_units_;  // with groups only
+  std::vector<Index> group_count_;
+  Index banned_ = -1;
+
+  // Scratch.
+  mutable Matrix<Scalar> swap_c_;
+  mutable Vector<Scalar> swap_d_;
+  mutable Eigen::Array<Scalar, Eigen::Dynamic, 1> ratio_;
+};
+
+}  // namespace l0::detail

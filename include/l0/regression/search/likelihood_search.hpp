@@ -1,0 +1,459 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <l0/gates/proposal.hpp>
+#include <l0/regression/search/likelihood_oracle.hpp>
+#include <l0/regression/search/screening.hpp>
+
+namespace l0::detail {
+
+/// Selects a support for a generalised linear model: the search of LeastSquaresSelection (a path up and down with
+/// swaps, descent on the score, supports proposed by the gates, ejection chains), run on the quadratic expansion around
+/// the best fit so far. The expansion proposes, the likelihood decides.
+///
+/// Works on whatever design it is given. Where that is a part of a larger one, `options.score.features` says how many
+/// columns the whole has.
+template <class Design, Likelihood L>
+class GlmSelection {
+ public:
+  using Scalar = typename Design::Scalar;
+  using Fit = GlmFit<typename L::Precise>;
+
+  /// The design must outlive this object. `options.score` is complete.
+  GlmSelection(const Design& x, L likelihood, SelectionOptions options)
+      : options_(limited(std::move(options), x)), limit_(largest_support(options_, x)),
+        fitter_(x, std::move(likelihood), options_.centre, options_.lambda_l2),
+        model_(fitter_, options_.score, options_.rules, column_capacity(options_, limit_)) {}
+  GlmSelection(const GlmSelection&) = delete;
+  GlmSelection& operator=(const GlmSelection&) = delete;
+
+  /// The best fit found; `by_size` has the best of every size that was met, an infinite deviance where there is none.
+  struct Result {
+    Fit best;
+    std::vector<Fit> by_size;
+  };
+
+  /// From the kept units alone, and from the units of an earlier fit.
+  Result run() {
+    begin({});
+    forward();
+    if (!options_.stopped()) {
+      backward(is_exact() ? options_.score.size
+                          : std::max<Index>(1, best_.size() - std::max<Index>(2, best_.size() / 8)));
+    }
+    if (!options_.start.empty() && !options_.stopped()) {
+      state().set(with_kept(options_.start));
+      state().obey_signs();
+      if (is_exact()) state().resize(options_.score.size);
+      record_if_new();
+    }
+    return polish();
+  }
+
+  /// From a known support and the kept units.
+  Result run_from(const std::vector<Index>& start) {
+    begin(start);
+    return polish();
+  }
+
+  const StandardizedColumns<Design>& columns() const { return fitter_.columns(); }
+
+ private:
+  static constexpr Index chain_rounds = 10;
+  static constexpr Index chain_moves = 20;    // excursions per round
+  static constexpr Index most_gates = 256;    // columns the gates compete on
+  static constexpr Index outside_gates = 48;  // of them not in the best support
+  static constexpr double infinite = std::numeric_limits<double>::infinity();
+
+  static SelectionOptions limited(SelectionOptions options, const Design& x) {
+    if (options.score.kind != SupportScore::Kind::exact) {
+      options.score.limit = std::max(largest_support(options, x), static_cast<Index>(options.rules.keep.size()));
+    }
+    return options;
+  }
+
+  /// A sample of a likelihood tells less than one of a Gaussian response: at most a quarter of n.
+  static Index largest_support(const SelectionOptions& options, const Design& x) {
+    const SupportScore& score = options.score;
+    const Index units = options.rules.units.count(x.columns());
+    if (score.kind == SupportScore::Kind::exact) {
+      return std::min({units, x.rows(), score.size + std::max<Index>(5, score.size / 4)});
+    }
+    const auto room = static_cast<Index>(static_cast<double>(x.rows()) / (4 * score.unit_width));
+    return std::min({units, options.max_size, std::max<Index>(room, 1)});
+  }
+
+  bool proceeds(std::string_view stage, Index step, Index steps, double objective, Index size) const {
+    if (options_.run == nullptr) return true;
+    return options_.run->proceeds(search_report(stage, step, steps, options_.score, objective, size));
+  }
+
+  bool is_exact() const { return options_.score.kind == SupportScore::Kind::exact; }
+  Index kept() const { return static_cast<Index>(options_.rules.keep.size()); }
+  SubsetState<Design>& state() { return model_.state(); }
+  Fit& same_size(Index k) { return by_size_[static_cast<std::size_t>(k)]; }
+
+  /// With many coefficients a step of Newton's method costs more than the digits it brings: those of the best support
+  /// are made up for at the end.
+  double search_tolerance() const { return fitter_.responses() > 1 ? 1e-5 : NewtonLimits().tolerance; }
+
+  /// Two fits of one support may differ by this much.
+  double progress() const { return std::max(1e-6, 10 * search_tolerance()) * model_.deviance_unit(); }
+
+  bool is_known(const Fit& proposal) { return same_size(proposal.size()).units == proposal.units; }
+
+  /// Fits the support on which the expansion stands. Gives up where the objective cannot get below `bound`.
+  Fit refit(double bound = infinite) { return fit_allowed(model_.expected(), bound); }
+
+  Fit fit_allowed(const Fit& start, double bound = infinite) {
+    Fit fit = fitter_.fit(start, {.bound = bound, .tolerance = search_tolerance()});
+    while (options_.rules.non_negative && leave_out_most_negative(fit)) fit = fitter_.fit(fit, {.bound = bound});
+    fit.score = options_.score.of_deviance(fit.objective, fit.extent());
+    return fit;
+  }
+
+  /// False where no coefficient is forbidden.
+  bool leave_out_most_negative(Fit& fit) {
+    Index worst = -1;
+    for (Index i = 0; i < fit.size(); ++i) {
+      if (fit.coefficients(i, 0) < 0 && !state().is_kept(fit.units[static_cast<std::size_t>(i)]) &&
+          (worst < 0 || fit.coefficients(i, 0) < fit.coefficients(worst, 0))) {
+        worst = i;
+      }
+    }
+    if (worst < 0) return false;
+    fit.leave_out(worst);
+    return true;
+  }
+
+  void record(const Fit& fit) {
+    if (fit.objective < same_size(fit.size()).objective) same_size(fit.size()) = fit;
+    if (fit.score < best_.score - progress()) best_ = fit;
+  }
+
+  void accept(Fit fit, bool fresh = false) {
+    current_ = std::move(fit);
+    record(current_);
+    model_.stand_on(current_, fresh);
+  }
+
+  std::vector<Index> with_kept(const std::vector<Index>& more) const {
+    std::vector<Index> support = options_.rules.keep;
+    for (const Index unit : more) {
+      if (std::find(support.begin(), support.end(), unit) == support.end()) support.push_back(unit);
+    }
+    return support;
+  }
+
+  /// Stands on the kept units and `more`; the expansion around the empty support leaves out constant and dependent
+  /// columns.
+  void begin(const std::vector<Index>& more) {
+    best_ = Fit();
+    by_size_.assign(static_cast<std::size_t>(std::max(limit_, kept()) + 2), Fit());
+    current_ = fit_allowed(fitter_.fit(std::vector<Index>()));
+    model_.stand_on(current_, true);
+    state().set(with_kept(more));
+    if (state().size() > 0) current_ = refit();
+    accept(current_);
+  }
+
+  Result polish() {
+    if (std::isfinite(best_.score) && !options_.stopped()) {
+      accept(best_, true);
+      descend();
+      if (options_.rules.empty() && options_.rules.units.trivial()) try_proposals();
+      for (Index round = 1; round <= chain_rounds; ++round) {
+        const bool better = chain();
+        if (!proceeds("chains", round, better ? chain_rounds : round, best_.objective, best_.size()) || !better) break;
+      }
+    }
+    if (!std::isfinite(best_.score)) best_ = nearest_below();
+    best_ = to_the_last_digit(best_);
+    same_size(best_.size()) = best_;
+    return {best_, std::move(by_size_)};
+  }
+
+  /// Adds the best column, then swaps until no swap helps, size by size, until `limit_` or until the score has not
+  /// improved for a while.
+  void forward() {
+    double lowest = current_.score;
+    Index best_size = current_.size();
+    const Index start = best_size;
+    Index largest = start;
+    while (current_.size() < limit_ && !current_.separable && add_one()) {
+      swap_to_rest();
+      if (current_.score < lowest - progress()) {
+        lowest = current_.score;
+        best_size = current_.size();
+      }
+      const bool to_the_limit = is_exact() || options_.whole_path;
+      const Index patience = SubsetSearch<Design>::patience(best_size);
+      const bool done = current_.size() >= (to_the_limit ? limit_ : std::min(limit_, best_size + patience));
+      if (current_.size() > largest) {  // sign rules may take columns back
+        largest = current_.size();
+        if (!proceeds("forward", largest - start, (done ? largest : limit_) - start, current_.objective, largest))
+          return;
+      }
+      if (done) return;
+    }
+  }
+
+  /// False where no column lowers the objective. Under rules a fit may lose other columns, so more than one is tried.
+  bool add_one() {
+    for (const Index j : state().best_adds(options_.rules.empty() ? 1 : 3)) {
+      if (!state().add(j)) continue;
+      state().obey_signs();
+      const Fit fit = refit();
+      if (fit.objective < current_.objective) {
+        accept(fit);
+        return true;
+      }
+      state().set(current_.units);
+    }
+    return false;
+  }
+
+  /// Swaps until none helps: all that the expansion proposes at once, else the best few one by one.
+  void swap_to_rest() {
+    for (int rounds = 0; rounds < 50; ++rounds) {
+      const double target = current_.objective - 1e-6 * (1 + current_.objective);
+      if (model_.swap_to_rest() == 0) return;
+      Fit fit = refit(target);
+      if (!(fit.objective < target)) fit = best_single_swap(target);
+      if (!(fit.objective < target)) {
+        state().set(current_.units);
+        return;
+      }
+      accept(fit);
+    }
+  }
+
+  Fit best_single_swap(double target) {
+    state().set(current_.units);
+    Fit fit;
+    for (const SupportMove& move : state().best_swaps(3, model_.least_gain())) {
+      state().set(current_.units);
+      state().apply(move);
+      fit = refit(target);
+      if (fit.objective < target) break;
+    }
+    return fit;
+  }
+
+  /// Down again within the expansion around the largest fit. Supports that the way up did not meet are fitted, as far
+  /// as their size may matter.
+  void backward(Index stop) {
+    model_.stand_on(current_, true);
+    double cost = 0;
+    const Index start = state().size();
+    while (state().size() > stop) {
+      const Index i = state().best_drop(cost);
+      if (i < 0) return;
+      state().drop(i);
+      state().obey_signs();
+      model_.swap_to_rest();
+      if (state().size() <= best_.size() + 2 || (is_exact() && state().size() == stop)) record_if_new();
+      const Index now = state().size();
+      if (!proceeds("backward", start - now, start - std::min(stop, now), state().loss(), now)) return;
+    }
+  }
+
+  void record_if_new() {
+    const Fit proposal = model_.expected();
+    if (!is_known(proposal)) record(fit_allowed(proposal));
+  }
+
+  /// Descent on the score: the best predicted add, drop or swap that the likelihood confirms.
+  void descend() {
+    for (int moves = 0; moves < 100; ++moves) {
+      if (!make_confirmed_move()) {
+        state().set(current_.units);
+        return;
+      }
+    }
+  }
+
+  bool make_confirmed_move() {
+    std::vector<std::pair<Double<Scalar>, SupportMove>> ranked;
+    for (const SupportMove& move : model_.moves_from_here(3)) ranked.emplace_back(model_.score_after(move), move);
+    std::stable_sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    const std::vector<Index> home = state().active();
+    for (const auto& [predicted, move] : ranked) {
+      if (!(predicted < current_.score - progress())) return false;
+      state().set(home);  // in this order: moves name positions
+      state().apply(move);
+      const Fit fit = refit();
+      if (fit.score < current_.score - progress()) {
+        accept(fit);
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /// Fits what the expansion stands on, unless it is known, and descends from there where that beats the best.
+  bool improves() {
+    const Fit proposal = model_.expected();
+    if (is_known(proposal)) return false;
+    const Fit fit = fit_allowed(proposal);
+    if (!(fit.score < best_.score - progress())) return false;
+    accept(fit, true);
+    descend();
+    return true;
+  }
+
+  /// Supports proposed by gates trained on the expansion: its responses have unit variance, so prices are in units of
+  /// the deviance.
+  void try_proposals() {
+    accept(best_, true);
+    const double price =
+        (is_price() ? options_.score.lambda : options_.score.next_unit(best_.extent())) / model_.deviance_unit();
+    if (!(price > 0)) return;
+    const std::vector<Index> contenders = gate_contenders();
+    const Matrix<Scalar> gram = gram_of(model_.gram(), contenders);
+    const Matrix<Scalar> correlation = rows_of(model_.correlation(), contenders);
+    std::vector<std::vector<Index>> seen{best_.units};
+    for (const double factor : {1.0, 0.5, 2.0}) {
+      std::vector<Index> support = propose_support(gram, correlation, price * factor);
+      for (Index& j : support) j = contenders[static_cast<std::size_t>(j)];
+      if (static_cast<Index>(support.size()) > limit_ || std::find(seen.begin(), seen.end(), support) != seen.end())
+        continue;
+      seen.push_back(support);
+      state().set(support);
+      if (is_exact()) state().resize(options_.score.size);
+      model_.descend();
+      if (improves()) accept(best_, true);
+    }
+  }
+
+  bool is_price() const { return options_.score.kind == SupportScore::Kind::price; }
+
+  /// The best support and the columns that would gain most beside it, in ascending order.
+  std::vector<Index> gate_contenders() {
+    const Index room = std::clamp<Index>(most_gates - best_.size(), 0, outside_gates);
+    std::vector<Index> contenders = state().best_adds(room);
+    contenders.insert(contenders.end(), best_.units.begin(), best_.units.end());
+    std::sort(contenders.begin(), contenders.end());
+    model_.fetch(contenders);
+    return contenders;
+  }
+
+  /// A forced move from the best support, and what the expansion expects of it.
+  struct Excursion {
+    double rise;
+    Index out;
+    Index in;
+  };
+
+  std::vector<Excursion> excursions() {
+    const auto rise = [&](Index i, Index j, double change) {
+      return model_.score_after({SupportMove::Kind::swap, i, j, state().loss() + change}) - best_.score;
+    };
+    std::vector<Excursion> result;
+    for (Index i = 0; i < state().size(); ++i) {
+      double gain = 0;
+      const Index j = state().best_swap_for(i, gain);
+      const Index out = state().active()[static_cast<std::size_t>(i)];
+      if (j >= 0) result.push_back({rise(i, j, -gain), out, j});
+      result.push_back({rise(i, -1, state().drop_cost(i)), out, -1});
+    }
+    for (const Index l : state().best_adds(chain_moves)) result.push_back({rise(-1, l, -state().add_gain(l)), -1, l});
+    std::stable_sort(result.begin(), result.end(), [](const auto& a, const auto& b) { return a.rise < b.rise; });
+    return result;
+  }
+
+  /// Ejection chains as in SubsetSearch. The descent after the forced move stays within the expansion, and only its end
+  /// is fitted. True when the score got lower.
+  bool chain() {
+    accept(best_, true);
+    const double here = best_.score;
+    const double slack = 0.5 * (is_price() ? options_.score.lambda : options_.score.next_unit(best_.extent()));
+    state().save(home_);
+    Index made = 0;
+    for (const Excursion& excursion : excursions()) {
+      if (!(excursion.rise < slack) || made++ >= chain_moves) break;
+      state().restore(home_);
+      if (!depart(excursion)) continue;
+      if (model_.score() <= here + 0.5 * slack && improves()) return true;
+    }
+    return false;
+  }
+
+  bool depart(const Excursion& excursion) {
+    if (excursion.out >= 0) {
+      const auto& active = state().active();
+      state().drop(std::find(active.begin(), active.end(), excursion.out) - active.begin());
+      state().ban(excursion.out);
+    }
+    if (excursion.in >= 0 && !state().add(excursion.in)) {
+      state().unban();
+      return false;
+    }
+    state().obey_signs();
+    model_.swap_to_rest();
+    state().unban();
+    model_.descend();
+    return true;
+  }
+
+  /// Where the wanted size is out of reach (separable data, rank, rules): the largest support below it.
+  Fit nearest_below() const {
+    for (Index k = std::min(options_.score.size, static_cast<Index>(by_size_.size()) - 1); k > 0; --k) {
+      const Fit& fit = by_size_[static_cast<std::size_t>(k)];
+      if (std::isfinite(fit.objective)) return fit;
+    }
+    return by_size_.front();
+  }
+
+  Fit to_the_last_digit(const Fit& rough) {
+    Fit fit = fitter_.fit(rough, {.tolerance = 1e-15});
+    fit.score = rough.score;
+    return fit;
+  }
+
+  SelectionOptions options_;
+  Index limit_;
+  GlmFitter<Design, L> fitter_;
+  GlmModel<Design, L> model_;
+  std::vector<Fit> by_size_;
+  Fit best_;
+  Fit current_;
+  typename SubsetState<Design>::Saved home_;
+};
+
+/// Selects a support for a likelihood; beyond `screened_columns` as `search_screened` does. `likelihood` is copied.
+template <class Design, Likelihood L>
+SelectionResult select_glm(const Design& x, const L& likelihood, SelectionOptions options) {
+  options.score = complete_score(options, x.rows(), x.columns(), likelihood.responses());
+  options.score.unknown_variance = false;
+  const auto search = [&](const Design& part, const SelectionOptions& local, const std::vector<Index>& start) {
+    GlmSelection<Design, L> selection(part, likelihood, local);
+    auto found = start.empty() ? selection.run() : selection.run_from(start);
+    const auto convert = [](GlmFit<typename L::Precise>& fit) {
+      return FoundSupport{fit.score, fit.deviance / 2, std::move(fit.units)};
+    };
+    SelectionResult result;
+    result.best = convert(found.best);
+    for (auto& fit : found.by_size) result.by_size.push_back(convert(fit));
+    return result;
+  };
+  if (x.columns() <= screened_columns || !options.rules.units.trivial()) {
+    return in_columns(search(x, options, {}), options.rules.units);
+  }
+  GlmFitter<Design, L> fitter(x, likelihood, options.centre, options.lambda_l2);
+  const auto judge = [&](double deviance, SupportSize size) { return options.score.of_deviance(deviance, size); };
+  return search_screened(x, expand_around(fitter.fit(std::vector<Index>()), fitter).correlation, options, search,
+                         [&](const std::vector<Index>& support, const std::vector<char>& inside) {
+                           return improving_columns(expand_around(fitter.fit(support), fitter), fitter.ridge(), judge,
+                                                    support, inside, joining_columns);
+                         });
+}
+
+}  // namespace l0::detail

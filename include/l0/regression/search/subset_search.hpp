@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <limits>
+#include <string_view>
+#include <vector>
+
+#include <l0/callbacks/run.hpp>
+#include <l0/regression/search/active_set.hpp>
+#include <l0/regression/search/criterion.hpp>
+
+namespace l0::detail {
+
+/// A support of units, its residual sum of squares and its score.
+struct FoundSupport {
+  double score = std::numeric_limits<double>::infinity();
+  double loss = std::numeric_limits<double>::infinity();
+  std::vector<Index> support;
+};
+
+/// What a search tells of a support.
+inline StepReport search_report(std::string_view stage, Index step, Index steps, const SupportScore& score,
+                                double squares, Index size) {
+  StepReport report{.step = step, .steps = steps, .stage = stage, .loss = score.mean_loss(squares)};
+  report.expected_l0 = static_cast<double>(size);
+  report.lambda = score.lambda;
+  report.objective = report.loss + report.lambda * report.expected_l0;
+  return report;
+}
+
+/// Local search over supports of a least-squares problem. Every routine lowers one score, so that what different starts
+/// reach can be compared; the best support of all, and the best of every size, are remembered.
+template <class Design>
+class SubsetSearch {
+ public:
+  /// Reports to `run`, unless that is null.
+  SubsetSearch(SubsetState<Design>& state, const SupportScore& score, FitRun* run)
+      : state_(state), score_(score), run_(run),
+        by_size_(static_cast<std::size_t>(std::min(state.capacity(), state.unit_count()) + 1)) {}
+
+  const FoundSupport& best() const { return best_; }
+  /// The best support found of each size; an infinite loss where there is none.
+  const std::vector<FoundSupport>& by_size() const { return by_size_; }
+
+  double score() const { return score_.of_squares(state_.loss(), state_.extent()); }
+  double score_after(const SupportMove& move) const { return score_.of_squares(move.loss, state_.size_after(move)); }
+
+  void record() {
+    const double value = score();
+    FoundSupport& same_size = by_size_[static_cast<std::size_t>(state_.size())];
+    if (state_.loss() < same_size.loss) same_size = {value, state_.loss(), state_.active()};
+    if (value < best_.score - gain_floor) best_ = {value, state_.loss(), state_.active()};
+  }
+
+  /// How far beyond the best size a path goes on.
+  static Index patience(Index best_size) { return std::max<Index>(10, best_size / 4); }
+
+  /// Adds the best column, then swaps until no swap helps, size by size, until `limit`, or, from size `least` on, until
+  /// the score has not improved for a while.
+  void forward(Index limit, Index least) {
+    record();
+    Index best_size = state_.size();
+    double lowest = score();
+    Index setbacks = 0;
+    const Index start = state_.size();
+    Index largest = start;
+    while (state_.size() < limit) {
+      double gain = 0;
+      const Index j = state_.best_add(gain);
+      if (j < 0 || !state_.add(j)) break;
+      const Index before = state_.size();
+      state_.obey_signs();
+      swap_to_rest();
+      record();
+      if (state_.size() < before && ++setbacks > 2 * limit) break;  // a sign rule may go round in circles
+      if (score() < lowest - gain_floor) {
+        lowest = score();
+        best_size = state_.size();
+      }
+      const Index end = std::max(least, best_size + patience(best_size));
+      const bool done = state_.size() >= std::min(end, limit) || state_.loss() < score_.rounding;
+      if (state_.size() > largest) {  // sign rules may take columns back
+        largest = state_.size();
+        if (!proceeds("forward", largest - start, (done ? largest : limit) - start)) break;
+      }
+      if (done) break;
+    }
+  }
+
+  /// Back down to `stop` columns, swapping at every size: what the larger supports got right stays.
+  void backward(Index stop) {
+    const Index start = state_.size();
+    while (state_.size() > stop) {
+      double cost = 0;
+      const Index i = state_.best_drop(cost);
+      if (i < 0) break;
+      state_.drop(i);
+      state_.obey_signs();
+      swap_to_rest();
+      record();
+      if (!proceeds("backward", start - state_.size(), start - std::min(stop, state_.size()))) break;
+    }
+  }
+
+  /// Steepest descent on the score by single adds, drops and swaps.
+  void descend() {
+    for (int moves = 0; moves < 500; ++moves) {
+      const SupportMove move = best_move();
+      if (move.kind == SupportMove::Kind::none) break;
+      state_.apply(move);
+    }
+    record();
+  }
+
+  /// Ejection chains (Glover 1996): around the best support, every single move that raises the score by less than half
+  /// the price of a feature is made all the same, cheapest first, its way back is barred, and the search descends from
+  /// there. Finds exchanges of two or three that pay only together, as among correlated columns; a well-determined
+  /// support has no such moves and costs nothing. True when the score got lower.
+  bool chain(Index most) {
+    const FoundSupport start = best_;
+    const auto k = static_cast<Index>(start.support.size());
+    state_.set(start.support);
+    state_.save(home_);
+    const double here = score();
+    const double slack =
+        0.5 * (score_.kind == SupportScore::Kind::price ? score_.lambda : score_.next_unit(state_.extent()));
+    std::vector<Excursion> tries;
+    const auto rise = [&](Index i, Index j, double change) {
+      return score_after({SupportMove::Kind::swap, i, j, state_.loss() + change}) - here;
+    };
+    for (Index i = 0; i < k; ++i) {
+      double gain = 0;
+      const Index j = state_.best_swap_for(i, gain);
+      const Index out = state_.active()[static_cast<std::size_t>(i)];
+      if (j >= 0) tries.push_back({rise(i, j, -gain), out, j});
+      tries.push_back({rise(i, -1, state_.drop_cost(i)), out, -1});
+    }
+    for (const Index l : state_.best_adds(most)) tries.push_back({rise(-1, l, -state_.add_gain(l)), -1, l});
+    std::stable_sort(tries.begin(), tries.end(), [](const auto& a, const auto& b) { return a.rise < b.rise; });
+    Index made = 0;
+    for (const Excursion& excursion : tries) {
+      if (!(excursion.rise < slack) || made++ >= most) break;
+      state_.restore(home_);
+      if (!depart(excursion)) continue;
+      swap_to_rest();
+      record();
+      state_.unban();
+      descend();
+      if (best_.score < start.score - progress) return true;
+    }
+    return false;
+  }
+
+  /// Up to `rounds` chains, as long as they lower the score.
+  void chains(Index rounds, Index most) {
+    for (Index round = 1; round <= rounds; ++round) {
+      const bool better = chain(most);
+      if (!proceeds("chains", round, better ? rounds : round) || !better) return;
+    }
+  }
+
+ private:
+  struct Excursion {
+    double rise;
+    Index out;
+    Index in;
+  };
+
+  static constexpr double gain_floor = 1e-7;
+  static constexpr double progress = 1e-6;
+
+  bool proceeds(std::string_view stage, Index step, Index steps) const {
+    if (run_ == nullptr) return true;
+    return run_->proceeds(search_report(stage, step, steps, score_, state_.loss(), state_.size()));
+  }
+
+  /// Rounding must not count as progress.
+  double least_gain() const { return (std::is_same_v<typename Design::Scalar, double> ? 1e-9 : 1e-6) * state_.loss(); }
+
+  void swap_to_rest() {
+    for (int swaps = 0; swaps < 200; ++swaps) {
+      const SupportMove move = state_.best_swap(least_gain());
+      if (move.kind == SupportMove::Kind::none) return;
+      state_.apply(move);
+    }
+  }
+
+  SupportMove best_move() const {
+    const double loss = state_.loss();
+    double lowest = score() - progress;
+    SupportMove best;
+    const auto consider = [&](const SupportMove& move) {
+      const double value = score_after(move);
+      if (value < lowest) {
+        lowest = value;
+        best = move;
+      }
+    };
+    double change = 0;
+    const Index j = state_.best_add(change);
+    if (j >= 0) consider({SupportMove::Kind::add, -1, j, loss - change});
+    const Index i = state_.best_drop(change);
+    if (i >= 0) consider({SupportMove::Kind::drop, i, -1, loss + change});
+    const SupportMove swap = state_.best_swap(least_gain());
+    if (swap.kind != SupportMove::Kind::none) consider(swap);
+    return best;
+  }
+
+  bool depart(const Excursion& excursion) {
+    if (excursion.out >= 0) {
+      const auto& active = state_.active();
+      state_.drop(std::find(active.begin(), active.end(), excursion.out) - active.begin());
+      state_.ban(excursion.out);
+    }
+    if (excursion.in >= 0 && !state_.add(excursion.in)) return false;
+    state_.obey_signs();
+    if (excursion.in < 0) {  // something else in its place
+      double gain = 0;
+      const Index j = state_.best_add(gain);
+      if (j >= 0) state_.add(j);
+    }
+    return true;
+  }
+
+  SubsetState<Design>& state_;
+  SupportScore score_;
+  FitRun* run_;
+  FoundSupport best_;
+  std::vector<FoundSupport> by_size_;
+  typename SubsetState<Design>::Saved home_;
+};
+
+}  // namespace l0::detail

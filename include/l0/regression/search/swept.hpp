@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <l0/regression/search/group_blocks.hpp>
+
+namespace l0::detail {
+
+/// A least-squares problem of standardized columns on a support S, with every neighbour of S in view. For all columns j
+/// at once it keeps
+///
+///     C_j  = x_jᵀ R, R the residuals of the responses on S (one or more),
+///     d_j  = ‖x_j‖² with the span of S projected out,
+///     B_ji = the coefficient of column i in the regression of x_j on S,
+///
+/// and H = (X_Sᵀ X_S)⁻¹ and the coefficients β. A column is added or dropped in O(kp): these are the sweeps of
+/// regression by leaps and bounds (Furnival & Wilson, Technometrics 16, 1974), held for one support and all its
+/// neighbours. X is read only for the Gram rows of the columns that enter.
+template <class Design>
+class SweptProblem {
+ public:
+  using Scalar = typename Design::Scalar;
+  /// Of everything that is k × k: at least double.
+  using Precise = std::common_type_t<Scalar, double>;
+
+  SweptProblem(GramRows<Design>& gram, const SelectionUnits& units) : gram_(&gram), units_(&units) {}
+
+  /// `correlation` = X̃ᵀ D Y and `squares` = Σ Y² D of the centred responses. At most `capacity` columns at once.
+  void reset(Matrix<Scalar> correlation, double squares, Index capacity) {
+    capacity_ = capacity;
+    start_ = std::move(correlation);
+    squares_ = squares;
+    const Index p = start_.rows();
+    if (b_.rows() != p || b_.cols() < capacity) b_.resize(p, capacity);
+    d_.resize(p);
+    h_.setZero(capacity, capacity);
+    beta_.setZero(capacity, start_.cols());
+    clear();
+  }
+
+  /// Back to the empty support.
+  void clear() {
+    active_.clear();
+    inside_.assign(static_cast<std::size_t>(features()), 0);
+    c_ = start_;
+    for (Index j = 0; j < features(); ++j) {
+      d_(j) = gram_->diagonal(j);
+      if (gram_->columns().scale(j) == 0) bar(j);
+    }
+    blocks_.reset(*gram_, *units_);
+    loss_ = squares_;
+  }
+
+  Index features() const { return start_.rows(); }
+  Index width() const { return static_cast<Index>(active_.size()); }
+  /// Room for columns.
+  Index capacity() const { return capacity_; }
+  double loss() const { return loss_; }
+  const std::vector<Index>& columns() const { return active_; }
+  bool contains_column(Index j) const { return inside_[index(j)] != 0; }
+
+  const Matrix<Scalar>& c() const { return c_; }
+  const Vector<Scalar>& d() const { return d_; }
+  const Matrix<Scalar>& b() const { return b_; }
+  const Matrix<Precise>& h() const { return h_; }
+  const Matrix<Precise>& beta() const { return beta_; }
+  const GroupBlocks<Scalar>& blocks() const { return blocks_; }
+
+  /// False, and nothing changed, where the column is in, in the span of the others, or there is no room. Its Gram row
+  /// must be there.
+  bool add(Index j) {
+    if (inside_[index(j)] != 0 || width() >= capacity_ || is_barred(j)) return false;
+    const Index k = width();
+    // The part of x_j outside the span of S, against all columns: from Gram rows, which are exact, not from C and d.
+    u_ = gram_->row(j);
+    for (Index i = 0; i < k; ++i) u_.noalias() -= b_(j, i) * gram_->row(active_[index(i)]);
+    const auto dj = static_cast<double>(u_(j));
+    if (!(dj > spanned())) return false;
+    row_ = b_.row(j).head(k).template cast<Precise>().transpose();
+    response_ = c_.row(j).template cast<Precise>() / dj;
+    beta_.topRows(k).noalias() -= row_ * response_;
+    beta_.row(k) = response_;
+    for (Index i = 0; i < k; ++i) b_.col(i).noalias() -= static_cast<Scalar>(row_(i) / dj) * u_;
+    h_.topLeftCorner(k, k).noalias() += row_ * row_.transpose() / dj;
+    h_.col(k).head(k) = -row_ / dj;
+    h_.row(k).head(k) = h_.col(k).head(k).transpose();
+    h_(k, k) = 1 / dj;
+    const auto inverse = static_cast<Scalar>(1 / dj);
+    b_.col(k) = inverse * u_;
+    d_.noalias() -= (inverse * u_).cwiseProduct(u_);
+    for (Index m = 0; m < c_.cols(); ++m) c_.col(m).noalias() -= static_cast<Scalar>(response_(m)) * u_;
+    loss_ -= dj * response_.squaredNorm();
+    active_.push_back(j);
+    inside_[index(j)] = 1;
+    blocks_.update(*units_, u_, -inverse);
+    hide(j);
+    return true;
+  }
+
+  /// Takes the column at position i out; the last one takes its place.
+  void drop(Index i) {
+    const Index k = width();
+    const Index last = k - 1;
+    const double h = h_(i, i);
+    response_ = beta_.row(i) / h;
+    loss_ += h * response_.squaredNorm();
+    const auto inverse = static_cast<Scalar>(1 / h);
+    for (Index m = 0; m < c_.cols(); ++m) c_.col(m).noalias() += static_cast<Scalar>(response_(m)) * b_.col(i);
+    d_.noalias() += (inverse * b_.col(i)).cwiseProduct(b_.col(i));
+    blocks_.update(*units_, b_.col(i), inverse);
+    row_ = h_.col(i).head(k) / h;
+    row_(i) = 0;
+    beta_.topRows(k).noalias() -= h * row_ * response_;
+    for (Index l = 0; l < k; ++l) {
+      if (l != i) b_.col(l).noalias() -= static_cast<Scalar>(row_(l)) * b_.col(i);
+    }
+    h_.topLeftCorner(k, k).noalias() -= h * row_ * row_.transpose();
+    const Index j = active_[index(i)];
+    inside_[index(j)] = 0;
+    for (const Index l : active_) hide(l);
+    c_.row(j) = response_.template cast<Scalar>();  // what adding it again would undo
+    d_(j) = inverse;
+    if (i != last) {
+      active_[index(i)] = active_[index(last)];
+      beta_.row(i) = beta_.row(last);
+      b_.col(i) = b_.col(last);
+      h_.col(i).head(k) = h_.col(last).head(k);
+      h_.row(i).head(k) = h_.row(last).head(k);
+      h_(i, i) = h_(last, last);
+    }
+    active_.pop_back();
+  }
+
+  /// Once all columns of a group have been dropped.
+  void renew_block(Index unit) { blocks_.renew(*gram_, units_->of(unit), unit, active_, b_); }
+
+  /// Copies of the changing state, to come back after an excursion.
+  struct Saved {
+    std::vector<Index> active;
+    std::vector<char> inside;
+    GroupBlocks<Scalar> blocks;
+    Matrix<Scalar> c, b;
+    Vector<Scalar> d;
+    Matrix<Precise> h, beta;
+    double loss = 0;
+  };
+  void save(Saved& to) const {
+    const Index k = width();
+    to.active = active_;
+    to.inside = inside_;
+    to.blocks = blocks_;
+    to.c = c_;
+    to.b = b_.leftCols(k);
+    to.d = d_;
+    to.h = h_.topLeftCorner(k, k);
+    to.beta = beta_.topRows(k);
+    to.loss = loss_;
+  }
+  void restore(const Saved& from) {
+    const auto k = static_cast<Index>(from.active.size());
+    active_ = from.active;
+    inside_ = from.inside;
+    blocks_ = from.blocks;
+    c_ = from.c;
+    b_.leftCols(k) = from.b;
+    d_ = from.d;
+    h_.topLeftCorner(k, k) = from.h;
+    beta_.topRows(k) = from.beta;
+    loss_ = from.loss;
+  }
+
+  /// A projected length below this counts as "in the span of the active columns".
+  static constexpr Scalar spanned() { return std::is_same_v<Scalar, double> ? Scalar(1e-9) : Scalar(1e-4); }
+
+ private:
+  static std::size_t index(Index i) { return static_cast<std::size_t>(i); }
+
+  /// Active columns look like ones that gain nothing, constant ones like ones that are spanned.
+  void hide(Index j) {
+    c_.row(j).setZero();
+    d_(j) = 1;
+  }
+  void bar(Index j) {
+    c_.row(j).setZero();
+    d_(j) = 0;
+  }
+  bool is_barred(Index j) const { return gram_->columns().scale(j) == 0; }
+
+  GramRows<Design>* gram_;
+  const SelectionUnits* units_;
+  Index capacity_ = 0;
+  Matrix<Scalar> start_;
+  double squares_ = 0;
+
+  std::vector<Index> active_;
+  std::vector<char> inside_;
+  GroupBlocks<Scalar> blocks_;
+  Matrix<Scalar> c_;
+  Vector<Scalar> d_;
+  Matrix<Scalar> b_;
+  Matrix<Precise> h_;
+  Matrix<Precise> beta_;
+  double loss_ = 0;
+
+  // Scratch.
+  Vector<Scalar> u_;
+  Vector<Precise> row_;
+  Eigen::Matrix<Precise, 1, Eigen::Dynamic> response_;
+};
+
+}  // namespace l0::detail

@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <concepts>
+#include <cstdint>
+#include <cstdio>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <Eigen/SparseCore>
+
+#include <l0/callbacks/run.hpp>
+#include <l0/core/error.hpp>
+#include <l0/trees/feature_selection.hpp>
+#include <l0/trees/options.hpp>
+#include <l0/trees/pruning.hpp>
+
+namespace l0 {
+
+/// Gradient boosting of soft oblivious trees that use few features: η(x) = b + Σ trees, for squared loss, labels 0/1
+/// (logistic) or counts (Poisson), with a price for every feature that enters the ensemble.
+///
+///     l0::SoftTreeBoosting<float> boosted({.trees = 100, .depth = 4, .lambda_l0 = 1e-3f});
+///     boosted.fit(X, y);
+///     boosted.selected_features();  boosted.predict(X_new);
+///
+/// All nodes of a level share one split, s((u − t)/w) with a smooth step s and u the feature on the scale of its ranks:
+/// nothing depends on units or outliers, and outside t ± w/2 a split is exactly hard. Each tree starts from the best
+/// hard splits by histograms, is softened where that fits better, its thresholds and widths follow the gradient of the
+/// least loss over its leaves, which are solved for exactly. Features are chosen by closing their gates: see
+/// `select_tree_features`. Two fits of the same data are bit-identical, whatever `threads`.
+template <std::floating_point Scalar_>
+class SoftTreeBoosting {
+ public:
+  using Scalar = Scalar_;  ///< float or double
+
+  /// Options are checked by `fit`, against its data.
+  explicit SoftTreeBoosting(SoftTreeBoostingOptions options = {}) : options_(std::move(options)) {}
+
+  /// The options, as given.
+  const SoftTreeBoostingOptions& options() const { return options_; }
+  /// Whether there was a successful fit.
+  bool is_fitted() const { return fitted_; }
+
+  /// Fits to X (n × p, dense or sparse) and y (n). Throws `Error` for wrong shapes, values that are not finite or no
+  /// responses of the loss, no samples, and options outside their ranges; the model is then as it was.
+  template <class X, class Y>
+  SoftTreeBoosting& fit(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y) {
+    static_assert(std::same_as<typename X::Scalar, Scalar>,
+                  "l0: X has another scalar type than the model; convert it with X.cast<Scalar>()");
+    detail::require(x.rows() > 0, "X", x.rows(), "at least one sample (row)");
+    detail::require_shape("y", y.rows(), y.cols(), x.rows(), 1);
+    detail::validate(options_, x.cols());
+    Matrix<Scalar> dense;
+    dense = x.derived();
+    detail::require_finite("X", dense);
+    const detail::TreeLossFormulas loss{options_.loss};
+    loss.check(y);
+    fit_dense(dense, Vector<Scalar>(y.template cast<Scalar>()));
+    return *this;
+  }
+
+  /// η(X): the mean itself, the logit or the logarithm of the rate. Safe to call from several threads.
+  template <class X>
+  Vector<Scalar> decision_function(const Eigen::EigenBase<X>& x) const {
+    require_fitted();
+    detail::require_shape("X", x.rows(), x.cols(), x.rows(), features_);
+    return ensemble_.evaluate(ranks_of(x.derived()));
+  }
+
+  /// E[y | X]: mean, probability or rate.
+  template <class X>
+  Vector<Scalar> predict_mean(const Eigen::EigenBase<X>& x) const {
+    Vector<Scalar> result = decision_function(x);
+    if (options_.loss == TreeLoss::logistic) result = (1 + (-result.array()).exp()).inverse();
+    if (options_.loss == TreeLoss::poisson) result = result.array().exp();
+    return result;
+  }
+
+  /// P(y = 1 | X). Throws `Error` unless the loss is logistic.
+  template <class X>
+  Vector<Scalar> predict_probability(const Eigen::EigenBase<X>& x) const {
+    if (options_.loss != TreeLoss::logistic) detail::fail("loss", "not logistic", "TreeLoss::logistic");
+    return predict_mean(x);
+  }
+
+  /// The mean, the likelier label, or the rate.
+  template <class X>
+  Vector<Scalar> predict(const Eigen::EigenBase<X>& x) const {
+    if (options_.loss != TreeLoss::logistic) return predict_mean(x);
+    return decision_function(x).unaryExpr([](Scalar eta) { return eta > 0 ? Scalar(1) : Scalar(0); });
+  }
+
+  /// Mean loss: squared error, or deviance/(2n).
+  template <class X, class Y>
+  double loss(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y) const {
+    return staged_loss(x, y).back();
+  }
+
+  /// The mean loss with 0, 1, 2, ... of the trees.
+  template <class X, class Y>
+  std::vector<double> staged_loss(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y) const {
+    require_fitted();
+    detail::require_shape("X", x.rows(), x.cols(), x.rows(), features_);
+    detail::require_shape("y", y.rows(), y.cols(), x.rows(), 1);
+    const detail::TreeLossFormulas formulas{options_.loss};
+    const Vector<Scalar> target = y.template cast<Scalar>();
+    const Matrix<Scalar> ranks = ranks_of(x.derived());
+    Vector<Scalar> eta = Vector<Scalar>::Constant(ranks.rows(), ensemble_.base);
+    std::vector<double> result{formulas.mean(eta, target)};
+    for (const auto& tree : ensemble_.trees) {
+      detail::add_tree(tree, ranks, eta);
+      result.push_back(formulas.mean(eta, target));
+    }
+    return result;
+  }
+
+  /// Features with a split in the ensemble, ascending: no other has any influence.
+  const std::vector<Index>& selected_features() const {
+    require_fitted();
+    return selected_;
+  }
+  /// By how much the training loss rises when the gate of a feature closes (its splits answer their average to
+  /// everyone), as shares of 1; exactly 0 for features that are not selected.
+  const Vector<Scalar>& feature_importances() const {
+    require_fitted();
+    return importances_;
+  }
+  /// What the last fit did.
+  const SoftTreeBoostingReport& report() const {
+    require_fitted();
+    return report_;
+  }
+
+  /// The trees, their features counted within `selected_features()`.
+  const std::vector<ObliviousTree<Scalar>>& trees() const {
+    require_fitted();
+    return ensemble_.trees;
+  }
+
+  /// The name of feature j: as given in the options, else "x0", "x1", ...
+  std::string feature_name(Index j) const {
+    const auto at = static_cast<std::size_t>(j);
+    return at < options_.feature_names.size() ? options_.feature_names[at] : "x" + detail::to_text(j);
+  }
+
+  /// A table of the selected features with their importances, largest first.
+  std::string summary() const {
+    require_fitted();
+    char text[200];
+    std::snprintf(text, sizeof text, "%td trees, %td of %td features, mean loss %.6g",
+                  static_cast<std::ptrdiff_t>(report_.trees), static_cast<std::ptrdiff_t>(report_.features),
+                  static_cast<std::ptrdiff_t>(features_), report_.loss);
+    std::string table = text;
+    if (!report_.path.empty()) {
+      std::snprintf(text, sizeof text, ", out of fold %.6g", report_.out_of_fold_loss);
+      table += text;
+    }
+    std::vector<Index> order = selected_;
+    std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return importances_(a) > importances_(b); });
+    std::size_t width = 9;
+    for (const Index j : order) width = std::max(width, feature_name(j).size());
+    table += "\nfeature" + std::string(width - 7, ' ') + "  importance\n";
+    for (const Index j : order) {
+      const std::string name = feature_name(j);
+      std::snprintf(text, sizeof text, "  %10.4f\n", static_cast<double>(importances_(j)));
+      table += name + std::string(width - name.size(), ' ') + text;
+    }
+    for (const std::string& note : report_.notes) table += "note: " + note + "\n";
+    return table;
+  }
+
+ private:
+  void require_fitted() const {
+    if (!fitted_) detail::fail("the model", "not fitted", "a call of fit first");
+  }
+
+  detail::BoostingPlan plan() const {
+    return {.loss = {options_.loss},
+            .trees = options_.trees,
+            .depth = options_.depth,
+            .learning_rate = options_.learning_rate,
+            .subsample = options_.subsample,
+            .lambda_l2 = options_.lambda_l2,
+            .steps = options_.refinements,
+            .soft = options_.soft,
+            .seed = options_.seed};
+  }
+
+  void fit_dense(const Matrix<Scalar>& x, const Vector<Scalar>& y) {
+    detail::FitRun run(options_.callback);
+    const detail::RankedSamples<Scalar> data(x);
+    SoftTreeBoostingReport report;
+    report.out_of_fold_loss = std::numeric_limits<double>::quiet_NaN();
+    detail::BoostingPlan plan = this->plan();
+    std::vector<Index> features;
+    Index constant = 0;
+    for (Index j = 0; j < x.cols(); ++j) {
+      if (data.scales[static_cast<std::size_t>(j)].is_constant()) {
+        ++constant;
+      } else {
+        features.push_back(j);
+      }
+    }
+    if (constant > 0) report.notes.push_back(detail::to_text(constant) + " constant columns are left out");
+    if (options_.folds >= 2 && y.size() >= 2) {
+      const detail::TreeSelectionTarget target{options_.lambda_l0, options_.max_features,
+                                               std::min<Index>(options_.folds, y.size()), options_.threads};
+      detail::BoostingPlan quick = plan;
+      quick.steps = 0;
+      auto selection = detail::select_tree_features(data, y, quick, features, target, run);
+      const TreeSelectionStep& chosen = selection.path[selection.chosen];
+      features = chosen.features;
+      report.out_of_fold_loss = chosen.out_of_fold_loss;
+      if (chosen.trees < plan.trees) report.stop = StopReason::converged;
+      plan.trees = chosen.trees;
+      report.path = std::move(selection.path);
+    }
+    detail::TreeEnsemble<Scalar> ensemble = grow(data, y, features, plan, report, run);
+    report.grown = static_cast<Index>(ensemble.trees.size());
+    if ((options_.lambda_trees || options_.max_trees) && report.grown > 0) {
+      const detail::TreePruning<Scalar> pruning(ensemble, data.rank, y, plan.loss);
+      ensemble = pruning.prune({options_.lambda_trees, options_.max_trees});
+    }
+    if (run.stopped()) report.stop = StopReason::callback;
+    finish(data, y, std::move(ensemble), std::move(report));
+    report_.seconds = run.seconds();
+  }
+
+  /// The ensemble on all samples, or on all but those held back.
+  detail::TreeEnsemble<Scalar> grow(const detail::RankedSamples<Scalar>& data, const Vector<Scalar>& y,
+                                    const std::vector<Index>& features, const detail::BoostingPlan& plan,
+                                    SoftTreeBoostingReport& report, detail::FitRun& run) const {
+    std::vector<detail::Dependent<Index, Scalar>> rows(static_cast<std::size_t>(y.size()));
+    std::iota(rows.begin(), rows.end(), Index{0});
+    std::vector<Index> held;
+    if (options_.validation_share > 0 && y.size() >= 2) {
+      const std::vector<Index> all = rows;
+      rows = detail::draw_rows(all, 1 - options_.validation_share, options_.seed, -1);
+      std::set_difference(all.begin(), all.end(), rows.begin(), rows.end(), std::back_inserter(held));
+    }
+    const Matrix<Scalar> held_ranks = data.rank(held, Eigen::all);
+    const Vector<Scalar> held_y = y(held);
+    const Matrix<Scalar> ranks = data.rank(rows, Eigen::all);
+    const Vector<Scalar> row_y = y(rows);
+    Vector<Scalar> held_eta;
+    Vector<Scalar> eta;
+    std::size_t best = 0;
+    const auto record = [&] {
+      report.staged_loss.push_back(plan.loss.mean(eta, row_y));
+      if (held.empty()) return true;
+      auto& staged = report.staged_validation_loss;
+      staged.push_back(plan.loss.mean(held_eta, held_y));
+      if (staged.back() < staged[best]) best = staged.size() - 1;
+      return staged.size() - 1 - best < static_cast<std::size_t>(options_.patience);
+    };
+    auto ensemble = detail::boost<Scalar>(
+        data, y, rows, features, plan,
+        [&](Scalar base) {
+          eta.setConstant(row_y.size(), base);
+          held_eta.setConstant(held_y.size(), base);
+          record();
+        },
+        [&](Index number, const ObliviousTree<Scalar>& tree) {
+          detail::add_tree(tree, ranks, eta);
+          detail::add_tree(tree, held_ranks, held_eta);
+          const bool worthwhile = record();
+          if (run.stopped()) return worthwhile;  // in the choice of features: these trees are the model
+          StepReport step{.step = number + 1, .steps = worthwhile ? plan.trees : number + 1, .stage = "trees"};
+          step.loss = report.staged_loss.back();
+          step.objective = step.loss;
+          step.expected_l0 = static_cast<double>(features.size());
+          if (!held.empty()) step.validation_loss = report.staged_validation_loss.back();
+          return run.proceeds(step) && worthwhile;
+        });
+    if (!held.empty() && best < ensemble.trees.size()) {
+      ensemble.trees.resize(best);
+      report.stop = StopReason::converged;
+    }
+    return ensemble;
+  }
+
+  void finish(const detail::RankedSamples<Scalar>& data, const Vector<Scalar>& y, detail::TreeEnsemble<Scalar> ensemble,
+              SoftTreeBoostingReport report) {
+    const detail::TreeLossFormulas formulas{options_.loss};
+    const Vector<Scalar> eta = ensemble.evaluate(data.rank);
+    report.loss = formulas.mean(eta, y);
+    report.trees = static_cast<Index>(ensemble.trees.size());
+    std::vector<Index> selected = ensemble.features();
+    report.features = static_cast<Index>(selected.size());
+    Vector<Scalar> importances = Vector<Scalar>::Zero(data.features());
+    for (const Index j : selected) {
+      const double rise = formulas.mean(ensemble.with_closed(j, data.rank, eta), y) - report.loss;
+      importances(j) = static_cast<Scalar>(std::max(rise, 0.0));
+    }
+    if (importances.sum() > 0) importances /= importances.sum();
+    std::vector<detail::QuantileScale<Scalar>> scales;
+    scales.reserve(selected.size());
+    for (const Index j : selected) scales.push_back(data.scales[static_cast<std::size_t>(j)]);
+    for (auto& tree : ensemble.trees) {
+      for (Index& j : tree.features) j = std::lower_bound(selected.begin(), selected.end(), j) - selected.begin();
+    }
+    ensemble_ = std::move(ensemble);
+    scales_ = std::move(scales);
+    selected_ = std::move(selected);
+    importances_ = std::move(importances);
+    report_ = std::move(report);
+    features_ = data.features();
+    fitted_ = true;
+  }
+
+  /// The selected features of X on the scale of ranks.
+  template <class X>
+  Matrix<Scalar> ranks_of(const X& x) const {
+    Matrix<Scalar> ranks(x.rows(), static_cast<Index>(selected_.size()));
+    for (Index c = 0; c < ranks.cols(); ++c) {
+      const auto& scale = scales_[static_cast<std::size_t>(c)];
+      const Vector<Scalar> column = x.col(selected_[static_cast<std::size_t>(c)]);
+      for (Index i = 0; i < ranks.rows(); ++i) ranks(i, c) = scale.to_rank(column(i));
+    }
+    return ranks;
+  }
+
+  SoftTreeBoostingOptions options_;
+  bool fitted_ = false;
+  Index features_ = 0;
+  detail::TreeEnsemble<Scalar> ensemble_;
+  std::vector<detail::QuantileScale<Scalar>> scales_;
+  std::vector<Index> selected_;
+  Vector<Scalar> importances_;
+  SoftTreeBoostingReport report_;
+};
+
+}  // namespace l0
