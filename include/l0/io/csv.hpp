@@ -88,9 +88,11 @@ class CsvTable {
 
   /// A column as numbers, with or without blanks around them. Throws `Error` with the line for a field that is no
   /// finite number, also for one that stands for a missing number.
-  std::vector<double> numbers(std::string_view name) const { return numbers_of(name, nullptr); }
+  std::vector<double> numbers(std::string_view name) const { return numbers_of<double>(name, nullptr); }
   /// The same with a value, which may be NaN, for missing numbers.
-  std::vector<double> numbers(std::string_view name, double missing) const { return numbers_of(name, &missing); }
+  std::vector<double> numbers(std::string_view name, double missing) const {
+    return numbers_of<double>(name, &missing);
+  }
 
   /// Rows × the columns of these names, as numbers. Throws `Error` as `numbers` does.
   template <std::floating_point Scalar = double>
@@ -139,14 +141,15 @@ class CsvTable {
     return std::find(missing_.begin(), missing_.end(), detail::trimmed(text)) != missing_.end();
   }
 
-  std::vector<double> numbers_of(std::string_view name, const double* missing) const {
+  template <class Scalar>
+  std::vector<Scalar> numbers_of(std::string_view name, const double* missing) const {
     const std::vector<std::string>& texts = column(name);
-    std::vector<double> values(texts.size());
+    std::vector<Scalar> values(texts.size());
     std::string with_point;
     for (std::size_t i = 0; i < texts.size(); ++i) {
       if (is_missing(texts[i])) {  // first, as it may be a number: -999
         if (missing == nullptr) refuse(name, i, "a finite number, or a value for missing ones");
-        values[i] = *missing;
+        values[i] = static_cast<Scalar>(*missing);
         continue;
       }
       std::string_view text = detail::trimmed(texts[i]);
@@ -165,8 +168,8 @@ class CsvTable {
     Matrix<Scalar> result(rows(), static_cast<Index>(columns.size()));
     Index j = 0;
     for (const std::string& name : columns) {
-      const std::vector<double> values = numbers_of(name, missing);
-      result.col(j++) = Eigen::Map<const Vector<double>>(values.data(), rows()).template cast<Scalar>();
+      const std::vector<Scalar> values = numbers_of<Scalar>(name, missing);
+      result.col(j++) = Eigen::Map<const Vector<Scalar>>(values.data(), rows());
     }
     return result;
   }
