@@ -203,6 +203,22 @@ TEST_CASE("CSV: a table in parts is the table, wherever its blocks end") {
   CHECK(part.column("id") == Texts{"0", "1"});
 }
 
+TEST_CASE("CSV: wide tables") {
+  std::string header;
+  std::string row;
+  Texts names;
+  for (int j = 0; j < 20000; ++j) {
+    names.push_back("gene" + std::to_string((j * 7919) % 20000));
+    header += (j == 0 ? "" : ",") + names.back();
+    row += (j == 0 ? "" : ",") + std::to_string(j);
+  }
+  const CsvTable table = CsvTable::parse(header + "\n" + row + "\n", "t.csv");
+  const Eigen::MatrixXd X = table.matrix(names);
+  CHECK((X.row(0).transpose() - Eigen::VectorXd::LinSpaced(20000, 0, 19999)).isZero());
+  CHECK_THROWS_WITH(table.column("gene"), ContainsSubstring("one of gene0, gene7919, ") && ContainsSubstring(", ..."));
+  CHECK_THROWS_WITH(CsvTable::parse(header + ",gene77", "t.csv"), ContainsSubstring("'gene77' twice"));
+}
+
 TEST_CASE("CSV: a callback hears how far reading is, and may stop it") {
   std::string text = "a\n";
   for (int i = 0; i < 500000; ++i) text += "123456\n";
