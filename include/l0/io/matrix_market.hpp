@@ -164,9 +164,9 @@ class MatrixMarketReader {
     if (stored_ > static_cast<std::int64_t>(lines_.left())) {
       lines_.refuse(whole, "no more entries than the file can hold");
     }
-    const std::int64_t widest = std::max<std::int64_t>(std::int64_t{1} << 24, 4 * static_cast<std::int64_t>(size_));
+    const std::int64_t widest = std::max<std::int64_t>(std::int64_t{1} << 22, 4 * static_cast<std::int64_t>(size_));
     if (columns_ > widest) {
-      lines_.refuse(whole, "at most " + to_text(widest) + " columns: four for every byte of the file, or 16777216");
+      lines_.refuse(whole, "at most " + to_text(widest) + " columns: four for every byte of the file, or 4194304");
     }
   }
 
