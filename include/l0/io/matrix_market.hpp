@@ -278,7 +278,7 @@ void write_matrix_market(const std::string& path, const Eigen::SparseMatrixBase<
   for (Index j = 0; j < m.outerSize(); ++j) {
     for (typename decltype(m)::InnerIterator entry(m, j); entry; ++entry) {
       if constexpr (!is_whole) {
-        if (!(entry.value() - entry.value() == 0)) {
+        if (!detail::has_finite_bits(entry.value())) {
           detail::fail("matrix(" + detail::to_text(entry.row()) + ", " + detail::to_text(entry.col()) + ")",
                        detail::to_text(entry.value()), "a finite number");
         }
