@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -150,8 +151,10 @@ class SparseCalibrationWeights {
       reader(theirs);
       if (theirs != mark) detail::fail("resume", "the state of another run", "one with the same data and options");
       reader(passes);
+      reader.require(passes >= 0 && passes <= std::numeric_limits<Index>::max() / 2);
       control.set_passes(passes);
       solver.archive(reader);
+      reader.finish();
     }
     solver.run([&] {
       detail::StateWriter writer;
