@@ -37,11 +37,7 @@
 #include <l0/pruning/report.hpp>
 #include <l0/random/noise.hpp>
 #include <l0/random/rng.hpp>
-#include <l0/regression/linear_regression.hpp>
-#include <l0/regression/logistic_regression.hpp>
-#include <l0/regression/multinomial_regression.hpp>
-#include <l0/regression/poisson_regression.hpp>
-#include <l0/regression/regularization_path.hpp>
+#include <l0/regression/regression.hpp>
 #include <l0/selection/coverage.hpp>
 #include <l0/selection/feature_gate.hpp>
 #include <l0/selection/hybrid_gate.hpp>

@@ -10,7 +10,7 @@
 
 #include <l0/calibration/coordinate_records.hpp>
 #include <l0/calibration/run_control.hpp>
-#include <l0/gates/proposal.hpp>
+#include <l0/gates/moment_table.hpp>
 
 namespace l0::detail {
 

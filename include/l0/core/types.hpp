@@ -20,6 +20,10 @@ using Vector = Eigen::Matrix<Scalar, Eigen::Dynamic, 1>;
 
 namespace detail {
 
+/// A row.
+template <class Scalar>
+using RowVector = Eigen::Matrix<Scalar, 1, Eigen::Dynamic>;
+
 template <class T, class On>
 struct DependentType {
   using type = T;

@@ -9,11 +9,16 @@
 #include <vector>
 
 #include <l0/annealing/schedules.hpp>
+#include <l0/callbacks/report.hpp>
+#include <l0/core/types.hpp>
 #include <l0/gates/gate.hpp>
 #include <l0/optimizers/adam.hpp>
 #include <l0/penalties/budget_price.hpp>
 #include <l0/random/rng.hpp>
-#include <l0/regression/linear_model.hpp>
+#include <l0/regression/data/groups.hpp>
+#include <l0/regression/data/standardized.hpp>
+#include <l0/regression/options.hpp>
+#include <l0/regression/search/criterion.hpp>
 #include <l0/regression/search/selection.hpp>
 
 namespace l0::detail {

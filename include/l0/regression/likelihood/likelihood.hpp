@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>
-#include <cmath>
 #include <concepts>
 #include <utility>
 
+#include <l0/core/types.hpp>
 #include <l0/regression/likelihood/family.hpp>
 
 namespace l0::detail {
@@ -21,9 +20,6 @@ struct LikelihoodPoint {
   Matrix<Precise> curvature;
   double deviance = 0;
 };
-
-template <class Precise>
-using RowVector = Eigen::Matrix<Precise, 1, Eigen::Dynamic>;
 
 /// A likelihood of given targets and weights, with m free linear predictors per sample and canonical links.
 template <class L>
