@@ -111,7 +111,8 @@ Score evaluate(const Model& model, const X& x, const Eigen::MatrixBase<Y>& y, co
 ///
 /// `fit` goes on from epoch `epoch()` to `options.epochs`. The order of the samples depends on the seed and the number
 /// of the epoch alone, and the noise on the seed and what the gates have drawn: a run that was stored (see
-/// io/checkpoint.hpp) and resumed gives the same bits as one that was not. The network must stay where it is.
+/// `save_checkpoint` of io/network.hpp) and resumed gives the same bits as one that was not. The network must stay
+/// where it is.
 template <class Network>
 class Trainer {
  public:
