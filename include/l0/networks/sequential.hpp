@@ -1,6 +1,20 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+/// \file
+/// networks/: layers one after the other, known when compiled; and the plain network that compaction leaves.
+///
+///     batch (samples × columns; an image is channel by channel)
+///       ▼ Sequential::forward(x, noise)    each layer draws its gates and returns a buffer of its own; activations and
+///       │                                  poolings write to buffers that the network keeps for them
+///     loss → gradient
+///       ▼ backward(upstream, dx)           back to front: each layer adds to its parameters' gradients, writes that by
+///       x
+///     penalty, optimizer                   find gates by for_each_gated and parameters by parameters()
+///       ▼
+///     prune, compact (pruning/)            what is left becomes a CompactModel (network.hpp): plain layers, predict
+///     only
+
 #include <array>
 #include <string>
 #include <tuple>

@@ -1,6 +1,18 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+/// \file
+/// optimizers/: from gradients to new parameters.
+///
+///     model.parameters()         handles: values, gradients, kind (weight, bias, gate), bound
+///       ▼ GradientOptimizer      groups of them with options of their own, a state per parameter, one step counter
+///       │   zero_grad()          before backward and penalties add
+///       │   step()               rate · schedule(step); a rate of their own and no decay for gates
+///       ▼ AdamRule, SgdRule      one loop over the numbers of a parameter; what leaves ±bound is put back on it
+///     the values, in the model's own storage
+///
+/// `minimize_smooth` (lbfgs.hpp) stands apart: it minimises a function of a vector, without handles, for refits.
+
 #include <concepts>
 #include <functional>
 #include <utility>

@@ -1,12 +1,21 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+/// \file
+/// parallel/: a few threads, and the same bits from any number of them.
+///
+///     a fit cuts its work into numbered chunks, whose number and borders do not depend on the threads
+///       ▼ Workers(threads).run(chunks, work)
+///     every thread, the calling one too, takes the next chunk until none is left
+///       ▼ each writes a place of its own
+///     the caller adds the chunks up in the order of their numbers
+///
+/// The threads live as long as the fit and sleep between two runs.
+
 // As with the stopwatch, <thread> is dear and POSIX is not.
 #if defined(__unix__) || defined(__APPLE__)
-#define L0_POSIX_THREADS 1
 #include <pthread.h>
 #else
-#define L0_POSIX_THREADS 0
 #include <thread>
 #endif
 
@@ -21,7 +30,7 @@ namespace l0::detail {
 /// A thread that calls `object.*run()`; it must be joined.
 class Thread {
  public:
-#if L0_POSIX_THREADS
+#if defined(__unix__) || defined(__APPLE__)
   /// False where the system gives no thread.
   template <auto run, class Object>
   bool start(Object& object) {

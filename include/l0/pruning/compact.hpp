@@ -1,6 +1,19 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+/// \file
+/// pruning/: from closed gates to a smaller network.
+///
+///     trained network
+///       ▼ prune              gates at or under a threshold close for good, their weights become 0
+///       │   sparsity_report, flop_count: what is open, layer by layer
+///       ▼ compact
+///       │   append_stages    each part as a stage with its weights as in prediction (stages.hpp)
+///       │   find_constants   front to back: which columns are the same for every sample; folded into biases
+///       │   find_needs       back to front: which columns the result depends on
+///       ▼   build            what is left of every stage
+///     CompactModel (networks/network.hpp): predicts the same, to rounding
+
 #include <type_traits>
 #include <utility>
 #include <vector>
