@@ -10,6 +10,7 @@
 #include <l0/calibration/calibration.hpp>
 #include <l0/core/error.hpp>
 #include <l0/core/parameter.hpp>
+#include <l0/core/shape.hpp>
 #include <l0/core/types.hpp>
 #include <l0/factorization/matrix_factorization.hpp>
 #include <l0/gates/gate.hpp>

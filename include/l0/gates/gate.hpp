@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <l0/core/parameter.hpp>
+#include <l0/core/shape.hpp>
 #include <l0/gates/distribution.hpp>
 #include <l0/gates/hard_concrete.hpp>
 #include <l0/gates/kernels.hpp>
@@ -59,7 +60,8 @@ class Gate {
   /// Gates of any distribution, where they start at the default options.
   Gate(const Distribution& distribution, Index rows, Index columns, std::uint64_t stream = 0)
       : shape_(checked_rows(rows), checked_columns(columns)), distribution_((distribution.validate(), distribution)),
-        stream_(stream), location_(ParameterKind::gate, Distribution::location_name, rows, columns),
+        stream_(stream),
+        location_(ParameterKind::gate, Distribution::location_name, rows, columns, Scalar(detail::log_alpha_limit)),
         sampled_(distribution) {
     location_.value().setConstant(distribution_.initial_location(Options{}.init_sparsity));
   }
@@ -90,7 +92,7 @@ class Gate {
   auto& location_gradient() { return location_.gradient(); }
   /// Its gradient.
   const auto& location_gradient() const { return location_.gradient(); }
-  /// Handles for an optimizer; what they survive: see `Parameter`.
+  /// Handles for an optimizer, which keeps the locations in ±20; what they survive: see `Parameter`.
   Parameters<Scalar> parameters() { return {location_.ref()}; }
 
   /// The location under the name that it has in `HardConcrete`.
