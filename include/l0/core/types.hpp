@@ -1,6 +1,20 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+/// \file
+/// core/: what every other room stands on, and nothing that knows what a gate is.
+///
+///     types, number_list   Matrix, Vector, Index: Eigen's, by columns, rows are samples; lists of numbers in options
+///     error                Error, and the checks with which a call begins, before anything is changed
+///     batch                what a layer takes, dense or sparse, any expression: seen where it lies, or copied once
+///       ▼
+///     product              products of matrices into buffers that stay
+///     simd                 dispatch: a loop compiled for three instruction sets, one chosen at run time;
+///                          math, normal: exp, log, σ, Φ without branches, for the insides of such loops
+///       ▼
+///     parameter            Parameter: values and gradient, in the model; ParameterRef: a handle on both for
+///                          optimizers and files, which tells weights, biases and gates apart
+
 #include <type_traits>
 
 #include <Eigen/Core>
@@ -30,7 +44,7 @@ struct DependentType {
 };
 
 /// T, as a type that depends on the template parameter `On`: what is done with it is compiled where it is used, not
-/// wherever the header is included.
+/// wherever the header is included (docs/design.md, "Compile time").
 template <class T, class On>
 using Dependent = typename DependentType<T, On>::type;
 

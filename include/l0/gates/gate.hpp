@@ -1,6 +1,21 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+/// \file
+/// gates/: numbers in [0, 1], each with one learnable location, that close to exactly 0.
+///
+///     GateOptions            distribution: what a distribution has; hard_concrete, gaussian: two of them
+///       ▼
+///     Gate                   the location of every gate (log α or μ), a Parameter that optimizers move
+///       ▼ sample(noise)      kernels: all gates in one pass; what they need of a distribution are its formulas()
+///     z                      to the model; grouping says which weights of a layer share a gate
+///       ▼ backward(dL/dz)    location gradient += dL/dz ∘ dz/dlocation, which follows from z alone
+///       ▼ accumulate_...     and the prices of penalties, λ dP(z ≠ 0)/dlocation
+///     deterministic()        after training: what prediction multiplies by, 0 where a gate is closed
+///
+/// Estimators can do without draws: quadrature gives E[z] and Var z as functions of the location (`moment_rule`), and
+/// proposal trains gates on an objective in expectation to propose supports; gate_mode is their option for that.
+
 #include <concepts>
 #include <cstdint>
 #include <string>

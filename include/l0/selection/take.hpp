@@ -93,9 +93,9 @@ auto take(const X& x, const std::vector<Index>& chosen) {
   if constexpr (!is_sparse<X>) {
     typename TakenDense<axis, X>::type result;
     if constexpr (axis == Axis::rows) {
-      result = x.derived()(chosen, Eigen::all).matrix();
+      result = x.derived()(chosen, Eigen::seqN(0, x.cols())).matrix();
     } else {
-      result = x.derived()(Eigen::all, chosen).matrix();
+      result = x.derived()(Eigen::seqN(0, x.rows()), chosen).matrix();
     }
     return result;
   } else if constexpr (std::is_base_of_v<Eigen::SparseCompressedBase<X>, X>) {

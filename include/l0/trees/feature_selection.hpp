@@ -39,7 +39,7 @@ class OutOfFold {
       for (Index i = 0; i < y.size(); ++i) {
         (fold_of[static_cast<std::size_t>(i)] == f ? folds_[f].held : folds_[f].rows).push_back(i);
       }
-      folds_[f].ranks = data.rank(folds_[f].held, Eigen::all);
+      folds_[f].ranks = data.rank_of(folds_[f].held);
       folds_[f].y = y(folds_[f].held);
     }
   }
