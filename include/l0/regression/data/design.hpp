@@ -10,6 +10,15 @@
 
 #include <l0/core/types.hpp>
 
+/// \file
+/// regression/data/: X by columns, and what least squares asks of it.
+///
+///     samples      checks of X, y and weights; from any Eigen X to a design
+///     design       the columns of X, dense or sparse, referenced where they lie or copied once
+///     standardized mean and scale of each, X̃ = (X − 1mᵀ) diag(s) without touching X
+///     gram         rows of X̃ᵀDX̃, made when a search asks for them; moments: all of them, from sums of products
+///     groups       units, the columns that are in or out together
+
 namespace l0::detail {
 
 /// Some rows or columns of a dense matrix. (The name of "all" in Eigen's indexed views differs between its versions.)

@@ -7,6 +7,15 @@
 #include <l0/core/types.hpp>
 #include <l0/regression/likelihood/family.hpp>
 
+/// \file
+/// regression/likelihood/: what a fit minimises, and how it is minimised on given columns.
+///
+///     family       one sample: deviance, residual and curvature at η
+///     likelihood   all samples of a family; multinomial: several η per sample
+///     newton       iteratively reweighted least squares on a matrix of columns
+///     support_fit  brings the columns of a support from the design, and coefficients back to the scale of X
+///     point        the model of one support, on the scale of X
+
 namespace l0::detail {
 
 /// A likelihood at linear predictors η (samples × m): its deviance, −½ of the deviance's gradient in η, and whatever

@@ -17,6 +17,16 @@
 #include <l0/regression/search/move.hpp>
 #include <l0/regression/search/swept.hpp>
 
+/// \file
+/// regression/search/: from a least-squares problem over all columns to the best support of every size.
+///
+///     move, criterion   what a step is, what a support costs
+///     swept             the problem on a support: residual correlations, coefficients, what columns have of their own
+///     active_set        every add, drop and swap from there, as closed formulas; column_scan, group_blocks
+///     subset_search     ups and downs, descent and ejection chains on one score
+///     least_squares_*   the search where the problem is the loss; likelihood_*: where it is an expansion of it
+///     screening         many columns: the likeliest first, then a look at all others
+
 namespace l0::detail {
 
 /// A support of a least-squares problem and its neighbours: what every single add, drop and swap would do to the loss,
