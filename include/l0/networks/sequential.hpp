@@ -8,12 +8,10 @@
 ///       ▼ Sequential::forward(x, noise)    each layer draws its gates and returns a buffer of its own; activations and
 ///       │                                  poolings write to buffers that the network keeps for them
 ///     loss → gradient
-///       ▼ backward(upstream, dx)           back to front: each layer adds to its parameters' gradients, writes that by
-///       x
+///       ▼ backward(upstream, dx)           back to front: each adds to its parameters' gradients, writes that by x
 ///     penalty, optimizer                   find gates by for_each_gated and parameters by parameters()
 ///       ▼
-///     prune, compact (pruning/)            what is left becomes a CompactModel (network.hpp): plain layers, predict
-///     only
+///     prune, compact (pruning/)            what is left becomes a CompactModel (network.hpp), which only predicts
 
 #include <array>
 #include <string>
