@@ -111,7 +111,7 @@ class SparseCalibrationWeights {
         }
       }
     } else if constexpr (std::is_base_of_v<Eigen::SparseMatrixBase<M>, M>) {
-      return product(Eigen::SparseMatrix<typename M::Scalar>(m), w);
+      return product(Eigen::SparseMatrix<typename M::Scalar, Eigen::ColMajor, int>(m), w);
     } else {
       for (Index j = 0; j < m.cols(); ++j) {
         if (w[j] != 0) result += m.col(j).template cast<double>() * static_cast<double>(w[j]);

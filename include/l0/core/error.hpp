@@ -9,6 +9,8 @@
 
 #include <Eigen/Core>
 
+#include <l0/core/types.hpp>
+
 namespace l0 {
 
 namespace detail {

@@ -47,10 +47,10 @@ namespace l0 {
 template <GateDistribution Distribution_, int Columns = 1>
 class Gate {
  public:
-  using Distribution = Distribution_;                             ///< the distribution of a gate
-  using Scalar = typename Distribution::Scalar;                   ///< float or double
-  using Values = Eigen::Matrix<Scalar, Eigen::Dynamic, Columns>;  ///< a value per gate
-  using Options = GateOptions<Scalar>;                            ///< what can be set
+  using Distribution = Distribution_;                                              ///< the distribution of a gate
+  using Scalar = typename Distribution::Scalar;                                    ///< float or double
+  using Values = Eigen::Matrix<Scalar, Eigen::Dynamic, Columns, Eigen::ColMajor>;  ///< a value per gate
+  using Options = GateOptions<Scalar>;                                             ///< what can be set
   /// The name of the parameter in handles and files.
   static constexpr bool named_log_alpha = std::string_view(Distribution::location_name) == "log_alpha";
   /// The name of the parameter in handles and files.

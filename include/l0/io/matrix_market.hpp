@@ -28,7 +28,7 @@ class MatrixMarketReader {
  public:
   MatrixMarketReader(std::string_view text, const std::string& name) : lines_(text, name) {}
 
-  Eigen::SparseMatrix<Scalar> read() {
+  Eigen::SparseMatrix<Scalar, Eigen::ColMajor, int> read() {
     read_banner();
     read_sizes();
     std::vector<Eigen::Triplet<Scalar>> entries;
@@ -51,7 +51,7 @@ class MatrixMarketReader {
     }
     std::string_view line;
     if (next_content(line)) lines_.refuse(line, "the end of the file after " + to_text(stored_) + " entries");
-    Eigen::SparseMatrix<Scalar> matrix(rows_, columns_);
+    Eigen::SparseMatrix<Scalar, Eigen::ColMajor, int> matrix(rows_, columns_);
     matrix.setFromTriplets(entries.begin(), entries.end());
     return matrix;
   }
@@ -181,25 +181,27 @@ class MatrixMarketReader {
 /// skew-symmetric. Entries given twice are summed. Throws `Error` with the line for anything else, for indices out of
 /// range, values that are not finite, and more or fewer entries than announced.
 template <class Scalar = double>
-Eigen::SparseMatrix<Scalar> parse_matrix_market(std::string_view text, const std::string& name = "the text") {
+Eigen::SparseMatrix<Scalar, Eigen::ColMajor, int> parse_matrix_market(std::string_view text,
+                                                                      const std::string& name = "the text") {
   return detail::MatrixMarketReader<Scalar>(text, name).read();
 }
 
 /// The same from a file.
 template <class Scalar = double>
-Eigen::SparseMatrix<Scalar> read_matrix_market(const std::string& path) {
+Eigen::SparseMatrix<Scalar, Eigen::ColMajor, int> read_matrix_market(const std::string& path) {
   return parse_matrix_market<Scalar>(detail::read_text_file(path), path);
 }
 
 /// Writes a sparse matrix in coordinate format, with all digits. Throws `Error` if the file cannot be written.
 template <class Derived>
 void write_matrix_market(const std::string& path, const Eigen::SparseMatrixBase<Derived>& matrix) {
-  const Eigen::SparseMatrix<typename Derived::Scalar> m = matrix;
+  const Eigen::SparseMatrix<typename Derived::Scalar, Eigen::ColMajor, int> m = matrix;
   std::ofstream file(path, std::ios::binary);
   file << "%%MatrixMarket matrix coordinate real general\n"
        << m.rows() << ' ' << m.cols() << ' ' << m.nonZeros() << '\n';
   for (Index j = 0; j < m.outerSize(); ++j) {
-    for (typename Eigen::SparseMatrix<typename Derived::Scalar>::InnerIterator entry(m, j); entry; ++entry) {
+    for (typename Eigen::SparseMatrix<typename Derived::Scalar, Eigen::ColMajor, int>::InnerIterator entry(m, j); entry;
+         ++entry) {
       file << entry.row() + 1 << ' ' << entry.col() + 1 << ' ' << detail::to_text(entry.value()) << '\n';
     }
   }

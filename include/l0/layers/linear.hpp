@@ -108,8 +108,8 @@ class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>,
   }
 
   /// `effective_weight()` with only the entries that are not 0 stored.
-  Eigen::SparseMatrix<Scalar> effective_weight_sparse() const {
-    Eigen::SparseMatrix<Scalar> result = effective_weight().sparseView(Scalar(1), Scalar(0));
+  Eigen::SparseMatrix<Scalar, Eigen::ColMajor, int> effective_weight_sparse() const {
+    Eigen::SparseMatrix<Scalar, Eigen::ColMajor, int> result = effective_weight().sparseView(Scalar(1), Scalar(0));
     result.makeCompressed();
     return result;
   }

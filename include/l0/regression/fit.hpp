@@ -125,7 +125,7 @@ auto with_regression_data(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<
   require_shape("y", y.rows(), y.cols(), x.rows(), Columns == 1 ? 1 : std::max<Index>(y.cols(), 1));
   require_finite("y", y);
   validate(options, x.cols());
-  const Eigen::Matrix<Scalar, Eigen::Dynamic, Columns> target = y.template cast<Scalar>();
+  const Eigen::Matrix<Scalar, Eigen::Dynamic, Columns, Eigen::ColMajor> target = y.template cast<Scalar>();
   const Vector<Scalar> unit_weight = unit_mean_weights<Scalar>(weight, x.rows());
   return with_design<Scalar>(x, [&](const auto& design) { return use(design, target, unit_weight); });
 }

@@ -101,7 +101,7 @@ auto take(const X& x, const std::vector<Index>& chosen) {
   } else if constexpr (std::is_base_of_v<Eigen::SparseCompressedBase<X>, X>) {
     return take_stored<axis>(x, chosen);
   } else {
-    using Stored = Eigen::SparseMatrix<typename X::Scalar, X::IsRowMajor ? Eigen::RowMajor : Eigen::ColMajor>;
+    using Stored = Eigen::SparseMatrix<typename X::Scalar, X::IsRowMajor ? Eigen::RowMajor : Eigen::ColMajor, int>;
     return take_stored<axis>(Stored(x), chosen);
   }
 }

@@ -194,7 +194,7 @@ class Trainer {
                     "0 without validation data");
     if constexpr (std::integral<typename Y::Scalar>) require_labels(y);
     if constexpr (detail::is_sparse<X> && !X::IsRowMajor) {
-      const Eigen::SparseMatrix<Scalar, Eigen::RowMajor> rows(x);
+      const Eigen::SparseMatrix<Scalar, Eigen::RowMajor, int> rows(x);
       return epochs(rows, y, penalty, loss, validate);
     } else {
       return epochs(x, y, penalty, loss, validate);

@@ -32,6 +32,7 @@
 
 #include <l0/callbacks/run.hpp>
 #include <l0/core/error.hpp>
+#include <l0/core/sort_stably.hpp>
 #include <l0/trees/feature_selection.hpp>
 #include <l0/trees/options.hpp>
 #include <l0/trees/pruning.hpp>
@@ -178,7 +179,7 @@ class SoftTreeBoosting {
       table += text;
     }
     std::vector<Index> order = selected_;
-    std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return importances_(a) > importances_(b); });
+    detail::sort_stably(order, [&](Index a, Index b) { return importances_(a) > importances_(b); });
     std::size_t width = 9;
     for (const Index j : order) width = std::max(width, feature_name(j).size());
     table += "\nfeature" + std::string(width - 7, ' ') + "  importance\n";

@@ -8,6 +8,7 @@
 
 #include <Eigen/Cholesky>
 
+#include <l0/core/sort_stably.hpp>
 #include <l0/core/types.hpp>
 #include <l0/regression/data/design.hpp>
 #include <l0/regression/data/gram.hpp>
@@ -251,7 +252,7 @@ class ActiveSet {
       const Index j = best_swap_for(i, gain);
       if (j >= 0 && gain > least) moves.push_back({SupportMove::Kind::swap, i, j, loss() - gain});
     }
-    std::stable_sort(moves.begin(), moves.end(), [](const auto& a, const auto& b) { return a.loss < b.loss; });
+    sort_stably(moves, [](const auto& a, const auto& b) { return a.loss < b.loss; });
     if (moves.size() > most) moves.resize(most);
     return moves;
   }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <vector>
 
+#include <l0/core/sort_stably.hpp>
 #include <l0/core/types.hpp>
 #include <l0/regression/search/active_set.hpp>
 #include <l0/regression/search/move.hpp>
@@ -33,7 +34,7 @@ std::vector<Dependent<Excursion, Design>> excursions_from(const ActiveSet<Design
     result.push_back({rise_of(i, -1, state.drop_cost(i)), out, -1});
   }
   for (const Index l : state.best_adds(most)) result.push_back({rise_of(-1, l, -state.add_gain(l)), -1, l});
-  std::stable_sort(result.begin(), result.end(), [](const auto& a, const auto& b) { return a.rise < b.rise; });
+  sort_stably(result, [](const auto& a, const auto& b) { return a.rise < b.rise; });
   return result;
 }
 

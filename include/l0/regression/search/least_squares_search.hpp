@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <vector>
 
+#include <l0/core/sort_stably.hpp>
 #include <l0/core/types.hpp>
 #include <l0/gates/proposal.hpp>
 #include <l0/regression/data/design.hpp>
@@ -129,7 +130,7 @@ class LeastSquaresSearch {
       if (gram_.has(j) && problem_.columns.scale(j) > 0) known.push_back(j);
     }
     if (static_cast<Index>(known.size()) > most_gates) {
-      std::stable_sort(known.begin(), known.end(), [&](Index a, Index b) {
+      sort_stably(known, [&](Index a, Index b) {
         return problem_.correlation.row(a).squaredNorm() > problem_.correlation.row(b).squaredNorm();
       });
       known.resize(static_cast<std::size_t>(most_gates));

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <l0/core/sort_stably.hpp>
 #include <l0/core/types.hpp>
 #include <l0/gates/proposal.hpp>
 #include <l0/regression/data/design.hpp>
@@ -254,7 +255,7 @@ class LikelihoodSearch {
   bool make_confirmed_move() {
     std::vector<std::pair<Double<Scalar>, SupportMove>> ranked;
     for (const SupportMove& move : model_.moves_from_here(3)) ranked.emplace_back(model_.score_after(move), move);
-    std::stable_sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    sort_stably(ranked, [](const auto& a, const auto& b) { return a.first < b.first; });
     const std::vector<Index> home = state().active();
     for (const auto& [predicted, move] : ranked) {
       if (!(predicted < current_.score - fits_.progress())) return false;
