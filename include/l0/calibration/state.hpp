@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <l0/core/error.hpp>
+#include <l0/core/replace_file.hpp>
 #include <l0/core/types.hpp>
 
 namespace l0 {
@@ -36,10 +37,10 @@ class CalibrationState {
   void save(const std::string& path) const {
     const std::string fresh = path + ".new";
     std::FILE* file = std::fopen(fresh.c_str(), "wb");
-    bool good = file != nullptr && std::fwrite(bytes_.data(), 1, bytes_.size(), file) == bytes_.size();
-    if (file != nullptr) good = std::fclose(file) == 0 && good;
-    good = good && std::rename(fresh.c_str(), path.c_str()) == 0;
-    if (!good) detail::fail("path", path, "a file that can be written");
+    if (file != nullptr) std::fwrite(bytes_.data(), 1, bytes_.size(), file);  // replace_file sees whether that failed
+    if (file == nullptr || !detail::replace_file(file, fresh, path)) {
+      detail::fail("path", path, "a file that can be written");
+    }
   }
 
   /// Throws `Error` if the file cannot be read; what it holds is checked by `fit`.

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <l0/core/error.hpp>
+#include <l0/core/replace_file.hpp>
 
 namespace l0::detail {
 
@@ -45,10 +46,8 @@ inline void write_bytes(const std::string& path, const std::vector<unsigned char
   const std::string temporary = path + ".part";
   File file(std::fopen(temporary.c_str(), "wb"));
   if (!file) fail_file(path, "not writable", "a place where a file can be made");
-  const bool written = std::fwrite(bytes.data(), 1, bytes.size(), file.get()) == bytes.size();
-  const bool closed = std::fclose(file.release()) == 0;
-  if (!written || !closed || std::rename(temporary.c_str(), path.c_str()) != 0) {
-    std::remove(temporary.c_str());
+  std::fwrite(bytes.data(), 1, bytes.size(), file.get());  // a short write leaves its mark for replace_file
+  if (!replace_file(file.release(), temporary, path)) {
     fail_file(path, "not written", "room for " + to_text(bytes.size()) + " bytes");
   }
 }

@@ -62,16 +62,18 @@ class ItemGate {
     if constexpr (!is_sparse<std::remove_cvref_t<X>>) require_finite("X", x.derived());
 #endif
     const Vector<Scalar>& z = gate_.sample(noise);
+    draw_ = gate_.sample_number();
     return batch_.scale(std::forward<X>(x), z);
   }
 
   /// Adds to the gradient of log α, given `upstream`, the gradient with respect to what `apply` returned. May be called
-  /// again; each call adds. Throws `Error` before an `apply` or for another shape.
+  /// again; each call adds. Throws `Error` before an `apply`, after the gates were drawn again and for another shape.
   template <class Derived>
   void backward(const Eigen::MatrixBase<Derived>& upstream) {
     static_assert(std::is_same_v<typename Derived::Scalar, Scalar>,
                   "l0: upstream has another scalar type than the gates");
     if (batch_.empty()) fail("backward", "called before apply", "a call of apply first");
+    require_same_draw(gate_.sample_number(), draw_, "apply");
     require_shape("upstream", upstream.rows(), upstream.cols(), batch_.rows(), batch_.columns());
     if constexpr (std::is_same_v<Derived, Matrix<Scalar>>) {
       batch_.differentiate(upstream.derived(), gate_.values(), gate_gradient_);
@@ -150,6 +152,7 @@ class ItemGate {
   Gates gate_;  // first: its assignment refuses another size before anything is written
   std::optional<Index> budget_;
   GatedBatch<Scalar, axis> batch_;
+  std::uint64_t draw_ = 0;  // of apply
   Vector<Scalar> gate_gradient_;
   Matrix<Scalar> upstream_;
 };
