@@ -5,6 +5,7 @@
 /// What all fuzz targets share. A target gives bytes to a reader, which may do one of two things: take them, or throw
 /// `l0::Error`. Everything else is a finding: another exception, a report of a sanitizer, a broken promise.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>

@@ -138,7 +138,7 @@ TEST_CASE("Sparse data stay sparse, and what is closed is not stored", "[selecti
   const Matrix<double> dense = fixed_batch(6, 4, 1);
   const Eigen::SparseMatrix<double, Eigen::RowMajor> x = dense.sparseView();
   const Eigen::SparseMatrix<double, Eigen::RowMajor>& gated = features.apply(x, l0::Rng(1));
-  CHECK(gated.nonZeros() == (dense(Eigen::all, {0, 2}).array() != 0).count());
+  CHECK(gated.nonZeros() == (dense(Eigen::seqN(0, dense.rows()), {0, 2}).array() != 0).count());
 }
 
 TEST_CASE("What a closed gate covers is 0, whatever X holds there", "[selection]") {

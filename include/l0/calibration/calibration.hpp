@@ -1,6 +1,23 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+/// \file
+/// calibration/: few records of many, with weights, so that weighted sums meet targets.
+///
+///     options, task          loss: terms ω e² or ω min(|e|, cap), one per target and aggregate, checked and scaled
+///     M                      compact_matrix: the one working copy, by records, in few bytes per entry
+///       ▼                    start: weights and log α of every record, from starting weights and keep probabilities
+///     coordinate_calibration   record after record to the minimum of the objective in expectation over the gates:
+///       │                      coordinate_problem (the loss as squares), _records, _sweep (the kernel)
+///     gradient_calibration     or all records at once by Adam: expected_loss, record_kernels; hands its choice over
+///       ▼
+///     refit                  the same sweeps over the chosen records alone, with the loss itself
+///       ▼
+///     weights, log α, report   diagnostics: how weights are spread, how far each group of targets is met
+///
+/// column_sums forms M w for workers in an order that does not depend on their number. run_control reports passes to
+/// the callback and hands out states; state holds all that a run needs to go on to the same bits.
+
 #include <limits>
 #include <utility>
 #include <vector>
@@ -95,7 +112,7 @@ class SparseCalibrationWeights {
         }
       }
     } else if constexpr (std::is_base_of_v<Eigen::SparseMatrixBase<M>, M>) {
-      return product(Eigen::SparseMatrix<typename M::Scalar>(m), w);
+      return product(Eigen::SparseMatrix<typename M::Scalar, Eigen::ColMajor, int>(m), w);
     } else {
       for (Index j = 0; j < m.cols(); ++j) {
         if (w[j] != 0) result += m.col(j).template cast<double>() * static_cast<double>(w[j]);

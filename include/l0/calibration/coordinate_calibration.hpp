@@ -10,7 +10,8 @@
 
 #include <l0/calibration/coordinate_records.hpp>
 #include <l0/calibration/run_control.hpp>
-#include <l0/gates/proposal.hpp>
+#include <l0/core/sort_stably.hpp>
+#include <l0/gates/moment_table.hpp>
 
 namespace l0::detail {
 
@@ -219,7 +220,7 @@ class CoordinateCalibration : public CoordinateRecords<Scalar> {
     const auto size = [&](Index j) {
       return static_cast<double>(curvature_[at(j)]) * start_.weight[at(j)] * start_.weight[at(j)];
     };
-    std::stable_sort(candidates_.begin(), candidates_.end(), [&](Index a, Index b) { return size(a) > size(b); });
+    sort_stably(candidates_, [&](Index a, Index b) { return size(a) > size(b); });
     for (Index c = 0; c < missing; ++c) is_open_[at(candidates_[at(c)])] = 1;
     Base::list_open();
   }

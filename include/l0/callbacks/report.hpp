@@ -1,6 +1,18 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+/// \file
+/// callbacks/: how a run tells where it stands, and how it is stopped.
+///
+///     a loop     after each step fills in a StepReport: step, loss, open gates, price, temperature
+///       ▼ FitRun (run.hpp)       of fits: the clock, one call at a time from whatever thread, none after a stop
+///     AnyCallback                the user's functions, several by all_callbacks
+///       │   └ ProgressBar (progress.hpp), a door of its own, as is the tracker in io/
+///       ▼ Flow                   proceed, or stop
+///     the loop   ends, and says why in a TrainingReport: StopReason, steps, loss, seconds
+///
+/// Estimators, `minimize` and `Trainer` report alike, so that one callback serves all.
+
 #include <concepts>
 #include <functional>
 #include <limits>

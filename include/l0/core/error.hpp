@@ -9,37 +9,60 @@
 
 #include <Eigen/Core>
 
-namespace l0 {
+#include <l0/core/types.hpp>
 
-/// What every wrong argument is answered with. The message names the argument, the value it had and what was expected;
-/// the object that was called is as it was before.
-class Error : public std::invalid_argument {
- public:
-  using std::invalid_argument::invalid_argument;
-};
+namespace l0 {
 
 namespace detail {
 
-template <class Value>
-  requires std::integral<Value> || std::floating_point<Value> std::string to_text(Value value) {
-    if constexpr (std::same_as<Value, bool>) {
-      return value ? "true" : "false";
-    } else {
-      char text[64];
-      const auto end = std::to_chars(text, text + sizeof text, value);
-      return std::string(text, end.ptr);
-    }
+template <class T>
+concept Arithmetic = std::integral<T> || std::floating_point<T>;
+
+template <Arithmetic Value>
+std::string to_text(Value value) {
+  if constexpr (std::same_as<Value, bool>) {
+    return value ? "true" : "false";
+  } else {
+    char text[64];
+    const auto end = std::to_chars(text, text + sizeof text, value);
+    return std::string(text, end.ptr);
   }
+}
 
 inline std::string shape_text(Eigen::Index rows, Eigen::Index columns) {
   return to_text(rows) + "x" + to_text(columns);
 }
 
-/// Throws "l0: ARGUMENT is VALUE, expected EXPECTATION".
+}  // namespace detail
+
+/// What every wrong argument is answered with. The message names the argument, the value it had and what was expected;
+/// the object that was called is as it was before. Distributions, layers and losses of a user's own may answer alike:
+///
+///     if (!(rate > 0)) throw l0::Error("rate", rate, "a number > 0");   // l0: rate is -1, expected a number > 0
+class Error : public std::invalid_argument {
+ public:
+  /// The message "l0: ARGUMENT is VALUE, expected EXPECTATION".
+  Error(std::string_view argument, std::string_view value, std::string_view expectation)
+      : std::invalid_argument(message(argument, value, expectation)) {}
+
+  /// The same for a number, written as briefly as it can be read back, or a bool.
+  template <detail::Arithmetic Value>
+  Error(std::string_view argument, Value value, std::string_view expectation)
+      : Error(argument, std::string_view(detail::to_text(value)), expectation) {}
+
+ private:
+  static std::string message(std::string_view argument, std::string_view value, std::string_view expectation) {
+    std::string text("l0: ");
+    text.append(argument).append(" is ").append(value).append(", expected ").append(expectation);
+    return text;
+  }
+};
+
+namespace detail {
+
+/// Throws `Error` from functions that should not hold the code that makes one.
 [[noreturn]] inline void fail(std::string_view argument, std::string_view value, std::string_view expectation) {
-  std::string message("l0: ");
-  message.append(argument).append(" is ").append(value).append(", expected ").append(expectation);
-  throw Error(message);
+  throw Error(argument, value, expectation);
 }
 
 template <class Value>

@@ -1,6 +1,22 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+/// \file
+/// factorization/: R ≈ mean + biases + U diag(z) Vᵀ from the entries that R stores.
+///
+///     R                  ratings: checked, once by rows and once by columns
+///       ▼
+///     rank_selection     chooses what is not given by entries held out: adds factor after factor, for several L2
+///       │                prices; with gates per entry raises the price
+///       ▼
+///     alternation        rows given columns, columns given rows, gates from what these passes summed up;
+///       ▼                line_solver: one line's least squares; factors: how U and V lie in memory
+///     rank_selection     exchanges factors while that helps, then refits the factors or entries that are kept
+///       ▼
+///     Factors, report    predict, top_k, importance
+///
+/// objective has what is minimised as a function of its own, for other optimizers.
+
 #include <algorithm>
 #include <cmath>
 #include <utility>

@@ -1,6 +1,21 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+/// \file
+/// gates/: numbers in [0, 1], each with one learnable location, that close to exactly 0.
+///
+///     GateOptions            distribution: what a distribution has; hard_concrete, gaussian: two of them
+///       ▼
+///     Gate                   the location of every gate (log α or μ), a Parameter that optimizers move
+///       ▼ sample(noise)      kernels: all gates in one pass; what they need of a distribution are its formulas()
+///     z                      to the model; grouping says which weights of a layer share a gate
+///       ▼ backward(dL/dz)    location gradient += dL/dz ∘ dz/dlocation, which follows from z alone
+///       ▼ accumulate_...     and the prices of penalties, λ dP(z ≠ 0)/dlocation
+///     deterministic()        after training: what prediction multiplies by, 0 where a gate is closed
+///
+/// Estimators can do without draws: quadrature gives E[z] and Var z as functions of the location (`moment_rule`), and
+/// proposal trains gates on an objective in expectation to propose supports; gate_mode is their option for that.
+
 #include <concepts>
 #include <cstdint>
 #include <string>
@@ -8,47 +23,14 @@
 #include <utility>
 
 #include <l0/core/parameter.hpp>
+#include <l0/core/shape.hpp>
 #include <l0/gates/distribution.hpp>
+#include <l0/gates/draw.hpp>
 #include <l0/gates/hard_concrete.hpp>
 #include <l0/gates/kernels.hpp>
 #include <l0/random/noise.hpp>
 
 namespace l0 {
-
-namespace detail {
-
-/// Numbers the draws of an object. Assignment is a change as well, so that no number comes twice.
-class DrawNumber {
- public:
-  DrawNumber() = default;
-  DrawNumber(const DrawNumber&) = default;
-  DrawNumber& operator=(const DrawNumber&) {
-    next();
-    return *this;
-  }
-  ~DrawNumber() = default;
-
-  void next() { ++number_; }
-  std::uint64_t get() const { return number_; }
-
- private:
-  std::uint64_t number_ = 0;
-};
-
-/// Refuses a backward whose gates are not those of its forward any more.
-inline void require_same_draw(std::uint64_t now, std::uint64_t drawn, std::string_view first) {
-  if (now != drawn) fail("backward", "called after the gates were drawn again", "the draw of " + std::string(first));
-}
-
-/// What backward needs to know of a draw beside its values.
-template <class Distribution>
-struct Draw {
-  Distribution distribution;  // of that time: backward after set_temperature still belongs to it
-  bool is_there = false;
-  bool frozen = false;
-};
-
-}  // namespace detail
 
 /// An array of independent gates: one learnable location each, a shared distribution, noise and gradients.
 ///
@@ -70,10 +52,10 @@ struct Draw {
 template <GateDistribution Distribution_, int Columns = 1>
 class Gate {
  public:
-  using Distribution = Distribution_;                             ///< the distribution of a gate
-  using Scalar = typename Distribution::Scalar;                   ///< float or double
-  using Values = Eigen::Matrix<Scalar, Eigen::Dynamic, Columns>;  ///< a value per gate
-  using Options = GateOptions<Scalar>;                            ///< what can be set
+  using Distribution = Distribution_;                                              ///< the distribution of a gate
+  using Scalar = typename Distribution::Scalar;                                    ///< float or double
+  using Values = Eigen::Matrix<Scalar, Eigen::Dynamic, Columns, Eigen::ColMajor>;  ///< a value per gate
+  using Options = GateOptions<Scalar>;                                             ///< what can be set
   /// The name of the parameter in handles and files.
   static constexpr bool named_log_alpha = std::string_view(Distribution::location_name) == "log_alpha";
   /// The name of the parameter in handles and files.
@@ -99,8 +81,8 @@ class Gate {
   Gate(const Distribution& distribution, Index rows, Index columns, std::uint64_t stream = 0)
       : shape_(checked_rows(rows), checked_columns(columns)), distribution_((distribution.validate(), distribution)),
         stream_(stream),
-        location_(ParameterKind::gate, Distribution::location_name, rows, columns), drawn_{distribution},
-        each_drawn_{distribution} {
+        location_(ParameterKind::gate, Distribution::location_name, rows, columns, Scalar(detail::log_alpha_limit)),
+        drawn_{distribution}, each_drawn_{distribution} {
     location_.value().setConstant(distribution_.initial_location(Options{}.init_sparsity));
   }
 
@@ -130,7 +112,7 @@ class Gate {
   auto& location_gradient() { return location_.gradient(); }
   /// Its gradient.
   const auto& location_gradient() const { return location_.gradient(); }
-  /// Handles for an optimizer; what they survive: see `Parameter`.
+  /// Handles for an optimizer, which keeps the locations in ±20; what they survive: see `Parameter`.
   Parameters<Scalar> parameters() { return {location_.ref()}; }
 
   /// The location under the name that it has in `HardConcrete`.
@@ -187,7 +169,7 @@ class Gate {
 
   /// The values of the last `sample`.
   const Values& values() const {
-    require_sample("values", drawn_.is_there);
+    detail::require_sample("values", drawn_.is_there);
     return values_;
   }
 
@@ -195,7 +177,7 @@ class Gate {
   /// the shape of the gates. May be called again; each call adds.
   template <class Derived>
   void backward(const Eigen::MatrixBase<Derived>& upstream) {
-    require_sample("backward", drawn_.is_there);
+    detail::require_sample("backward", drawn_.is_there);
     detail::require_shape("upstream", upstream.rows(), upstream.cols(), rows(), columns());
     if (is_held(drawn_)) return;
     if constexpr (has_plain_storage<Derived>()) {
@@ -211,7 +193,7 @@ class Gate {
   /// the gates.
   void backward_product(const Eigen::Ref<const Values>& upstream, const Eigen::Ref<const Values>& weight,
                         Eigen::Ref<Values> weight_gradient) {
-    require_sample("backward_product", drawn_.is_there);
+    detail::require_sample("backward_product", drawn_.is_there);
     detail::require_shape("upstream", upstream.rows(), upstream.cols(), rows(), columns());
     detail::require_shape("weight", weight.rows(), weight.cols(), rows(), columns());
     detail::require_shape("weight_gradient", weight_gradient.rows(), weight_gradient.cols(), rows(), columns());
@@ -250,13 +232,13 @@ class Gate {
 
   /// The values of the last `sample_each`.
   const Matrix<Scalar>& each_values() const {
-    require_sample("each_values", each_drawn_.is_there, "sample_each");
+    detail::require_sample("each_values", each_drawn_.is_there, "sample_each");
     return each_value_;
   }
 
   /// location_gradient() += Σ over samples of upstream ∘ dz/dlocation, at the last `sample_each`.
   void backward_each(const Matrix<Scalar>& upstream) requires(Columns == 1) {
-    require_sample("backward_each", each_drawn_.is_there, "sample_each");
+    detail::require_sample("backward_each", each_drawn_.is_there, "sample_each");
     detail::require_shape("upstream", upstream.rows(), upstream.cols(), each_value_.rows(), size());
     if (is_held(each_drawn_)) return;
     each_gradient_.setZero(upstream.rows(), upstream.cols());
@@ -377,12 +359,6 @@ class Gate {
     return std::is_base_of_v<Eigen::PlainObjectBase<Derived>, Derived> &&
            std::same_as<typename Derived::Scalar, Scalar> &&
            (bool(Derived::IsVectorAtCompileTime) || bool(Derived::IsRowMajor) == bool(Values::IsRowMajor));
-  }
-
-  static void require_sample(std::string_view function, bool has_sample, std::string_view first = "sample") {
-    if (!has_sample) {
-      detail::fail(function, "called before " + std::string(first), "a call of " + std::string(first) + " first");
-    }
   }
 
   bool is_held(const detail::Draw<Distribution>& draw) const { return draw.frozen || frozen_; }

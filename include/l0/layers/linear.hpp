@@ -10,7 +10,7 @@
 
 #include <l0/core/batch.hpp>
 #include <l0/core/product.hpp>
-#include <l0/gates/grouping.hpp>
+#include <l0/core/shape.hpp>
 #include <l0/layers/gated_weights.hpp>
 
 namespace l0 {
@@ -39,14 +39,15 @@ struct L0LinearOptions {
 /// For initial values, handles, moves and assignment see `GatedWeights`.
 template <std::floating_point Scalar_, GateGrouping Grouping = PerWeight,
           GateDistribution Distribution = HardConcrete<Scalar_>>
-class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>> {
-  using Base = GatedWeights<Gate<Distribution, Grouping::gate_columns>>;
+class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>, Grouping> {
+  using Base = GatedWeights<Gate<Distribution, Grouping::gate_columns>, Grouping>;
 
  public:
   using Scalar = Scalar_;              ///< float or double
   using Gates = typename Base::Gates;  ///< the array of gates
   using Base::bias;
   using Base::bias_gradient;
+  using Base::effective_weight;
   using Base::gate;
   using Base::has_bias;
   using Base::weight;
@@ -67,8 +68,6 @@ class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>>
   Index inputs() const { return this->shape().inputs(); }
   /// Columns that go out.
   Index outputs() const { return this->shape().outputs(); }
-  /// Who shares a gate.
-  const Grouping& grouping() const { return grouping_; }
 
   /// Draws the gates and returns Y, a buffer of the layer, valid until the next call. Throws `Error` unless X has
   /// `inputs()` columns; then nothing is drawn. Builds with assertions also refuse NaN and infinity in dense X.
@@ -111,18 +110,9 @@ class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>>
     return result;
   }
 
-  /// W∘z with deterministic gates: the weights that `predict` uses, with exact zeros.
-  Matrix<Scalar> effective_weight() const {
-    const auto z = gate().deterministic();
-    Matrix<Scalar> result(outputs(), inputs());
-    for (Index j = 0; j < inputs(); ++j) grouping_.scale_column(j, z, weight().col(j), result.col(j));
-    result.array() += Scalar(0);  // no −0
-    return result;
-  }
-
-  /// The same, with only the entries that are not 0 stored.
-  Eigen::SparseMatrix<Scalar> effective_weight_sparse() const {
-    Eigen::SparseMatrix<Scalar> result = effective_weight().sparseView(Scalar(1), Scalar(0));
+  /// `effective_weight()` with only the entries that are not 0 stored.
+  Eigen::SparseMatrix<Scalar, Eigen::ColMajor, int> effective_weight_sparse() const {
+    Eigen::SparseMatrix<Scalar, Eigen::ColMajor, int> result = effective_weight().sparseView(Scalar(1), Scalar(0));
     result.makeCompressed();
     return result;
   }
@@ -140,8 +130,8 @@ class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>>
   static constexpr bool per_sample_possible = std::is_same_v<Grouping, PerInput>;
 
   L0Linear(ShapeGuard shape, std::uint64_t stream, const Rng& rng, Grouping grouping, const Options& options)
-      : Base(shape.rows(), shape.columns(), grouping.bind(shape.rows(), shape.columns()), stream, rng, options),
-        gates_per_sample_(options.gates_per_sample), grouping_(std::move(grouping)) {
+      : Base(shape.rows(), shape.columns(), std::move(grouping), stream, rng, options),
+        gates_per_sample_(options.gates_per_sample) {
     if (gates_per_sample_ && !per_sample_possible) {
       detail::fail("gates_per_sample", "true", "false, or one gate per input (PerInput)");
     }
@@ -167,7 +157,8 @@ class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>>
     scaled_.reserve(outputs() * inputs());
     auto scaled = scaled_.resize(outputs(), open_count());
     for (Index c = 0; c < open_count(); ++c) {
-      grouping_.scale_column(open(c), gate().values(), std::as_const(*this).weight().col(open(c)), scaled.col(c));
+      this->grouping().scale_column(open(c), gate().values(), std::as_const(*this).weight().col(open(c)),
+                                    scaled.col(c));
     }
     is_scaled_ = true;
   }
@@ -178,7 +169,7 @@ class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>>
     open_.clear();
     if (!gates_per_sample_) {
       for (Index j = 0; j < inputs(); ++j) {
-        if (!grouping_.is_closed(j, gate().values())) open_.push_back(j);
+        if (!this->grouping().is_closed(j, gate().values())) open_.push_back(j);
       }
     }
     skipping_ = !gates_per_sample_ && 4 * open_count() <= 3 * inputs();
@@ -260,8 +251,8 @@ class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>>
     }
     gate_gradient_.setZero(gate().rows(), gate().columns());
     for (Index c = 0; c < open_count(); ++c) {
-      grouping_.backward_column(open(c), gate().values(), std::as_const(*this).weight().col(open(c)), gradient.col(c),
-                                weight_gradient().col(open(c)), gate_gradient_);
+      this->grouping().backward_column(open(c), gate().values(), std::as_const(*this).weight().col(open(c)),
+                                       gradient.col(c), weight_gradient().col(open(c)), gate_gradient_);
     }
     gate().backward(gate_gradient_);
   }
@@ -353,7 +344,6 @@ class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>>
   }
 
   bool gates_per_sample_;
-  Grouping grouping_;
 
   // Kept from forward for backward.
   std::uint64_t draw_ = 0;

@@ -1,6 +1,15 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+/// \file
+/// losses/: from predictions and targets to a number and where it falls.
+///
+///     prediction (samples × outputs), target (numbers of that shape, or a label per sample)
+///       ▼ loss(prediction, target, gradient)     checks the shapes and the range of the targets
+///     the mean over the batch; `gradient`, by the prediction, goes to the model's backward
+///
+/// Losses know neither models nor gates; each is one function here, and a user's satisfies `Loss` (loss.hpp).
+
 #include <algorithm>
 #include <cmath>
 

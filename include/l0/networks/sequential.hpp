@@ -1,6 +1,18 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+/// \file
+/// networks/: layers one after the other, known when compiled; and the plain network that compaction leaves.
+///
+///     batch (samples × columns; an image is channel by channel)
+///       ▼ Sequential::forward(x, noise)    each layer draws its gates and returns a buffer of its own; activations and
+///       │                                  poolings write to buffers that the network keeps for them
+///     loss → gradient
+///       ▼ backward(upstream, dx)           back to front: each adds to its parameters' gradients, writes that by x
+///     penalty, optimizer                   find gates by for_each_gated and parameters by parameters()
+///       ▼
+///     prune, compact (pruning/)            what is left becomes a CompactModel (network.hpp), which only predicts
+
 #include <array>
 #include <cstdint>
 #include <string>
@@ -8,10 +20,12 @@
 #include <utility>
 #include <vector>
 
+#include <l0/core/shape.hpp>
 #include <l0/layers/conv2d.hpp>
 #include <l0/layers/depthwise_conv2d.hpp>
 #include <l0/layers/layer.hpp>
 #include <l0/layers/linear.hpp>
+#include <l0/networks/part_cache.hpp>
 
 namespace l0 {
 
@@ -27,81 +41,6 @@ struct NetworkScalar<First, Rest...> : NetworkScalar<Rest...> {};
 template <Layer First, class... Rest>
 struct NetworkScalar<First, Rest...> {
   using Scalar = typename First::Scalar;
-};
-
-/// The shapes of all parameters of a network, as its first member: makes the defaulted assignment throw `Error`, before
-/// anything is written, unless they agree. A network that has been moved from accepts any.
-template <class Scalar>
-class ParameterShapes {
- public:
-  ParameterShapes() = default;
-  ParameterShapes(const ParameterShapes&) = default;
-  ParameterShapes(ParameterShapes&& other) noexcept
-      : shapes_(std::move(other.shapes_)), moved_from_(std::exchange(other.moved_from_, true)) {}
-  ~ParameterShapes() = default;
-
-  ParameterShapes& operator=(const ParameterShapes& other) {
-    if (!moved_from_ && !other.moved_from_ && shapes_ != other.shapes_) {
-      fail("the assigned network", text(other.shapes_), text(shapes_) + ", the shapes of the parameters");
-    }
-    shapes_ = other.shapes_;
-    moved_from_ = other.moved_from_;
-    return *this;
-  }
-  ParameterShapes& operator=(ParameterShapes&& other) {  // NOLINT(performance-noexcept-move-constructor): as above
-    const bool takes_over = moved_from_;
-    *this = std::as_const(other);
-    if (takes_over && this != &other) other.moved_from_ = true;
-    return *this;
-  }
-
-  void set(const Parameters<Scalar>& parameters) {
-    for (const auto& parameter : parameters) shapes_.emplace_back(parameter.rows(), parameter.columns());
-  }
-
- private:
-  using Shapes = std::vector<std::pair<Dependent<Index, Scalar>, Index>>;
-
-  static std::string text(const Shapes& shapes) {
-    std::string result;
-    for (const auto& [rows, columns] : shapes) result += (result.empty() ? "" : ", ") + shape_text(rows, columns);
-    return result.empty() ? "without parameters" : result;
-  }
-
-  Shapes shapes_;
-  bool moved_from_ = false;
-};
-
-/// What a network keeps for one part from forward to backward. Copies start empty; moved buffers keep their address.
-template <class Scalar>
-struct PartCache {
-  PartCache() = default;
-  PartCache(const PartCache&) {}
-  PartCache(PartCache&&) noexcept = default;
-  PartCache& operator=(const PartCache&) { return *this; }
-  ~PartCache() = default;
-
-  const Scalar* input = nullptr;
-  Matrix<Scalar> output{};    ///< of activations and operations
-  Matrix<Scalar> gradient{};  ///< with respect to the input
-};
-
-/// The result of the last forward pass. Copies start without one.
-struct LastResult {
-  LastResult() = default;
-  LastResult(const LastResult&) {}
-  LastResult(LastResult&& other) noexcept
-      : is_there(std::exchange(other.is_there, false)), rows(other.rows), columns(other.columns), draw(other.draw) {}
-  LastResult& operator=(const LastResult&) {
-    is_there = false;
-    return *this;
-  }
-  ~LastResult() = default;
-
-  bool is_there = false;
-  Index rows = 0;
-  Index columns = 0;
-  std::uint64_t draw = 0;  ///< the sum of the numbers of all draws
 };
 
 }  // namespace detail

@@ -1,20 +1,35 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>
-#include <cmath>
+#include <concepts>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include <l0/callbacks/run.hpp>
+#include <l0/core/error.hpp>
+#include <l0/core/types.hpp>
+#include <l0/regression/data/design.hpp>
+#include <l0/regression/data/groups.hpp>
 #include <l0/regression/data/moments.hpp>
+#include <l0/regression/fit.hpp>
+#include <l0/regression/likelihood/family.hpp>
+#include <l0/regression/likelihood/likelihood.hpp>
+#include <l0/regression/likelihood/point.hpp>
+#include <l0/regression/likelihood/support_fit.hpp>
+#include <l0/regression/linear_model.hpp>
+#include <l0/regression/options.hpp>
+#include <l0/regression/search/criterion.hpp>
+#include <l0/regression/search/likelihood_oracle.hpp>
 #include <l0/regression/search/likelihood_search.hpp>
+#include <l0/regression/search/selection.hpp>
+#include <l0/regression/stream.hpp>
 
 namespace l0 {
 
 namespace detail {
 
-/// A likelihood in the terms of the fitting pipeline: the loss is half the deviance. `Derived` gives
+/// A likelihood as a family in the sense of fit.hpp: the loss is half the deviance. `Derived` gives
 /// likelihood(y, weight) and from_free(coefficients or intercept in the likelihood's free directions).
 template <class Derived, int Responses>
 struct LikelihoodPipeline {

@@ -3,17 +3,23 @@
 
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <type_traits>
 #include <utility>
 
+#include <l0/core/error.hpp>
+#include <l0/core/types.hpp>
+#include <l0/regression/fit.hpp>
 #include <l0/regression/generalized_linear_model.hpp>
 #include <l0/regression/likelihood/multinomial.hpp>
+#include <l0/regression/linear_model.hpp>
+#include <l0/regression/options.hpp>
 
 namespace l0 {
 
 namespace detail {
 
-/// K classes in the terms of the fitting pipeline.
+/// K classes as a family in the sense of fit.hpp.
 template <class Precise>
 struct MultinomialFamily : LikelihoodPipeline<MultinomialFamily<Precise>, Eigen::Dynamic> {
   Matrix<Precise> contrasts;

@@ -1,12 +1,22 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <cstdio>
-#include <limits>
 #include <string>
 #include <vector>
 
+#include <l0/callbacks/report.hpp>
+#include <l0/callbacks/run.hpp>
+#include <l0/core/error.hpp>
+#include <l0/core/types.hpp>
+#include <l0/regression/cross_validation.hpp>
+#include <l0/regression/fit.hpp>
+#include <l0/regression/likelihood/point.hpp>
 #include <l0/regression/linear_regression.hpp>
+#include <l0/regression/options.hpp>
+#include <l0/regression/search/criterion.hpp>
 
 namespace l0 {
 

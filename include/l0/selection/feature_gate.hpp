@@ -1,6 +1,19 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+/// \file
+/// selection/: gates on what goes into a model rather than on its weights.
+///
+///     X (samples × features, dense or sparse)
+///       ▼ FeatureGate, SampleGate ::apply(X, noise)    X diag(z) or diag(z) X, a GatedBatch; both are an ItemGate
+///     a model of any kind, its loss
+///       ▼ backward(upstream)                           the gradient of log α; penalties and budgets price the gates
+///     (Coverage)                                       a loss of SampleGates that needs no model and no labels
+///       ▼ selected                                     the k largest log α, or those that are open
+///     select(X)                                        the chosen part of X (take.hpp), with indices, names, weights
+///
+/// A HybridGate has a SampleGate choose some rows and draws others at random, with weights that keep totals.
+
 #include <string>
 #include <string_view>
 #include <vector>

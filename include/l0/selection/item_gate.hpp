@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <l0/core/sort_stably.hpp>
 #include <l0/gates/gate.hpp>
 #include <l0/selection/gated_batch.hpp>
 #include <l0/selection/take.hpp>
@@ -101,7 +102,7 @@ class ItemGate {
     require_finite("log_alpha", log_alpha());
     std::vector<Index> order(static_cast<std::size_t>(size()));
     std::iota(order.begin(), order.end(), Index{0});
-    std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return log_alpha()(a) > log_alpha()(b); });
+    sort_stably(order, [&](Index a, Index b) { return log_alpha()(a) > log_alpha()(b); });
     return order;
   }
 

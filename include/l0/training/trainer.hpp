@@ -1,6 +1,20 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+/// \file
+/// training/: the two loops that the library brings along.
+///
+///     Trainer: a network and data                       minimize: a function f(w, gradient) and w0
+///       ▼ per epoch: β, rate, a new order of samples      ▼ per step: β, then f at w∘z
+///       ▼ per batch: forward, loss, backward              ▼ gradients of w and log α
+///       ▼ penalty.accumulate(network)                     ▼ price: fixed, or by BudgetPrice
+///       ▼ Adam, if all is finite                          ▼ Adam
+///     score on validation data, callback                callback; in the end the open gates are read off
+///     TrainingReport                                    and f is minimised over their weights
+///
+/// The same seed gives the same bits; a run stops where a loss is no longer finite, before the step it would lead to.
+/// A loop of one's own needs neither: it is the lines in the middle.
+
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -111,7 +125,8 @@ Score evaluate(const Model& model, const X& x, const Eigen::MatrixBase<Y>& y, co
 ///
 /// `fit` goes on from epoch `epoch()` to `options.epochs`. The order of the samples depends on the seed and the number
 /// of the epoch alone, and the noise on the seed and what the gates have drawn: a run that was stored (see
-/// io/network.hpp) and resumed gives the same bits as one that was not. The network must stay where it is.
+/// `save_checkpoint` of io/network.hpp) and resumed gives the same bits as one that was not. The network must stay
+/// where it is.
 template <class Network>
 class Trainer {
  public:
@@ -179,7 +194,7 @@ class Trainer {
                     "0 without validation data");
     if constexpr (std::integral<typename Y::Scalar>) require_labels(y);
     if constexpr (detail::is_sparse<X> && !X::IsRowMajor) {
-      const Eigen::SparseMatrix<Scalar, Eigen::RowMajor> rows(x);
+      const Eigen::SparseMatrix<Scalar, Eigen::RowMajor, int> rows(x);
       return epochs(rows, y, penalty, loss, validate);
     } else {
       return epochs(x, y, penalty, loss, validate);

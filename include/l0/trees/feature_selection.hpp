@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <l0/callbacks/run.hpp>
+#include <l0/core/sort_stably.hpp>
 #include <l0/parallel/threads.hpp>
 #include <l0/trees/ensemble.hpp>
 
@@ -39,7 +40,7 @@ class OutOfFold {
       for (Index i = 0; i < y.size(); ++i) {
         (fold_of[static_cast<std::size_t>(i)] == f ? folds_[f].held : folds_[f].rows).push_back(i);
       }
-      folds_[f].ranks = data.rank(folds_[f].held, Eigen::all);
+      folds_[f].ranks = data.rank_of(folds_[f].held);
       folds_[f].y = y(folds_[f].held);
     }
   }
@@ -173,7 +174,7 @@ TreeSelection select_tree_features(const RankedSamples<Scalar>& data, const Vect
     const std::vector<double>& worth = selection.path[now].worth;
     std::vector<Dependent<std::size_t, Scalar>> order(features.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return worth[a] < worth[b]; });
+    sort_stably(order, [&](std::size_t a, std::size_t b) { return worth[a] < worth[b]; });
     const auto useless =
         static_cast<std::size_t>(std::count_if(worth.begin(), worth.end(), [](double w) { return w <= 0; }));
     const auto unused = static_cast<std::size_t>(std::count(worth.begin(), worth.end(), 0.0));

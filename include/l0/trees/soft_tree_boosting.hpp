@@ -1,6 +1,23 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+/// \file
+/// trees/: sums of small soft trees that look at few features.
+///
+///     X                    binning: each feature becomes its rank in [0, 1], and one of 64 bins
+///       ▼
+///     feature_selection    ensembles grown without one fold each: gates close by what that does to the fold's loss
+///       ▼
+///     ensemble             tree after tree on slope and curvature of the loss (loss):
+///       │                  growth: the best hard splits, by histograms;
+///       │                  refinement: softens them, moves thresholds and widths, solves for the leaves;
+///       ▼                  oblivious_tree: adds the tree to η
+///     pruning              where trees are priced or counted: gates on whole trees, the rest weighted anew
+///       ▼
+///     ensemble, report     importances by closing one feature; predict turns new X into ranks on the same scales
+///
+/// `SoftTree`, the layer, stands in layers/.
+
 #include <algorithm>
 #include <cmath>
 #include <concepts>
@@ -15,6 +32,7 @@
 
 #include <l0/callbacks/run.hpp>
 #include <l0/core/error.hpp>
+#include <l0/core/sort_stably.hpp>
 #include <l0/trees/feature_selection.hpp>
 #include <l0/trees/options.hpp>
 #include <l0/trees/pruning.hpp>
@@ -161,7 +179,7 @@ class SoftTreeBoosting {
       table += text;
     }
     std::vector<Index> order = selected_;
-    std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return importances_(a) > importances_(b); });
+    detail::sort_stably(order, [&](Index a, Index b) { return importances_(a) > importances_(b); });
     std::size_t width = 9;
     for (const Index j : order) width = std::max(width, feature_name(j).size());
     table += "\nfeature" + std::string(width - 7, ' ') + "  importance\n";
@@ -243,9 +261,9 @@ class SoftTreeBoosting {
       rows = detail::draw_rows(all, 1 - options_.validation_share, options_.seed, -1);
       std::set_difference(all.begin(), all.end(), rows.begin(), rows.end(), std::back_inserter(held));
     }
-    const Matrix<Scalar> held_ranks = data.rank(held, Eigen::all);
+    const Matrix<Scalar> held_ranks = data.rank_of(held);
     const Vector<Scalar> held_y = y(held);
-    const Matrix<Scalar> ranks = data.rank(rows, Eigen::all);
+    const Matrix<Scalar> ranks = data.rank_of(rows);
     const Vector<Scalar> row_y = y(rows);
     Vector<Scalar> held_eta;
     Vector<Scalar> eta;

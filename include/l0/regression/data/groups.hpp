@@ -5,9 +5,18 @@
 #include <concepts>
 #include <vector>
 
-#include <l0/regression/search/criterion.hpp>
+#include <l0/core/types.hpp>
 
 namespace l0::detail {
+
+/// How large a support is: the gates it opens, and the columns behind them.
+struct SupportSize {
+  Index units = 0;  ///< groups of columns; without groups, columns
+  Index columns = 0;
+
+  friend SupportSize operator+(SupportSize a, SupportSize b) { return {a.units + b.units, a.columns + b.columns}; }
+  friend SupportSize operator-(SupportSize a, SupportSize b) { return {a.units - b.units, a.columns - b.columns}; }
+};
 
 /// What is in or out of a support as one: groups of columns, or, without groups, single columns. Its functions are
 /// templates on `Index`, so that nothing of them is compiled before it is used.
