@@ -18,6 +18,7 @@
 /// column_sums forms M w for workers in an order that does not depend on their number. run_control reports passes to
 /// the callback and hands out states; state holds all that a run needs to go on to the same bits.
 
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -167,8 +168,10 @@ class SparseCalibrationWeights {
       reader(theirs);
       if (theirs != mark) detail::fail("resume", "the state of another run", "one with the same data and options");
       reader(passes);
+      reader.require(passes >= 0 && passes <= std::numeric_limits<Index>::max() / 2);
       control.set_passes(passes);
       solver.archive(reader);
+      reader.finish();
     }
     solver.run([&] {
       detail::StateWriter writer;

@@ -76,9 +76,15 @@ class CoordinateCalibration : public CoordinateRecords<Scalar> {
     archive(stage_);
     archive(epoch_);
     archive(price_);
+    if constexpr (Archive::reads) {
+      archive.require(stage_ >= choosing && stage_ <= done && epoch_ >= 0 &&
+                      epoch_ <= std::max(epochs_, options_.refit_epochs) && std::isfinite(price_));
+      best_.resize(stage_ == choosing ? 0 : at(records_));
+    }
     archive(best_);
     archive(best_loss_);
     archive(recent_loss_);
+    if constexpr (Archive::reads) archive.require(stage_ != choosing || (has_choice() && !std::isfinite(best_loss_)));
     Base::archive_records(archive);
   }
 

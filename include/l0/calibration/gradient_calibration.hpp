@@ -64,6 +64,7 @@ class GradientCalibration {
   void archive(Archive& archive) {
     archive(epoch_);
     archive(handed_over_);
+    if constexpr (Archive::reads) archive.require(epoch_ >= 0 && epoch_ <= epochs_);
     price_.archive(archive);
     for (auto* array : {&weight_first_, &weight_second_, &alpha_first_, &alpha_second_}) archive(*array);
     loss_.archive(archive);
