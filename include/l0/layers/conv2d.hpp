@@ -138,13 +138,13 @@ class L0Conv2d : public GatedWeights<Gate<Distribution, detail::ConvGrouping<Gro
   /// Adds the gradients of the weights, the bias and log α, given `upstream`, the gradient with respect to Y. May be
   /// called again after one forward; each call adds. Throws `Error` before a forward or for another shape.
   template <class Derived>
-  void backward(const Eigen::MatrixBase<Derived>& upstream) {
+  void backward(const Eigen::DenseBase<Derived>& upstream) {
     backward_batch(upstream, nullptr);
   }
 
   /// As above, and writes the gradient with respect to X to `input_gradient`.
   template <class Derived>
-  void backward(const Eigen::MatrixBase<Derived>& upstream, Matrix<Scalar>& input_gradient) {
+  void backward(const Eigen::DenseBase<Derived>& upstream, Matrix<Scalar>& input_gradient) {
     backward_batch(upstream, &input_gradient);
   }
 
@@ -217,7 +217,7 @@ class L0Conv2d : public GatedWeights<Gate<Distribution, detail::ConvGrouping<Gro
   }
 
   template <class Derived>
-  void backward_batch(const Eigen::MatrixBase<Derived>& given, Matrix<Scalar>* input_gradient) {
+  void backward_batch(const Eigen::DenseBase<Derived>& given, Matrix<Scalar>* input_gradient) {
     if (batch_.empty()) detail::fail("backward", "called before forward", "a call of forward first");
     detail::require_shape("upstream", given.rows(), given.cols(), output_.rows(), outputs());
     upstream_.set(given.derived());

@@ -11,7 +11,8 @@
 ///       ▼ AdamRule, SgdRule      one loop over the numbers of a parameter; what leaves ±bound is put back on it
 ///     the values, in the model's own storage
 ///
-/// `minimize_smooth` (lbfgs.hpp) stands apart: it minimises a function of a vector, without handles, for refits.
+/// `minimize_smooth` (lbfgs.hpp) stands apart: it minimises a function of a vector, without handles, for refits; what
+/// such a function is, and whether its gradient is right, say objective.hpp and check_gradient.hpp.
 
 #include <concepts>
 #include <functional>
