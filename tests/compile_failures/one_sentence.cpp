@@ -46,6 +46,8 @@ void backward(l0::HardConcreteGate<double>& gate, const Eigen::Matrix<Other, -1,
 void loss(const Eigen::MatrixXd& f, const Eigen::Array<Other, -1, 1>& y) { l0::mse_loss(f, y); }
 void predict(const l0::SoftTreeBoosting<double>& trees, const Eigen::SparseMatrix<Other>& X) { trees.predict(X); }
 
+void optimize(l0::Sequential<l0::L0Linear<Other>>& net) { l0::Adam<double> optimizer(net.parameters()); }
+
 // Objectives.
 double by_value(const Eigen::VectorXd& w, GivenGradient gradient) {
   gradient = 2 * w;

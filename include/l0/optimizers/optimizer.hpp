@@ -61,6 +61,12 @@ class GradientOptimizer {
   explicit GradientOptimizer(Parameters<Scalar> parameters, Options options = {}) {
     add_group(std::move(parameters), std::move(options));
   }
+  /// Not for parameters of another scalar type; the compiler says so.
+  template <class Other>
+    requires(!std::same_as<Other, Scalar>)
+  explicit GradientOptimizer(const Parameters<Other>& /*parameters*/, const Options& /*options*/ = {}) {
+    static_assert(!std::floating_point<Other>, "l0: these parameters have another scalar type than the optimizer");
+  }
 
   /// Adds parameters with options of their own.
   void add_group(Parameters<Scalar> parameters, Options options = {}) {
