@@ -11,6 +11,7 @@
 
 #include <l0/callbacks/report.hpp>
 #include <l0/callbacks/run.hpp>
+#include <l0/core/argument.hpp>
 #include <l0/core/error.hpp>
 #include <l0/core/types.hpp>
 #include <l0/gates/gate_mode.hpp>
@@ -119,13 +120,13 @@ std::vector<Index> support_by_criterion(const Family& family, const Design& x, c
 /// Checks the data and options of a fit and calls `use(design, y, weight)`. y has one column unless `Columns` says
 /// Eigen::Dynamic.
 template <class Scalar, int Columns, class X, class Y, class W, class Use>
-auto with_regression_data(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y,
-                          const Eigen::MatrixBase<W>& weight, const RegressionOptions& options, Use&& use) {
+auto with_regression_data(const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y, const Eigen::DenseBase<W>& weight,
+                          const RegressionOptions& options, Use&& use) {
   require(x.rows() > 0, "X", x.rows(), "at least one sample (row)");
   require_shape("y", y.rows(), y.cols(), x.rows(), Columns == 1 ? 1 : std::max<Index>(y.cols(), 1));
   require_finite("y", y);
   validate(options, x.cols());
-  const Eigen::Matrix<Scalar, Eigen::Dynamic, Columns, Eigen::ColMajor> target = y.template cast<Scalar>();
+  const Eigen::Matrix<Scalar, Eigen::Dynamic, Columns, Eigen::ColMajor> target = as_matrix(y).template cast<Scalar>();
   const Vector<Scalar> unit_weight = unit_mean_weights<Scalar>(weight, x.rows());
   return with_design<Scalar>(x, [&](const auto& design) { return use(design, target, unit_weight); });
 }
