@@ -34,11 +34,12 @@ struct Instance {
 Instance friedman(Index features, std::uint64_t seed) {
   constexpr Index train = 1000;
   constexpr Index test = 5000;
-  const l0::Rng rng(seed);
-  Instance result{Eigen::MatrixXd(train + test, features), Eigen::VectorXd(train + test), train};
-  auto& x = result.x;
-  l0::detail::fill_uniform(rng, 1, 0, x.data(), x.size());
-  l0::detail::fill_normal(rng, 2, 0, result.y.data(), result.y.size());
+  l0::Rng rng(seed);
+  Instance result;
+  result.train = train;
+  result.x = l0::standard_uniform<double>(rng, train + test, features);
+  result.y = l0::standard_normal<double>(rng, train + test);
+  const auto& x = result.x;
   result.y.array() += 10 * (std::numbers::pi * x.col(0).array() * x.col(1).array()).sin() +
                       20 * (x.col(2).array() - 0.5).square() + 10 * x.col(3).array() + 5 * x.col(4).array();
   return result;

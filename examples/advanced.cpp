@@ -74,7 +74,7 @@ l0::SampleGate<float> train_gates(l0::Coverage<float>& coverage, Index count, in
 
 /// The share of the other rows whose nearest chosen row has their label.
 double accuracy(const Images& x, const Eigen::VectorXi& y, const std::vector<Index>& chosen) {
-  const Images centres = x(chosen, Eigen::all).transpose();
+  const Images centres = example::rows_of(x, chosen).transpose();
   std::vector<bool> is_chosen(static_cast<std::size_t>(x.rows()), false);
   for (const Index j : chosen) is_chosen[static_cast<std::size_t>(j)] = true;
   Index right = 0;

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <iostream>
 #include <numeric>
+#include <stdexcept>
 
 #include <CLI/CLI.hpp>
 
@@ -68,7 +69,7 @@ void add_options(CLI::App& app, Arguments& a) {
 
 example::Survey read_survey(const Arguments& a) {
   if (!a.matrix.empty()) {
-    if (a.targets.empty()) l0::detail::fail("--targets", "missing", "a CSV file beside --matrix");
+    if (a.targets.empty()) throw l0::Error("--targets", "missing", "a CSV file beside --matrix");
     return example::read_matrix_survey(a.matrix, a.targets);
   }
   std::vector<example::Margin> margins;
@@ -84,7 +85,7 @@ example::Survey read_survey(const Arguments& a) {
       }
     }
   }
-  if (margins.empty()) l0::detail::fail("--margins", "missing", "the margins to match");
+  if (margins.empty()) throw l0::Error("--margins", "missing", "the margins to match");
   return example::make_record_survey(l0::CsvTable::read(records), margins, a.weight_column, a.targets);
 }
 

@@ -114,16 +114,15 @@ int main(int argc, char** argv) {
   std::string plot =
       "set multiplot layout 2,1\nset lmargin 10\nset ylabel 'temperature'\nset yrange [0:1.1]\nset key off\n"
       "plot 'custom_gate_schedule_penalty.csv' every ::1::" +
-      l0::detail::to_text(steps) +
+      std::to_string(steps) +
       " using 2:8 with lines lw 2 lc '#777777'\n"
       "set ylabel 'open gates'\nset yrange [0:40]\nset xlabel 'step'\nset key top right\nplot ";
   const char* colour[] = {"#2166ac", "#b2182b", "#67a9cf", "#ef8a62"};
   for (std::size_t k = 0; k < tracker.stages().size(); ++k) {
     const Index first = 1 + static_cast<Index>(k) * steps;
-    plot += std::string(k == 0 ? "" : ", ") +
-            "'custom_gate_schedule_penalty.csv' every ::" + l0::detail::to_text(first) +
-            "::" + l0::detail::to_text(first + steps - 1) + " using 2:6 with lines lw 2 lc '" + colour[k] +
-            "' title '" + std::string(tracker.stages()[k].stage) + "'";
+    plot += std::string(k == 0 ? "" : ", ") + "'custom_gate_schedule_penalty.csv' every ::" + std::to_string(first) +
+            "::" + std::to_string(first + steps - 1) + " using 2:6 with lines lw 2 lc '" + colour[k] + "' title '" +
+            std::string(tracker.stages()[k].stage) + "'";
   }
   example::draw("custom_gate_schedule_penalty.svg", plot + "\nunset multiplot\n");
 }

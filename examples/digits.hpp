@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
+#include <sstream>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -50,8 +52,8 @@ inline Digits small_digits(bool enlarge) {
   }
   const Split split = split_rows(x.rows(), 497.0 / 1797, 1);
   const Eigen::VectorXi y = table.y.cast<int>();
-  return {.x = x(split.train, Eigen::all),
-          .x_test = x(split.test, Eigen::all),
+  return {.x = rows_of(x, split.train),
+          .x_test = rows_of(x, split.test),
           .y = y(split.train),
           .y_test = y(split.test),
           .side = enlarge ? 28 : 8,

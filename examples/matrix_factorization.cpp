@@ -29,16 +29,13 @@ struct Ratings {
 /// Users and films with biases and four tastes of falling strength.
 Ratings make_ratings(Index users, Index films) {
   l0::Rng rng(3);
-  const auto normals = [&](Index rows, Index columns, std::uint64_t stream) {
-    Eigen::MatrixXd m(rows, columns);
-    l0::detail::fill_normal(rng, stream, 0, m.data(), m.size());
-    return m;
-  };
   const Eigen::Vector4d strength(0.8, 0.6, 0.5, 0.35);
-  Eigen::MatrixXd value = normals(users, 4, 1) * strength.asDiagonal() * normals(films, 4, 2).transpose();
-  value.colwise() += 0.4 * normals(users, 1, 3).col(0);
-  value.rowwise() += 0.5 * normals(films, 1, 4).col(0).transpose();
-  value.array() += 3.5 + 0.5 * normals(users, films, 5).array();
+  const Eigen::MatrixXd taste = l0::standard_normal<double>(rng, users, 4);
+  const Eigen::MatrixXd flavour = l0::standard_normal<double>(rng, films, 4);
+  Eigen::MatrixXd value = taste * strength.asDiagonal() * flavour.transpose();
+  value.colwise() += 0.4 * l0::standard_normal<double>(rng, users).col(0);
+  value.rowwise() += 0.5 * l0::standard_normal<double>(rng, films).col(0).transpose();
+  value.array() += 3.5 + 0.5 * l0::standard_normal<double>(rng, users, films).array();
   Ratings ratings;
   std::vector<Eigen::Triplet<double>> known;
   for (int i = 0; i < users; ++i) {

@@ -8,11 +8,10 @@
 #include <fstream>
 #include <iostream>
 #include <numeric>
-#include <sstream>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
+#include <l0/io/csv.hpp>
 #include <l0/l0.hpp>
 
 namespace example {
@@ -27,25 +26,23 @@ struct Table {
 };
 
 inline Table read_table(const std::string& name) {
-  const std::string path = std::string(L0_EXAMPLE_DATA_DIR) + "/" + name;
-  std::ifstream file(path);
-  if (!file) throw std::runtime_error(path + ": cannot be read");
-  Table table;
-  std::string line, cell;
-  std::getline(file, line);
-  for (std::stringstream head(line); std::getline(head, cell, ',');) table.names.push_back(cell);
-  std::vector<double> values;
-  while (std::getline(file, line)) {
-    for (std::stringstream row(line); std::getline(row, cell, ',');) values.push_back(std::stod(cell));
+  const auto csv = l0::CsvTable::read(std::string(L0_EXAMPLE_DATA_DIR) + "/" + name);
+  Table table{.names = csv.names(), .x = {}, .y = {}};
+  Eigen::MatrixXd all(csv.rows(), static_cast<Index>(table.names.size()));
+  for (Index j = 0; j < all.cols(); ++j) {
+    const std::vector<double> column = csv.numbers(table.names[static_cast<std::size_t>(j)]);
+    all.col(j) = Eigen::VectorXd::Map(column.data(), csv.rows());
   }
-  const auto columns = static_cast<Index>(table.names.size());
-  const auto rows = static_cast<Index>(values.size()) / columns;
-  using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-  const Eigen::Map<const RowMajor> all(values.data(), rows, columns);
-  table.x = all.leftCols(columns - 1);
-  table.y = all.col(columns - 1);
+  table.x = all.leftCols(all.cols() - 1);
+  table.y = all.rightCols(1);
   table.names.pop_back();
   return table;
+}
+
+/// Some rows of a matrix.
+template <class M>
+M rows_of(const M& x, const std::vector<Index>& rows) {
+  return x(rows, Eigen::seqN(0, x.cols()));
 }
 
 /// A random split of the rows, the same for the same seed.
@@ -82,7 +79,7 @@ inline Data standardised_split(const Table& table, Index train, Index validation
   const std::vector<Index> order = split_rows(table.x.rows(), 0, seed).train;
   const Index features = table.x.cols();
   Eigen::MatrixXd rows(table.x.rows(), features + 1);
-  rows << table.x(order, Eigen::all), table.y(order);
+  rows << rows_of(table.x, order), table.y(order);
   const Eigen::RowVectorXd mean = rows.topRows(train).colwise().mean();
   rows.rowwise() -= mean;
   const Eigen::RowVectorXd deviation = rows.topRows(train).array().square().colwise().mean().sqrt();

@@ -45,8 +45,8 @@ inline Survey read_matrix_survey(const std::string& matrix, const std::string& t
   const l0::CsvTable table = l0::CsvTable::read(targets);
   survey.targets = table.numbers("target");
   if (table.rows() != survey.m.rows()) {
-    l0::detail::fail(targets, std::to_string(table.rows()) + " rows",
-                     std::to_string(survey.m.rows()) + ", one per row of M");
+    throw l0::Error(targets, std::to_string(table.rows()) + " rows",
+                    std::to_string(survey.m.rows()) + ", one per row of M");
   }
   for (Index j = 0; j < survey.m.rows(); ++j) {
     const auto at = static_cast<std::size_t>(j);
@@ -131,7 +131,7 @@ inline Survey make_record_survey(const l0::CsvTable& records, const std::vector<
   for (std::size_t k = 0; k < wanted.size(); ++k) by_name[table.column("name")[k]] = wanted[k];
   for (std::size_t j = 0; j < totals.size(); ++j) {
     const auto found = by_name.find(survey.names[j]);
-    if (found == by_name.end()) l0::detail::fail(targets, "without a row '" + survey.names[j] + "'", "one per cell");
+    if (found == by_name.end()) throw l0::Error(targets, "without a row '" + survey.names[j] + "'", "one per cell");
     survey.targets[j] = found->second;
   }
   return survey;

@@ -4,14 +4,17 @@
 /// \file
 /// Everything in l0 that needs Eigen alone. Doors of their own: <l0/training/progress.hpp>, the record of a run
 /// <l0/io/tracker.hpp>, reports as text and JSON <l0/io/report.hpp>, and the readers and writers of files,
-/// <l0/io/idx.hpp>, <l0/io/safetensors.hpp>, <l0/io/network.hpp>.
+/// <l0/io/csv.hpp>, <l0/io/matrix_market.hpp>, <l0/io/idx.hpp>, <l0/io/safetensors.hpp>, <l0/io/network.hpp>; all of io
+/// by <l0/io/io.hpp>.
 
 #include <l0/annealing/schedules.hpp>
 #include <l0/calibration/calibration.hpp>
 #include <l0/core/error.hpp>
 #include <l0/core/parameter.hpp>
+#include <l0/core/shape.hpp>
 #include <l0/core/types.hpp>
 #include <l0/factorization/matrix_factorization.hpp>
+#include <l0/factorization/objective.hpp>
 #include <l0/gates/gate.hpp>
 #include <l0/gates/gaussian.hpp>
 #include <l0/gates/grouping.hpp>
@@ -26,6 +29,7 @@
 #include <l0/networks/sequential.hpp>
 #include <l0/networks/sparse_mlp.hpp>
 #include <l0/optimizers/adam.hpp>
+#include <l0/optimizers/check_gradient.hpp>
 #include <l0/optimizers/lbfgs.hpp>
 #include <l0/optimizers/sgd.hpp>
 #include <l0/penalties/budget.hpp>
@@ -37,11 +41,7 @@
 #include <l0/pruning/report.hpp>
 #include <l0/random/noise.hpp>
 #include <l0/random/rng.hpp>
-#include <l0/regression/linear_regression.hpp>
-#include <l0/regression/logistic_regression.hpp>
-#include <l0/regression/multinomial_regression.hpp>
-#include <l0/regression/poisson_regression.hpp>
-#include <l0/regression/regularization_path.hpp>
+#include <l0/regression/regression.hpp>
 #include <l0/selection/coverage.hpp>
 #include <l0/selection/feature_gate.hpp>
 #include <l0/selection/hybrid_gate.hpp>

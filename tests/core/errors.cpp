@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <limits>
 #include <stdexcept>
+#include <string>
 #include <type_traits>
 
 #include <l0/core/error.hpp>
@@ -8,6 +9,7 @@
 
 using Catch::Matchers::Message;
 namespace detail = l0::detail;
+using namespace std::string_literals;
 
 static_assert(std::is_base_of_v<std::invalid_argument, l0::Error>);
 
@@ -16,6 +18,16 @@ TEST_CASE("An error names the argument, its value and the expectation", "[core]"
                        Message("l0: size is 7, expected a size below 5"));
   CHECK_THROWS_MATCHES(detail::require(false, "count", 3, "more"), l0::Error, Message("l0: count is 3, expected more"));
   CHECK_NOTHROW(detail::require(true, "count", 3, "more"));
+}
+
+TEST_CASE("Code of a user's own raises the same error", "[core]") {
+  CHECK_THROWS_MATCHES(throw l0::Error("--targets", "missing", "a CSV file"), l0::Error,
+                       Message("l0: --targets is missing, expected a CSV file"));
+  const std::string name = "rate";
+  CHECK_THROWS_MATCHES(throw l0::Error(name, -0.1F, "a number > 0"), std::invalid_argument,
+                       Message("l0: rate is -0.1, expected a number > 0"));
+  CHECK(l0::Error("rows", Eigen::Index{-3}, "a size >= 0").what() == "l0: rows is -3, expected a size >= 0"s);
+  CHECK(l0::Error("folds", true, name).what() == "l0: folds is true, expected rate"s);
 }
 
 TEST_CASE("Values are written as briefly as they can be read back", "[core]") {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // What handles on parameters survive: moves, vectors that grow, assignment, swaps, and the end of their model.
+#include <limits>
 #include <optional>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <l0/core/parameter.hpp>
+#include <l0/core/shape.hpp>
 #include "support/catch.hpp"
 
 namespace {
@@ -65,6 +67,17 @@ TEST_CASE("A handle describes its parameter and shares its storage", "[core]") {
   model.weight.gradient()(2, 0) = -5;
   CHECK(handles[0].gradients()(2) == -5);
   CHECK(handles[0].values().data() != handles[0].gradients().data());
+}
+
+TEST_CASE("A handle tells the bound of its parameter, copied or moved, and no bound unless given one", "[core]") {
+  l0::Parameter<VectorXd> bounded(l0::ParameterKind::weight, "weight", 3, 1, 2.5);
+  CHECK(bounded.ref().bound() == 2.5);
+  l0::Parameter<VectorXd> copy(bounded);
+  CHECK(copy.ref().bound() == 2.5);
+  l0::Parameter<VectorXd> moved(std::move(bounded));
+  CHECK(moved.ref().bound() == 2.5);
+  Model model(3, 2, 1);
+  CHECK(model.parameters()[0].bound() == std::numeric_limits<double>::infinity());
 }
 
 TEST_CASE("A new parameter is zero", "[core]") {

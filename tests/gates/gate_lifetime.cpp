@@ -28,6 +28,7 @@ TEMPLATE_TEST_CASE("The handle of a gate", "[gates]", L0_TEST_DISTRIBUTIONS) {
   CHECK(handles[0].name() == TestType::location_name);
   CHECK(handles[0].rows() == 4);
   CHECK(handles[0].columns() == 3);
+  CHECK(handles[0].bound() == 20);
   handles[0].values()(5) = 2;
   CHECK(gate.location()(1, 1) == 2);
   gate.location_gradient()(1, 1) = 3;

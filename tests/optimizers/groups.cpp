@@ -95,6 +95,14 @@ TEMPLATE_TEST_CASE("Gates stay within ±20 and can come back, weights know no bo
   CHECK(parameters.gate.value().isConstant(-20, 0));
 }
 
+TEMPLATE_TEST_CASE("Any parameter stays within the bound of its handle", "", l0::SGD<double>, l0::Adam<double>) {
+  l0::Parameter<l0::Vector<double>> weight(l0::ParameterKind::weight, "weight", 3, 1, 0.5);
+  TestType optimizer({weight.ref()}, {.learning_rate = 30});
+  weight.gradient() << 1, 0, -1;
+  optimizer.step();
+  CHECK(weight.value() == Eigen::Vector3d(-0.5, 0, 0.5));
+}
+
 TEMPLATE_TEST_CASE("Gates never decay, weights and biases do", "", l0::SGD<double>, l0::Adam<double>) {
   ThreeParameters<double> parameters;
   const auto weight = parameters.weight.value().eval();

@@ -12,7 +12,7 @@ template <class Scalar>
 struct ThreeParameters {
   Parameter<Vector<Scalar>> weight{ParameterKind::weight, "weight", 70, 1};  // one block of a kernel and some
   Parameter<Vector<Scalar>> bias{ParameterKind::bias, "bias", 3, 1};
-  Parameter<Vector<Scalar>> gate{ParameterKind::gate, "log_alpha", 5, 1};
+  Parameter<Vector<Scalar>> gate{ParameterKind::gate, "log_alpha", 5, 1, Scalar(20)};  // the bound that gates give
 
   ThreeParameters() {
     for (Index k = 0; k < 70; ++k) weight.value()(k) = static_cast<Scalar>(std::sin(static_cast<double>(k)));

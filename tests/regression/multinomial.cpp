@@ -127,6 +127,7 @@ TEST_CASE("The criterion finds the features of several classes; float, sparse an
   CHECK((label.array() == problem.y.array()).cast<double>().mean() > 0.6);
   CHECK((model.predict_probability(problem.X).rowwise().sum().array() - 1).abs().maxCoeff() < 1e-12);
   CHECK(model.deviance(problem.X, problem.y) == Catch::Approx(1200 * model.report().loss).epsilon(1e-9));
+  CHECK(model.loss(problem.X.array(), problem.y.array()) == model.loss(problem.X, problem.y));
   l0::MultinomialRegression<double> sparse;
   sparse.fit(Eigen::SparseMatrix<double, Eigen::RowMajor>(problem.X.sparseView()), problem.y);
   CHECK((sparse.coefficients() - model.coefficients()).norm() < 1e-7);

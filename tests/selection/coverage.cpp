@@ -138,7 +138,7 @@ TEST_CASE("100 digits chosen without their labels teach more than 100 at random"
   const auto label = [&](Index i) { return labels[static_cast<std::size_t>(i)]; };
   /// The share of the others whose nearest chosen digit has their label.
   const auto accuracy = [&](const std::vector<Index>& chosen) {
-    const Matrix<float> centres = x(chosen, Eigen::all).transpose();
+    const Matrix<float> centres = x(chosen, Eigen::seqN(0, x.cols())).transpose();
     double right = 0;
     for (Index i = 0; i < n; ++i) {
       if (std::find(chosen.begin(), chosen.end(), i) != chosen.end()) continue;

@@ -8,6 +8,7 @@
 #include "layers/batches.hpp"
 #include "support/catch.hpp"
 #include "support/finite_difference.hpp"
+#include "support/fixed_numbers.hpp"
 #include "support/tolerances.hpp"
 
 namespace {
@@ -98,7 +99,7 @@ void check_gradients() {
 
   gates.log_alpha() = start;
   batch.forward(layer, x, noise);
-  gates.backward(upstream + Matrix<double>::Zero(7, 5));  // an expression; adds
+  gates.backward(upstream.array() + Matrix<double>::Zero(7, 5).array());  // an expression of arrays; adds
   CHECK(close(gates.log_alpha_gradient(), 2 * numerical, tolerance::gradient(numerical)));
 }
 
@@ -137,7 +138,7 @@ TEST_CASE("Sparse data stay sparse, and what is closed is not stored", "[selecti
   const Matrix<double> dense = fixed_batch(6, 4, 1);
   const Eigen::SparseMatrix<double, Eigen::RowMajor> x = dense.sparseView();
   const Eigen::SparseMatrix<double, Eigen::RowMajor>& gated = features.apply(x, l0::Rng(1));
-  CHECK(gated.nonZeros() == (dense(Eigen::all, {0, 2}).array() != 0).count());
+  CHECK(gated.nonZeros() == (dense(Eigen::seqN(0, dense.rows()), {0, 2}).array() != 0).count());
 }
 
 TEST_CASE("What a closed gate covers is 0, whatever X holds there", "[selection]") {
@@ -178,4 +179,21 @@ TEST_CASE("Handles of a gate survive its move and assignment", "[selection]") {
   CHECK(handle.values()(2) == 3);
   CHECK_THROWS_AS(moved = l0::FeatureGate<double>(4), l0::Error);
   CHECK(moved.size() == 3);
+}
+
+TEST_CASE("Gates of features drawn again after apply are refused by backward", "[selection]") {
+  l0::FeatureGate<double> gate(3);
+  const Matrix<double> X = l0::test::fixed_numbers(4, 3, 1);
+  const l0::Rng rng(3);
+  gate.apply(X, rng);
+  gate.gate().sample(rng);
+  CHECK_THROWS_MATCHES(
+      gate.backward(X), l0::Error,
+      Catch::Matchers::Message("l0: backward is called after the gates were drawn again, expected the draw of apply"));
+  CHECK(gate.log_alpha_gradient().isZero(0));
+  gate.gate().freeze();
+  gate.apply(X, rng);
+  gate.gate().unfreeze();
+  gate.backward(X);
+  CHECK(gate.log_alpha_gradient().isZero(0));
 }

@@ -251,19 +251,17 @@ TEMPLATE_TEST_CASE("Labels and counts", "[trees]", float, double) {
     return x - std::floor(x);
   });
   const Vector<double> eta = (data.y.template cast<double>().array() - 14) / 2.5;
-  const auto train = Eigen::seqN(0, 600);
-  const auto test = Eigen::seqN(600, 300);
 
   Vector<Scalar> labels(900);
   for (Index i = 0; i < 900; ++i) labels(i) = u(i) < 1 / (1 + std::exp(-eta(i))) ? Scalar(1) : Scalar(0);
   SoftTreeBoosting<Scalar> classifier({.loss = TreeLoss::logistic, .folds = 0});
-  classifier.fit(data.x(train, Eigen::all), labels(train));
-  const Vector<Scalar> p = classifier.predict_probability(data.x(test, Eigen::all));
+  classifier.fit(data.x.topRows(600), labels.head(600));
+  const Vector<Scalar> p = classifier.predict_probability(data.x.bottomRows(300));
   CHECK((p.array() > 0 && p.array() < 1).all());
-  const Vector<Scalar> predicted = classifier.predict(data.x(test, Eigen::all));
-  CHECK((predicted.array() == labels(test).array()).count() > 225);
+  const Vector<Scalar> predicted = classifier.predict(data.x.bottomRows(300));
+  CHECK((predicted.array() == labels.tail(300).array()).count() > 225);
   CHECK((predicted.array() == (p.array() > Scalar(0.5)).template cast<Scalar>()).all());
-  CHECK(classifier.loss(data.x(test, Eigen::all), labels(test)) < 0.55);  // log 2 = 0.69 without a model
+  CHECK(classifier.loss(data.x.bottomRows(300), labels.tail(300)) < 0.55);  // log 2 = 0.69 without a model
 
   Vector<Scalar> counts(900);
   for (Index i = 0; i < 900; ++i) {  // by inversion
@@ -277,13 +275,13 @@ TEMPLATE_TEST_CASE("Labels and counts", "[trees]", float, double) {
     counts(i) = static_cast<Scalar>(k);
   }
   SoftTreeBoosting<Scalar> counter({.loss = TreeLoss::poisson, .folds = 0});
-  counter.fit(data.x(train, Eigen::all), counts(train));
-  const Vector<Scalar> rate = counter.predict(data.x(test, Eigen::all));
+  counter.fit(data.x.topRows(600), counts.head(600));
+  const Vector<Scalar> rate = counter.predict(data.x.bottomRows(300));
   CHECK((rate.array() > 0).all());
-  const Vector<Scalar> truth = (eta(test).array() / 2).exp().matrix().template cast<Scalar>();
+  const Vector<Scalar> truth = (eta.tail(300).array() / 2).exp().matrix().template cast<Scalar>();
   // More than half of the variance of the true rates is explained.
   CHECK((rate - truth).squaredNorm() < (truth.array() - truth.mean()).square().sum() / 2);
-  const auto staged = counter.staged_loss(data.x(train, Eigen::all), counts(train));
+  const auto staged = counter.staged_loss(data.x.topRows(600), counts.head(600));
   CHECK(std::is_sorted(staged.rbegin(), staged.rend()));  // no step goes too far
 }
 

@@ -1,6 +1,16 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+/// \file
+/// annealing/: the temperature β as a function of the step.
+///
+///     step 0, 1, ...
+///       ▼ schedule(step)             a small struct or any callable
+///     β ─ set_temperature(β) of a gate, a layer or a network; counts from the next draw on
+///
+/// A high β makes gates soft and their gradients even, a low one makes them nearly 0 or 1. Schedules know no gates:
+/// whoever owns the loop asks for β and sets it.
+
 #include <algorithm>
 #include <cmath>
 #include <concepts>

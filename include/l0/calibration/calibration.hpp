@@ -1,11 +1,30 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+/// \file
+/// calibration/: few records of many, with weights, so that weighted sums meet targets.
+///
+///     options, task          loss: terms ω e² or ω min(|e|, cap), one per target and aggregate, checked and scaled
+///     M                      compact_matrix: the one working copy, by records, in few bytes per entry
+///       ▼                    start: weights and log α of every record, from starting weights and keep probabilities
+///     coordinate_calibration   record after record to the minimum of the objective in expectation over the gates:
+///       │                      coordinate_problem (the loss as squares), _records, _sweep (the kernel)
+///     gradient_calibration     or all records at once by Adam: expected_loss, record_kernels; hands its choice over
+///       ▼
+///     refit                  the same sweeps over the chosen records alone, with the loss itself
+///       ▼
+///     weights, log α, report   diagnostics: how weights are spread, how far each group of targets is met
+///
+/// column_sums forms M w for workers in an order that does not depend on their number. run_control reports passes to
+/// the callback and hands out states; state holds all that a run needs to go on to the same bits.
+
+#include <limits>
 #include <utility>
 #include <vector>
 
 #include <l0/calibration/diagnostics.hpp>
 #include <l0/calibration/gradient_calibration.hpp>
+#include <l0/core/argument.hpp>
 
 namespace l0 {
 
@@ -45,16 +64,16 @@ class SparseCalibrationWeights {
   /// Fits the weights; always from the starting weights, or from `task.resume`. Throws `Error` for wrong shapes, values
   /// that are not finite, targets that the loss cannot take, and impossible tasks; the weights are then as they were.
   template <class M, class T>
-  CalibrationReport fit(const Eigen::EigenBase<M>& m, const Eigen::MatrixBase<T>& targets,
+  CalibrationReport fit(const Eigen::EigenBase<M>& m, const Eigen::DenseBase<T>& targets,
                         const CalibrationTask& task = {}) {
     detail::require_shape("targets", targets.rows(), targets.cols(), m.rows(), 1);
     detail::require_shape("M", m.rows(), m.cols(), targets.rows(), records());
     require_task(task);
     const detail::CalibrationTerms terms(targets, task);
     if constexpr (std::is_base_of_v<Eigen::SparseMatrixBase<M>, M>) {
-      return fit_terms(m.derived(), terms, task);
+      return fit_terms(detail::as_matrix(m), terms, task);
     } else {
-      return fit_terms(m.derived().sparseView(), terms, task);
+      return fit_terms(detail::as_matrix(m).sparseView(), terms, task);
     }
   }
 
@@ -75,7 +94,7 @@ class SparseCalibrationWeights {
   template <class M>
   Vector<Scalar> predict(const Eigen::EigenBase<M>& m) const {
     detail::require_shape("M", m.rows(), m.cols(), m.rows(), records());
-    return product(m.derived(), weights_).template cast<Scalar>();
+    return product(detail::as_matrix(m), weights_).template cast<Scalar>();
   }
 
  private:
@@ -94,7 +113,7 @@ class SparseCalibrationWeights {
         }
       }
     } else if constexpr (std::is_base_of_v<Eigen::SparseMatrixBase<M>, M>) {
-      return product(Eigen::SparseMatrix<typename M::Scalar>(m), w);
+      return product(Eigen::SparseMatrix<typename M::Scalar, Eigen::ColMajor, int>(m), w);
     } else {
       for (Index j = 0; j < m.cols(); ++j) {
         if (w[j] != 0) result += m.col(j).template cast<double>() * static_cast<double>(w[j]);
@@ -150,8 +169,10 @@ class SparseCalibrationWeights {
       reader(theirs);
       if (theirs != mark) detail::fail("resume", "the state of another run", "one with the same data and options");
       reader(passes);
+      reader.require(passes >= 0 && passes <= std::numeric_limits<Index>::max() / 2);
       control.set_passes(passes);
       solver.archive(reader);
+      reader.finish();
     }
     solver.run([&] {
       detail::StateWriter writer;

@@ -7,6 +7,7 @@
 
 #include <Eigen/SparseCore>
 
+#include <l0/core/argument.hpp>
 #include <l0/core/error.hpp>
 #include <l0/core/product.hpp>
 #include <l0/core/types.hpp>
@@ -24,7 +25,7 @@ using DenseView = Eigen::Map<const Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::
                              Eigen::OuterStride<>>;
 
 template <class Scalar, int order>
-using SparseView = Eigen::Map<const Eigen::SparseMatrix<Scalar, order>>;
+using SparseView = Eigen::Map<const Eigen::SparseMatrix<Scalar, order, int>>;
 
 template <class View>
 inline constexpr bool is_sparse_view = std::is_base_of_v<Eigen::SparseMatrixBase<View>, View>;
@@ -70,9 +71,9 @@ class BatchView {
   template <BatchInput X>
   void set(X&& batch) {
     using Plain = std::remove_cvref_t<X>;
-    static_assert(std::is_same_v<typename Plain::Scalar, Scalar>,
-                  "l0: X has another scalar type than the layer; convert it with X.cast<Scalar>()");
-    if constexpr (is_sparse<Plain>) {
+    if constexpr (!std::is_same_v<typename Plain::Scalar, Scalar>) {
+      as_matrix_of<Scalar>(batch);
+    } else if constexpr (is_sparse<Plain>) {
       set_sparse(batch, std::bool_constant<std::is_lvalue_reference_v<X>>{});
     } else {
       set_dense(batch.derived(), std::bool_constant<std::is_lvalue_reference_v<X>>{});
@@ -102,7 +103,7 @@ class BatchView {
         return;
       }
     }
-    dense_ = batch;
+    dense_ = as_matrix(batch);
     view_.template emplace<DenseView<Scalar, Eigen::ColMajor>>(dense_.data(), dense_.rows(), dense_.cols(),
                                                                Eigen::OuterStride<>(dense_.outerStride()));
   }
@@ -130,8 +131,8 @@ class BatchView {
   }
 
   Matrix<Scalar> dense_;
-  Eigen::SparseMatrix<Scalar, Eigen::ColMajor> sparse_columns_;
-  Eigen::SparseMatrix<Scalar, Eigen::RowMajor> sparse_rows_;
+  Eigen::SparseMatrix<Scalar, Eigen::ColMajor, int> sparse_columns_;
+  Eigen::SparseMatrix<Scalar, Eigen::RowMajor, int> sparse_rows_;
   std::variant<std::monostate, DenseView<Scalar, Eigen::ColMajor>, DenseView<Scalar, Eigen::RowMajor>,
                SparseView<Scalar, Eigen::ColMajor>, SparseView<Scalar, Eigen::RowMajor>>
       view_;

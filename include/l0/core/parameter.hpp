@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -11,7 +12,7 @@
 
 namespace l0 {
 
-/// What a parameter is: optimizers give gates a rate of their own, keep them inside their bounds and never decay them.
+/// What a parameter is: optimizers give gates a rate of their own and never decay them.
 enum class ParameterKind { weight, bias, gate };
 
 /// A handle on one parameter of a model, for optimizers and for code that stores parameters.
@@ -21,11 +22,11 @@ enum class ParameterKind { weight, bias, gate };
 template <class Scalar>
 class ParameterRef {
  public:
-  /// A handle to arrays of rows × columns numbers that `owner` keeps alive.
+  /// A handle to arrays of rows × columns numbers that `owner` keeps alive; optimizers keep the numbers in ±bound.
   ParameterRef(ParameterKind kind, std::string_view name, std::shared_ptr<void> owner, Scalar* value, Scalar* gradient,
-               Index rows, Index columns)
-      : owner_(std::move(owner)), value_(value), gradient_(gradient), rows_(rows), columns_(columns), kind_(kind),
-        name_(name) {}
+               Index rows, Index columns, Scalar bound = std::numeric_limits<Scalar>::infinity())
+      : owner_(std::move(owner)), value_(value), gradient_(gradient), rows_(rows), columns_(columns), bound_(bound),
+        kind_(kind), name_(name) {}
 
   /// What the array is to a model: weight, bias or gate.
   ParameterKind kind() const { return kind_; }
@@ -37,6 +38,8 @@ class ParameterRef {
   Index columns() const { return columns_; }
   /// How many numbers there are.
   Index size() const { return rows_ * columns_; }
+  /// Optimizers project each number to [−bound, bound] after a step; infinity where there is no bound.
+  Scalar bound() const { return bound_; }
 
   /// All values, column by column.
   Eigen::Map<Vector<Scalar>> values() const { return {value_, size()}; }
@@ -49,6 +52,7 @@ class ParameterRef {
   Scalar* gradient_;
   Index rows_;
   Index columns_;
+  Scalar bound_;
   ParameterKind kind_;
   std::string_view name_;
 };
@@ -85,46 +89,6 @@ class FixedShapeMap : public Eigen::Map<PlainMatrix> {
   }
 };
 
-/// The shape of a model, as its first member: makes the defaulted assignment of the model throw `Error`, before
-/// anything is written, unless the shapes agree. A model that has been moved from accepts any.
-class ShapeGuard {
- public:
-  /// The shape of the model.
-  ShapeGuard(Index rows, Index columns) : rows_(rows), columns_(columns) {}
-  ShapeGuard(const ShapeGuard&) = default;  ///< Copies the shape.
-  /// Takes the shape; the other counts as moved from.
-  ShapeGuard(ShapeGuard&& other) noexcept : rows_(other.rows_), columns_(std::exchange(other.columns_, moved_from)) {}
-  ~ShapeGuard() = default;
-
-  /// Throws `Error` unless the shapes agree or one of the two is moved from.
-  ShapeGuard& operator=(const ShapeGuard& other) {
-    if (columns_ != moved_from && other.columns_ != moved_from) {
-      detail::require_shape("the assigned model", other.rows_, other.columns_, rows_, columns_);
-    }
-    rows_ = other.rows_;
-    columns_ = other.columns_;
-    return *this;
-  }
-  /// A moved-from target takes the storage of `other`, which is then moved from.
-  ShapeGuard& operator=(ShapeGuard&& other) {  // NOLINT(performance-noexcept-move-constructor): throws by contract
-    const bool takes_over = columns_ == moved_from;
-    *this = std::as_const(other);
-    if (takes_over && this != &other) other.columns_ = moved_from;
-    return *this;
-  }
-
-  /// Number of rows.
-  Index rows() const { return rows_; }
-  /// Number of columns.
-  Index columns() const { return columns_; }
-
- private:
-  static constexpr Index moved_from = -1;
-
-  Index rows_;
-  Index columns_;
-};
-
 /// One trainable array of a model together with its gradient.
 ///
 /// Copies are deep. A move takes the storage along, so that handles follow the moved model; assignment writes through
@@ -135,14 +99,16 @@ class Parameter {
  public:
   using Scalar = typename PlainMatrix::Scalar;  ///< float or double
 
-  /// Rows × columns zeros. `name` must be a literal.
-  Parameter(ParameterKind kind, std::string_view name, Index rows, Index columns)
-      : storage_(std::make_shared<Storage>(PlainMatrix::Zero(rows, columns))), kind_(kind), name_(name) {}
+  /// Rows × columns zeros, which optimizers keep in ±bound. `name` must be a literal.
+  Parameter(ParameterKind kind, std::string_view name, Index rows, Index columns,
+            Scalar bound = std::numeric_limits<Scalar>::infinity())
+      : storage_(std::make_shared<Storage>(PlainMatrix::Zero(rows, columns))), bound_(bound), kind_(kind), name_(name) {
+  }
 
   /// A deep copy.
   Parameter(const Parameter& other)
-      : storage_(other.storage_ ? std::make_shared<Storage>(*other.storage_) : nullptr), kind_(other.kind_),
-        name_(other.name_) {}
+      : storage_(other.storage_ ? std::make_shared<Storage>(*other.storage_) : nullptr), bound_(other.bound_),
+        kind_(other.kind_), name_(other.name_) {}
   Parameter(Parameter&&) noexcept = default;  ///< Takes the storage along: handles stay valid.
   ~Parameter() = default;
 
@@ -185,7 +151,8 @@ class Parameter {
             storage_->value.data(),
             storage_->gradient.data(),
             storage_->value.rows(),
-            storage_->value.cols()};
+            storage_->value.cols(),
+            bound_};
   }
 
  private:
@@ -205,6 +172,7 @@ class Parameter {
   };
 
   std::shared_ptr<Storage> storage_;
+  Scalar bound_;
   ParameterKind kind_;
   std::string_view name_;  // a literal
 };

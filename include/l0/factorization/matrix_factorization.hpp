@@ -1,6 +1,22 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+/// \file
+/// factorization/: R ≈ mean + biases + U diag(z) Vᵀ from the entries that R stores.
+///
+///     R                  ratings: checked, once by rows and once by columns
+///       ▼
+///     rank_selection     chooses what is not given by entries held out: adds factor after factor, for several L2
+///       │                prices; with gates per entry raises the price
+///       ▼
+///     alternation        rows given columns, columns given rows, gates from what these passes summed up;
+///       ▼                line_solver: one line's least squares; factors: how U and V lie in memory
+///     rank_selection     exchanges factors while that helps, then refits the factors or entries that are kept
+///       ▼
+///     Factors, report    predict, top_k, importance
+///
+/// objective has what is minimised as a function of its own, for other optimizers.
+
 #include <algorithm>
 #include <cmath>
 #include <utility>
@@ -65,6 +81,14 @@ class MatrixFactorization {
     observed_start_ = std::move(ratings.by_row.start);
     observed_ = std::move(ratings.by_row.other);
     fitted_ = true;
+    return *this;
+  }
+
+  /// What is observed is what a sparse matrix stores; a dense one does not say, and the compiler says so.
+  template <class R>
+  MatrixFactorization& fit(const Eigen::DenseBase<R>& /*r*/) {
+    static_assert(!std::is_class_v<R>,
+                  "l0: ratings come as a sparse matrix, whose stored entries are the observed ones");
     return *this;
   }
 

@@ -42,7 +42,7 @@ struct GateOptions {
 
 namespace detail {
 
-/// Locations beyond ± this are cut off before use; optimizers keep gate parameters inside.
+/// Locations beyond ± this are cut off before use; the handles of gates tell optimizers to keep them inside.
 inline constexpr int log_alpha_limit = 20;
 
 /// Uniform noise is cut off to [ε, 1 − ε].

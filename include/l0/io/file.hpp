@@ -32,6 +32,7 @@
 #endif
 
 #include <l0/core/error.hpp>
+#include <l0/core/replace_file.hpp>
 
 namespace l0::detail {
 
@@ -164,7 +165,7 @@ class FileWriter {
   /// Puts the file where it belongs. Throws `Error` where that fails.
   void finish() {
     errno = 0;
-    if (std::fclose(file_.release()) != 0 || std::rename(part_.c_str(), path_.c_str()) != 0) refuse();
+    if (!replace_file(file_.release(), part_, path_)) refuse();
     is_done_ = true;
   }
 

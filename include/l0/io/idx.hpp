@@ -43,8 +43,8 @@ class IdxArray {
     const Index rows = shape_.front();
     const Index columns = rows == 0 ? 0 : size_ / rows;
     Matrix<Scalar> result(rows, columns);
-    for (Index i = 0; i < rows; ++i) {
-      for (Index j = 0; j < columns; ++j) result(i, j) = static_cast<Scalar>(at(i * columns + j));
+    for (Index j = 0; j < columns; ++j) {  // outside: rows without columns may be announced by the billion
+      for (Index i = 0; i < rows; ++i) result(i, j) = static_cast<Scalar>(at(i * columns + j));
     }
     return result;
   }

@@ -27,9 +27,9 @@ namespace detail {
 /// Entries as a matrix of columns, in time and memory that do not depend on the number of rows. Zeros are kept, entries
 /// of one place summed in their order.
 template <class Scalar>
-Eigen::SparseMatrix<Scalar> matrix_of_entries(int rows, int columns,
-                                              const std::vector<Eigen::Triplet<Scalar>>& entries) {
-  Eigen::SparseMatrix<Scalar> matrix(rows, columns);
+Eigen::SparseMatrix<Scalar, Eigen::ColMajor, int> matrix_of_entries(
+    int rows, int columns, const std::vector<Eigen::Triplet<Scalar>>& entries) {
+  Eigen::SparseMatrix<Scalar, Eigen::ColMajor, int> matrix(rows, columns);
   int* start = matrix.outerIndexPtr();
   for (const auto& entry : entries) ++start[entry.col()];
   int behind = 0;
@@ -75,7 +75,7 @@ class MatrixMarketReader {
  public:
   explicit MatrixMarketReader(LineReader& lines) : lines_(lines), size_(lines.left()) {}
 
-  Eigen::SparseMatrix<Scalar> read() {
+  Eigen::SparseMatrix<Scalar, Eigen::ColMajor, int> read() {
     read_banner();
     read_sizes();
     std::vector<Eigen::Triplet<Scalar>> entries;
@@ -251,14 +251,15 @@ class MatrixMarketReader {
 /// for indices out of range, values that are not finite or not of the field, more or fewer entries than announced, more
 /// entries than the `StorageIndex` of the matrix can count, and sizes that the file cannot mean.
 template <std::floating_point Scalar = double>
-Eigen::SparseMatrix<Scalar> parse_matrix_market(std::string_view text, const std::string& name = "the text") {
+Eigen::SparseMatrix<Scalar, Eigen::ColMajor, int> parse_matrix_market(std::string_view text,
+                                                                      const std::string& name = "the text") {
   LineReader lines(text, name);
   return detail::MatrixMarketReader<Scalar>(lines).read();
 }
 
 /// The same from a file.
 template <std::floating_point Scalar = double>
-Eigen::SparseMatrix<Scalar> read_matrix_market(const std::string& path) {
+Eigen::SparseMatrix<Scalar, Eigen::ColMajor, int> read_matrix_market(const std::string& path) {
   LineReader lines = LineReader::open(path);
   return detail::MatrixMarketReader<Scalar>(lines).read();
 }

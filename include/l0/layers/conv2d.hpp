@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -76,8 +77,10 @@ using ConvGrouping = std::conditional_t<std::is_same_v<Grouping, PerInput>, PerI
 /// For initial values, handles, moves and assignment see `GatedWeights`.
 template <std::floating_point Scalar_, GateGrouping Grouping_ = PerOutput,
           GateDistribution Distribution = HardConcrete<Scalar_>>
-class L0Conv2d : public GatedWeights<Gate<Distribution, detail::ConvGrouping<Grouping_>::gate_columns>> {
-  using Base = GatedWeights<Gate<Distribution, detail::ConvGrouping<Grouping_>::gate_columns>>;
+class L0Conv2d : public GatedWeights<Gate<Distribution, detail::ConvGrouping<Grouping_>::gate_columns>,
+                                     detail::ConvGrouping<Grouping_>> {
+  using Base =
+      GatedWeights<Gate<Distribution, detail::ConvGrouping<Grouping_>::gate_columns>, detail::ConvGrouping<Grouping_>>;
 
  public:
   using Scalar = Scalar_;  ///< float or double
@@ -86,6 +89,7 @@ class L0Conv2d : public GatedWeights<Gate<Distribution, detail::ConvGrouping<Gro
   using Gates = typename Base::Gates;  ///< the array of gates
   using Base::bias;
   using Base::bias_gradient;
+  using Base::effective_weight;
   using Base::gate;
   using Base::has_bias;
   using Base::weight;
@@ -117,8 +121,6 @@ class L0Conv2d : public GatedWeights<Gate<Distribution, detail::ConvGrouping<Gro
   Index inputs() const { return input_shape().size(); }
   /// Columns that go out.
   Index outputs() const { return output_shape().size(); }
-  /// Who shares a gate.
-  const Grouping& grouping() const { return grouping_; }
   /// Kernel, stride and padding on the image.
   const detail::Window& window() const { return convolution_.window(); }
 
@@ -128,6 +130,7 @@ class L0Conv2d : public GatedWeights<Gate<Distribution, detail::ConvGrouping<Gro
   const Matrix<Scalar>& forward(X&& x, Noise&& noise) {
     detail::check_batch(x, inputs());
     gate().sample(noise);
+    draw_ = gate().sample_number();
     batch_.set(std::forward<X>(x));
     output_.resize(batch_.rows(), outputs());
     apply(convolution_, gate().values(), column_, batch_.data(), batch_.rows(), output_.data());
@@ -135,15 +138,16 @@ class L0Conv2d : public GatedWeights<Gate<Distribution, detail::ConvGrouping<Gro
   }
 
   /// Adds the gradients of the weights, the bias and log α, given `upstream`, the gradient with respect to Y. May be
-  /// called again after one forward; each call adds. Throws `Error` before a forward or for another shape.
+  /// called again after one forward; each call adds. Throws `Error` before a forward, after the gates were drawn again
+  /// and for another shape.
   template <class Derived>
-  void backward(const Eigen::MatrixBase<Derived>& upstream) {
+  void backward(const Eigen::DenseBase<Derived>& upstream) {
     backward_batch(upstream, nullptr);
   }
 
   /// As above, and writes the gradient with respect to X to `input_gradient`.
   template <class Derived>
-  void backward(const Eigen::MatrixBase<Derived>& upstream, Matrix<Scalar>& input_gradient) {
+  void backward(const Eigen::DenseBase<Derived>& upstream, Matrix<Scalar>& input_gradient) {
     backward_batch(upstream, &input_gradient);
   }
 
@@ -160,15 +164,6 @@ class L0Conv2d : public GatedWeights<Gate<Distribution, detail::ConvGrouping<Gro
     return result;
   }
 
-  /// W∘z with deterministic gates, with exact zeros.
-  Matrix<Scalar> effective_weight() const {
-    const auto z = gate().deterministic();
-    Matrix<Scalar> result(weight().rows(), weight().cols());
-    for (Index j = 0; j < weight().cols(); ++j) grouping_.scale_column(j, z, weight().col(j), result.col(j));
-    result.array() += Scalar(0);  // no −0
-    return result;
-  }
-
   /// Calls `visit(*this)`: how penalties find the gated weights of a model.
   template <class Visitor>
   void for_each_gated(Visitor&& visit) {
@@ -178,17 +173,16 @@ class L0Conv2d : public GatedWeights<Gate<Distribution, detail::ConvGrouping<Gro
  private:
   L0Conv2d(const detail::Window& window, Index outputs, std::uint64_t stream, const Rng& rng, Grouping grouping,
            const Options& options)
-      : Base(outputs, window.image().channels * window.area(),
-             with_area(grouping, window.area()).bind(outputs, window.image().channels * window.area()), stream, rng,
-             options),
-        grouping_(std::move(grouping)), convolution_(window, outputs) {}
+      : Base(outputs, window.image().channels * window.area(), with_area(std::move(grouping), window.area()), stream,
+             rng, options),
+        convolution_(window, outputs) {}
 
   static Index checked_outputs(Index outputs) {
     detail::require_size("output_channels", outputs);
     return outputs;
   }
 
-  static Grouping& with_area(Grouping& grouping, Index area) {
+  static Grouping with_area(Grouping grouping, Index area) {
     if constexpr (std::is_same_v<Grouping, PerInputChannel>) grouping.area = area;
     return grouping;
   }
@@ -201,13 +195,13 @@ class L0Conv2d : public GatedWeights<Gate<Distribution, detail::ConvGrouping<Gro
     convolution.select(
         [&](Index c) {
           for (Index k = 0; k < area; ++k) {
-            if (!grouping_.is_closed(c * area + k, z)) return false;
+            if (!this->grouping().is_closed(c * area + k, z)) return false;
           }
           return true;
         },
         [&](Index o) {
-          if constexpr (requires { grouping_.is_output_closed(o, z); }) {
-            return grouping_.is_output_closed(o, z);
+          if constexpr (requires { this->grouping().is_output_closed(o, z); }) {
+            return this->grouping().is_output_closed(o, z);
           } else {
             return false;
           }
@@ -217,7 +211,7 @@ class L0Conv2d : public GatedWeights<Gate<Distribution, detail::ConvGrouping<Gro
     Index row = 0;
     for (const Index c : convolution.open_channels()) {
       for (Index k = 0; k < area; ++k, ++row) {
-        grouping_.scale_column(c * area + k, z, weight().col(c * area + k), scaled.col(0));
+        this->grouping().scale_column(c * area + k, z, weight().col(c * area + k), scaled.col(0));
         Index column = 0;
         for (const Index o : convolution.open_outputs()) kernels(row, column++) = scaled(o);
       }
@@ -226,8 +220,9 @@ class L0Conv2d : public GatedWeights<Gate<Distribution, detail::ConvGrouping<Gro
   }
 
   template <class Derived>
-  void backward_batch(const Eigen::MatrixBase<Derived>& given, Matrix<Scalar>* input_gradient) {
+  void backward_batch(const Eigen::DenseBase<Derived>& given, Matrix<Scalar>* input_gradient) {
     if (batch_.empty()) detail::fail("backward", "called before forward", "a call of forward first");
+    detail::require_same_draw(gate().sample_number(), draw_, "forward");
     detail::require_shape("upstream", given.rows(), given.cols(), output_.rows(), outputs());
     upstream_.set(given.derived());
     const Index samples = batch_.rows();
@@ -249,16 +244,15 @@ class L0Conv2d : public GatedWeights<Gate<Distribution, detail::ConvGrouping<Gro
       for (Index j = c * area; j < (c + 1) * area; ++j, ++row) {
         Index column = 0;
         for (const Index o : convolution_.open_outputs()) column_(o) = gradient(row, column++);
-        grouping_.backward_column(j, gate().values(), std::as_const(*this).weight().col(j), column_,
-                                  weight_gradient().col(j), gate_gradient_);
+        this->grouping().backward_column(j, gate().values(), std::as_const(*this).weight().col(j), column_,
+                                         weight_gradient().col(j), gate_gradient_);
       }
     }
     gate().backward(gate_gradient_);
   }
 
-  Grouping grouping_;
-
   // Kept from forward for backward.
+  std::uint64_t draw_ = 0;
   detail::Convolution<Scalar> convolution_;
   detail::DenseBatch<Scalar> batch_;
   Matrix<Scalar> output_;

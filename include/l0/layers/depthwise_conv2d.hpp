@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 #include <utility>
 
@@ -42,8 +43,8 @@ void depthwise_forward(const Window& window, const Matrix<Scalar>& kernels, cons
 /// height · kernel width). Closed channels are skipped in forward and backward, which is exact. Batches, buffers,
 /// handles and assignment are as with `L0Conv2d`; weights start uniform in ±1/√(kernel height · kernel width).
 template <std::floating_point Scalar_, GateDistribution Distribution = HardConcrete<Scalar_>>
-class L0DepthwiseConv2d : public GatedWeights<Gate<Distribution, 1>> {
-  using Base = GatedWeights<Gate<Distribution, 1>>;
+class L0DepthwiseConv2d : public GatedWeights<Gate<Distribution, 1>, PerOutput> {
+  using Base = GatedWeights<Gate<Distribution, 1>, PerOutput>;
 
  public:
   using Scalar = Scalar_;                     ///< float or double
@@ -52,6 +53,7 @@ class L0DepthwiseConv2d : public GatedWeights<Gate<Distribution, 1>> {
   using Gates = typename Base::Gates;         ///< the array of gates
   using Base::bias;
   using Base::bias_gradient;
+  using Base::effective_weight;
   using Base::gate;
   using Base::has_bias;
   using Base::weight;
@@ -74,8 +76,6 @@ class L0DepthwiseConv2d : public GatedWeights<Gate<Distribution, 1>> {
   Index inputs() const { return input_shape().size(); }
   /// Columns that go out.
   Index outputs() const { return output_shape().size(); }
-  /// Who shares a gate.
-  Grouping grouping() const { return {}; }
   /// Kernel, stride and padding on the image.
   const detail::Window& window() const { return window_; }
 
@@ -84,6 +84,7 @@ class L0DepthwiseConv2d : public GatedWeights<Gate<Distribution, 1>> {
   const Matrix<Scalar>& forward(X&& x, Noise&& noise) {
     detail::check_batch(x, inputs());
     gate().sample(noise);
+    draw_ = gate().sample_number();
     batch_.set(std::forward<X>(x));
     output_.resize(batch_.rows(), outputs());
     kernels_ = gate().values().asDiagonal() * std::as_const(*this).weight();
@@ -94,12 +95,12 @@ class L0DepthwiseConv2d : public GatedWeights<Gate<Distribution, 1>> {
 
   /// As `L0Conv2d::backward`.
   template <class Derived>
-  void backward(const Eigen::MatrixBase<Derived>& upstream) {
+  void backward(const Eigen::DenseBase<Derived>& upstream) {
     backward_batch(upstream, nullptr);
   }
   /// The same, and writes the gradient by the input into `input_gradient`.
   template <class Derived>
-  void backward(const Eigen::MatrixBase<Derived>& upstream, Matrix<Scalar>& input_gradient) {
+  void backward(const Eigen::DenseBase<Derived>& upstream, Matrix<Scalar>& input_gradient) {
     backward_batch(upstream, &input_gradient);
   }
 
@@ -116,13 +117,6 @@ class L0DepthwiseConv2d : public GatedWeights<Gate<Distribution, 1>> {
     return result;
   }
 
-  /// W∘z with deterministic gates, with exact zeros.
-  Matrix<Scalar> effective_weight() const {
-    Matrix<Scalar> result = gate().deterministic().asDiagonal() * weight();
-    result.array() += Scalar(0);  // no −0
-    return result;
-  }
-
   /// Calls `visit(*this)`: how penalties find the gated weights of a model.
   template <class Visitor>
   void for_each_gated(Visitor&& visit) {
@@ -131,8 +125,7 @@ class L0DepthwiseConv2d : public GatedWeights<Gate<Distribution, 1>> {
 
  private:
   L0DepthwiseConv2d(const detail::Window& window, std::uint64_t stream, const Rng& rng, const Options& options)
-      : Base(window.image().channels, window.area(), {window.image().channels, 1}, stream, rng, options),
-        window_(window) {}
+      : Base(window.image().channels, window.area(), PerOutput{}, stream, rng, options), window_(window) {}
 
   Index channels() const { return window_.image().channels; }
   const Scalar* bias_data() const { return has_bias() ? bias().data() : nullptr; }
@@ -142,8 +135,9 @@ class L0DepthwiseConv2d : public GatedWeights<Gate<Distribution, 1>> {
   }
 
   template <class Derived>
-  void backward_batch(const Eigen::MatrixBase<Derived>& given, Matrix<Scalar>* input_gradient) {
+  void backward_batch(const Eigen::DenseBase<Derived>& given, Matrix<Scalar>* input_gradient) {
     if (batch_.empty()) detail::fail("backward", "called before forward", "a call of forward first");
+    detail::require_same_draw(gate().sample_number(), draw_, "forward");
     detail::require_shape("upstream", given.rows(), given.cols(), output_.rows(), outputs());
     upstream_.set(given.derived());
     const Index samples = batch_.rows();
@@ -192,6 +186,7 @@ class L0DepthwiseConv2d : public GatedWeights<Gate<Distribution, 1>> {
   detail::Window window_;
 
   // Kept from forward for backward.
+  std::uint64_t draw_ = 0;
   Matrix<Scalar> kernels_;
   detail::DenseBatch<Scalar> batch_;
   Matrix<Scalar> output_;

@@ -6,21 +6,25 @@
 #include <cstdint>
 #include <utility>
 
+#include <l0/core/parameter.hpp>
+#include <l0/core/shape.hpp>
+#include <l0/core/types.hpp>
 #include <l0/gates/gate.hpp>
-#include <l0/layers/shape.hpp>
+#include <l0/gates/grouping.hpp>
 #include <l0/random/noise.hpp>
 
 namespace l0 {
 
-/// What layers with gated weights share: a weight matrix, a bias, the gates, and how optimizers and penalties find
-/// them. The layer itself says what it computes with W∘z.
+/// What layers with gated weights share: a weight matrix, a bias, the gates, who shares a gate, and how optimizers and
+/// penalties find them. The layer itself says what it computes with W∘z.
 ///
 /// Weights start uniform in ±1/√columns, the bias at 0. Handles from `parameters()` survive moving the layer and
 /// assigning another of the same shape to it (see `Parameter`); assigning another shape throws `Error`.
-template <class Gates_>
+template <class Gates_, GateGrouping Grouping_>
 class GatedWeights {
  public:
   using Gates = Gates_;                   ///< the array of gates
+  using Grouping = Grouping_;             ///< who shares a gate
   using Scalar = typename Gates::Scalar;  ///< float or double
 
   /// The weights before gates.
@@ -56,6 +60,18 @@ class GatedWeights {
   /// Its gradient.
   const auto& log_alpha_gradient() const { return gate_.log_alpha_gradient(); }
 
+  /// Who shares a gate.
+  const Grouping& grouping() const { return grouping_; }
+
+  /// W∘z with deterministic gates: the weights that `predict` uses, with exact zeros.
+  Matrix<Scalar> effective_weight() const {
+    const auto z = gate().deterministic();
+    Matrix<Scalar> result(weight().rows(), weight().cols());
+    for (Index j = 0; j < weight().cols(); ++j) grouping_.scale_column(j, z, weight().col(j), result.col(j));
+    result.array() += Scalar(0);  // no −0
+    return result;
+  }
+
   /// β of all gates from the next `forward` on. Throws `Error` unless > 0.
   void set_temperature(Scalar temperature) { gate_.set_temperature(temperature); }
   Scalar temperature() const { return gate_.temperature(); }  ///< β.
@@ -75,18 +91,18 @@ class GatedWeights {
   Scalar sparsity() const { return gate_.sparsity(); }
 
  protected:
-  /// rows × columns weights with `gates` gates; draws the weights from stream `stream` of `rng`.
+  /// rows × columns weights with gates as `grouping` says; draws the weights from stream `stream` of `rng`.
   template <class Options>
-  GatedWeights(Index rows, Index columns, std::pair<Index, Index> gates, std::uint64_t stream, const Rng& rng,
+  GatedWeights(Index rows, Index columns, Grouping grouping, std::uint64_t stream, const Rng& rng,
                const Options& options)
-      : shape_(rows, columns, options.bias ? rows : 0, gates), has_bias_(options.bias),
-        weight_(ParameterKind::weight, "weight", rows, columns), bias_(ParameterKind::bias, "bias", shape_.biases(), 1),
-        gate_(gates.first, gates.second,
-              {.temperature = options.temperature,
-               .init_sparsity = options.init_sparsity,
-               .gamma = options.gamma,
-               .zeta = options.zeta,
-               .stream = stream}) {
+      : shape_(rows, columns, options.bias ? rows : 0, grouping.bind(rows, columns)), has_bias_(options.bias),
+        grouping_(std::move(grouping)), weight_(ParameterKind::weight, "weight", rows, columns),
+        bias_(ParameterKind::bias, "bias", shape_.biases(), 1), gate_(shape_.gates().first, shape_.gates().second,
+                                                                      {.temperature = options.temperature,
+                                                                       .init_sparsity = options.init_sparsity,
+                                                                       .gamma = options.gamma,
+                                                                       .zeta = options.zeta,
+                                                                       .stream = stream}) {
     detail::fill_uniform(rng, stream, detail::initial_draw, weight().data(), weight().size());
     const Scalar bound = 1 / std::sqrt(static_cast<Scalar>(std::max<Index>(columns, 1)));
     weight().array() = (2 * weight().array() - 1) * bound;
@@ -98,6 +114,7 @@ class GatedWeights {
  private:
   detail::LayerShape shape_;  // first: its assignment refuses another shape before anything is written
   bool has_bias_;
+  Grouping grouping_;
   Parameter<Matrix<Scalar>> weight_;
   Parameter<Vector<Scalar>> bias_;
   Gates gate_;

@@ -1,6 +1,20 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+/// \file
+/// layers/: one layer per file; what is closed is skipped, exactly.
+///
+///     batch (samples × columns; an image is channel by channel, see ImageShape)
+///       ▼ forward(x, noise)              L0Linear, L0Conv2d, L0DepthwiseConv2d, SoftTree
+///       │   gate().sample(noise)         GatedWeights: W, bias, gates, and the grouping that says who shares a gate
+///       │   W∘z for open inputs          closed inputs, channels and outputs take no part in the product
+///       ▼
+///     y, a buffer of the layer
+///       ▼ backward(upstream, dx)         adds to the gradients of W, bias and log α; writes that by x
+///
+/// Activations, poolings and Flatten have no parameters: values that a network applies. `predict` takes deterministic
+/// gates and changes nothing; `compaction.hpp` says what is known of columns when a network is made smaller.
+
 #include <concepts>
 #include <string>
 

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include <Eigen/SparseCore>
 
+#include <l0/core/argument.hpp>
 #include <l0/core/batch.hpp>
 #include <l0/core/product.hpp>
-#include <l0/gates/grouping.hpp>
+#include <l0/core/shape.hpp>
 #include <l0/layers/gated_weights.hpp>
 
 namespace l0 {
@@ -38,14 +40,15 @@ struct L0LinearOptions {
 /// For initial values, handles, moves and assignment see `GatedWeights`.
 template <std::floating_point Scalar_, GateGrouping Grouping = PerWeight,
           GateDistribution Distribution = HardConcrete<Scalar_>>
-class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>> {
-  using Base = GatedWeights<Gate<Distribution, Grouping::gate_columns>>;
+class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>, Grouping> {
+  using Base = GatedWeights<Gate<Distribution, Grouping::gate_columns>, Grouping>;
 
  public:
   using Scalar = Scalar_;              ///< float or double
   using Gates = typename Base::Gates;  ///< the array of gates
   using Base::bias;
   using Base::bias_gradient;
+  using Base::effective_weight;
   using Base::gate;
   using Base::has_bias;
   using Base::weight;
@@ -66,8 +69,6 @@ class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>>
   Index inputs() const { return this->shape().inputs(); }
   /// Columns that go out.
   Index outputs() const { return this->shape().outputs(); }
-  /// Who shares a gate.
-  const Grouping& grouping() const { return grouping_; }
 
   /// Draws the gates and returns Y, a buffer of the layer, valid until the next call. Throws `Error` unless X has
   /// `inputs()` columns; then nothing is drawn. Builds with assertions also refuse NaN and infinity in dense X.
@@ -79,21 +80,23 @@ class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>>
     } else {
       gate().sample(noise);
     }
+    draw_ = gate().sample_number();
     batch_.set(std::forward<X>(x));
     forward_batch();
     return output_;
   }
 
   /// Adds the gradients of the weights, the bias and log α, given `upstream`, the gradient with respect to Y. May be
-  /// called again after one forward; each call adds. Throws `Error` before a forward or for another shape.
+  /// called again after one forward; each call adds. Throws `Error` before a forward, after the gates were drawn again
+  /// and for another shape.
   template <class Derived>
-  void backward(const Eigen::MatrixBase<Derived>& upstream) {
+  void backward(const Eigen::DenseBase<Derived>& upstream) {
     backward_batch(as_columns(upstream), nullptr);
   }
 
   /// As above, and writes the gradient with respect to X, samples × inputs, to `input_gradient`.
   template <class Derived>
-  void backward(const Eigen::MatrixBase<Derived>& upstream, Matrix<Scalar>& input_gradient) {
+  void backward(const Eigen::DenseBase<Derived>& upstream, Matrix<Scalar>& input_gradient) {
     backward_batch(as_columns(upstream), &input_gradient);
   }
 
@@ -101,25 +104,17 @@ class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>>
   template <BatchInput X>
   Matrix<Scalar> predict(const X& x) const {
     detail::check_batch(x, inputs());
+    const auto& data = detail::as_matrix_of<Scalar>(x);
     Matrix<Scalar> result = Matrix<Scalar>::Zero(x.rows(), outputs());
     // Eigen steps from a null pointer where a sparse product has no rows or columns.
-    if (inputs() > 0 && result.size() > 0) result.noalias() += x * effective_weight().transpose();
+    if (inputs() > 0 && result.size() > 0) result.noalias() += data * effective_weight().transpose();
     if (has_bias()) result.rowwise() += bias().transpose();
     return result;
   }
 
-  /// W∘z with deterministic gates: the weights that `predict` uses, with exact zeros.
-  Matrix<Scalar> effective_weight() const {
-    const auto z = gate().deterministic();
-    Matrix<Scalar> result(outputs(), inputs());
-    for (Index j = 0; j < inputs(); ++j) grouping_.scale_column(j, z, weight().col(j), result.col(j));
-    result.array() += Scalar(0);  // no −0
-    return result;
-  }
-
-  /// The same, with only the entries that are not 0 stored.
-  Eigen::SparseMatrix<Scalar> effective_weight_sparse() const {
-    Eigen::SparseMatrix<Scalar> result = effective_weight().sparseView(Scalar(1), Scalar(0));
+  /// `effective_weight()` with only the entries that are not 0 stored.
+  Eigen::SparseMatrix<Scalar, Eigen::ColMajor, int> effective_weight_sparse() const {
+    Eigen::SparseMatrix<Scalar, Eigen::ColMajor, int> result = effective_weight().sparseView(Scalar(1), Scalar(0));
     result.makeCompressed();
     return result;
   }
@@ -137,8 +132,8 @@ class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>>
   static constexpr bool per_sample_possible = std::is_same_v<Grouping, PerInput>;
 
   L0Linear(ShapeGuard shape, std::uint64_t stream, const Rng& rng, Grouping grouping, const Options& options)
-      : Base(shape.rows(), shape.columns(), grouping.bind(shape.rows(), shape.columns()), stream, rng, options),
-        gates_per_sample_(options.gates_per_sample), grouping_(std::move(grouping)) {
+      : Base(shape.rows(), shape.columns(), std::move(grouping), stream, rng, options),
+        gates_per_sample_(options.gates_per_sample) {
     if (gates_per_sample_ && !per_sample_possible) {
       detail::fail("gates_per_sample", "true", "false, or one gate per input (PerInput)");
     }
@@ -164,7 +159,8 @@ class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>>
     scaled_.reserve(outputs() * inputs());
     auto scaled = scaled_.resize(outputs(), open_count());
     for (Index c = 0; c < open_count(); ++c) {
-      grouping_.scale_column(open(c), gate().values(), std::as_const(*this).weight().col(open(c)), scaled.col(c));
+      this->grouping().scale_column(open(c), gate().values(), std::as_const(*this).weight().col(open(c)),
+                                    scaled.col(c));
     }
     is_scaled_ = true;
   }
@@ -175,7 +171,7 @@ class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>>
     open_.clear();
     if (!gates_per_sample_) {
       for (Index j = 0; j < inputs(); ++j) {
-        if (!grouping_.is_closed(j, gate().values())) open_.push_back(j);
+        if (!this->grouping().is_closed(j, gate().values())) open_.push_back(j);
       }
     }
     skipping_ = !gates_per_sample_ && 4 * open_count() <= 3 * inputs();
@@ -235,6 +231,7 @@ class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>>
 
   void backward_batch(const UpstreamRef& upstream, Matrix<Scalar>* input_gradient) {
     if (batch_.empty()) detail::fail("backward", "called before forward", "a call of forward first");
+    detail::require_same_draw(gate().sample_number(), draw_, "forward");
     detail::require_shape("upstream", upstream.rows(), upstream.cols(), output_.rows(), outputs());
     if (has_bias()) bias_gradient() += upstream.colwise().sum().transpose();
     if (input_gradient != nullptr && !gates_per_sample_) {
@@ -256,8 +253,8 @@ class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>>
     }
     gate_gradient_.setZero(gate().rows(), gate().columns());
     for (Index c = 0; c < open_count(); ++c) {
-      grouping_.backward_column(open(c), gate().values(), std::as_const(*this).weight().col(open(c)), gradient.col(c),
-                                weight_gradient().col(open(c)), gate_gradient_);
+      this->grouping().backward_column(open(c), gate().values(), std::as_const(*this).weight().col(open(c)),
+                                       gradient.col(c), weight_gradient().col(open(c)), gate_gradient_);
     }
     gate().backward(gate_gradient_);
   }
@@ -336,22 +333,20 @@ class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>>
   }
 
   template <class Derived>
-  UpstreamRef as_columns(const Eigen::MatrixBase<Derived>& upstream) {
-    static_assert(std::is_same_v<typename Derived::Scalar, Scalar>,
-                  "l0: upstream has another scalar type than the layer");
-    if constexpr (bool(Derived::Flags & Eigen::DirectAccessBit) && !Derived::IsRowMajor &&
-                  Derived::InnerStrideAtCompileTime == 1) {
-      return upstream.derived();
+  UpstreamRef as_columns(const Eigen::DenseBase<Derived>& upstream) {
+    if constexpr (std::is_same_v<typename Derived::Scalar, Scalar> && bool(Derived::Flags & Eigen::DirectAccessBit) &&
+                  !Derived::IsRowMajor && Derived::InnerStrideAtCompileTime == 1) {
+      return detail::as_matrix(upstream);
     } else {
-      upstream_ = upstream;
+      upstream_ = detail::as_matrix_of<Scalar>(upstream);
       return upstream_;
     }
   }
 
   bool gates_per_sample_;
-  Grouping grouping_;
 
   // Kept from forward for backward.
+  std::uint64_t draw_ = 0;
   detail::BatchView<Scalar> batch_;
   std::vector<Index> open_;
   bool skipping_ = false;

@@ -9,6 +9,7 @@
 
 #include <Eigen/SparseCore>
 
+#include <l0/core/argument.hpp>
 #include <l0/layers/convolution.hpp>
 #include <l0/layers/depthwise_conv2d.hpp>
 
@@ -34,10 +35,10 @@ struct SelectColumns {
 /// Y = X Wᵀ + 1 bᵀ with W outputs × inputs, dense or, in `sparse`, with only the weights that are not 0.
 template <class Scalar>
 struct DenseOrSparseLinear {
-  Matrix<Scalar> weight;                                ///< outputs × inputs; empty if sparse
-  Eigen::SparseMatrix<Scalar, Eigen::RowMajor> sparse;  ///< the same, where that is faster
-  bool is_sparse = false;                               ///< which of the two is used
-  Vector<Scalar> bias;                                  ///< a number per output (channel)
+  Matrix<Scalar> weight;                                     ///< outputs × inputs; empty if sparse
+  Eigen::SparseMatrix<Scalar, Eigen::RowMajor, int> sparse;  ///< the same, where that is faster
+  bool is_sparse = false;                                    ///< which of the two is used
+  Vector<Scalar> bias;                                       ///< a number per output (channel)
 
   /// Columns that go out.
   Index outputs() const { return bias.size(); }
@@ -152,17 +153,18 @@ class CompactModel {
   template <BatchInput X>
   Matrix<Scalar> predict(const X& x) const {
     detail::check_batch(x, inputs_);
+    const auto& data = detail::as_matrix_of<Scalar>(x);
     Matrix<Scalar> now;
     Matrix<Scalar> next;
     auto layer = layers_.begin();
     if constexpr (!detail::is_sparse<X>) {  // no copy of columns that nothing reads
       if (layer != layers_.end() && std::holds_alternative<SelectColumns>(*layer)) {
-        std::get<SelectColumns>(*layer++).apply(x, now);
+        std::get<SelectColumns>(*layer++).apply(data, now);
       } else {
-        now = x;
+        now = data;
       }
     } else {
-      now = x;
+      now = data;
     }
     for (; layer != layers_.end(); ++layer) {
       std::visit([&](const auto& l) { l.apply(now, next); }, *layer);

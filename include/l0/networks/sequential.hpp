@@ -1,16 +1,32 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+/// \file
+/// networks/: layers one after the other, known when compiled; and the plain network that compaction leaves.
+///
+///     batch (samples × columns; an image is channel by channel)
+///       ▼ Sequential::forward(x, noise)    each layer draws its gates and returns a buffer of its own; activations and
+///       │                                  poolings write to buffers that the network keeps for them
+///     loss → gradient
+///       ▼ backward(upstream, dx)           back to front: each adds to its parameters' gradients, writes that by x
+///     penalty, optimizer                   find gates by for_each_gated and parameters by parameters()
+///       ▼
+///     prune, compact (pruning/)            what is left becomes a CompactModel (network.hpp), which only predicts
+
 #include <array>
+#include <cstdint>
 #include <string>
 #include <tuple>
 #include <utility>
 #include <vector>
 
+#include <l0/core/argument.hpp>
+#include <l0/core/shape.hpp>
 #include <l0/layers/conv2d.hpp>
 #include <l0/layers/depthwise_conv2d.hpp>
 #include <l0/layers/layer.hpp>
 #include <l0/layers/linear.hpp>
+#include <l0/networks/part_cache.hpp>
 
 namespace l0 {
 
@@ -26,79 +42,6 @@ struct NetworkScalar<First, Rest...> : NetworkScalar<Rest...> {};
 template <Layer First, class... Rest>
 struct NetworkScalar<First, Rest...> {
   using Scalar = typename First::Scalar;
-};
-
-/// The shapes of all parameters of a network, as its first member: makes the defaulted assignment throw `Error`, before
-/// anything is written, unless they agree. A network that has been moved from accepts any.
-template <class Scalar>
-class ParameterShapes {
- public:
-  ParameterShapes() = default;
-  ParameterShapes(const ParameterShapes&) = default;
-  ParameterShapes(ParameterShapes&& other) noexcept
-      : shapes_(std::move(other.shapes_)), moved_from_(std::exchange(other.moved_from_, true)) {}
-  ~ParameterShapes() = default;
-
-  ParameterShapes& operator=(const ParameterShapes& other) {
-    if (!moved_from_ && !other.moved_from_ && shapes_ != other.shapes_) {
-      fail("the assigned network", text(other.shapes_), text(shapes_) + ", the shapes of the parameters");
-    }
-    shapes_ = other.shapes_;
-    moved_from_ = other.moved_from_;
-    return *this;
-  }
-  ParameterShapes& operator=(ParameterShapes&& other) {  // NOLINT(performance-noexcept-move-constructor): as above
-    const bool takes_over = moved_from_;
-    *this = std::as_const(other);
-    if (takes_over && this != &other) other.moved_from_ = true;
-    return *this;
-  }
-
-  void set(const Parameters<Scalar>& parameters) {
-    for (const auto& parameter : parameters) shapes_.emplace_back(parameter.rows(), parameter.columns());
-  }
-
- private:
-  using Shapes = std::vector<std::pair<Dependent<Index, Scalar>, Index>>;
-
-  static std::string text(const Shapes& shapes) {
-    std::string result;
-    for (const auto& [rows, columns] : shapes) result += (result.empty() ? "" : ", ") + shape_text(rows, columns);
-    return result.empty() ? "without parameters" : result;
-  }
-
-  Shapes shapes_;
-  bool moved_from_ = false;
-};
-
-/// What a network keeps for one part from forward to backward. Copies start empty; moved buffers keep their address.
-template <class Scalar>
-struct PartCache {
-  PartCache() = default;
-  PartCache(const PartCache&) {}
-  PartCache(PartCache&&) noexcept = default;
-  PartCache& operator=(const PartCache&) { return *this; }
-  ~PartCache() = default;
-
-  const Scalar* input = nullptr;
-  Matrix<Scalar> output{};    ///< of activations and operations
-  Matrix<Scalar> gradient{};  ///< with respect to the input
-};
-
-/// The result of the last forward pass. Copies start without one.
-struct LastResult {
-  LastResult() = default;
-  LastResult(const LastResult&) {}
-  LastResult(LastResult&&) noexcept = default;
-  LastResult& operator=(const LastResult&) {
-    is_there = false;
-    return *this;
-  }
-  ~LastResult() = default;
-
-  bool is_there = false;
-  Index rows = 0;
-  Index columns = 0;
 };
 
 }  // namespace detail
@@ -144,7 +87,7 @@ class Sequential {
     return columns;
   }
 
-  /// Part number I.
+  /// Part number I. Running it by itself ends what `forward` began: the next parts refer to its result.
   template <std::size_t I>
   auto& part() {
     return std::get<I>(parts_);
@@ -176,18 +119,19 @@ class Sequential {
     last_.is_there = true;
     last_.rows = result.rows();
     last_.columns = result.cols();
+    last_.draw = sample_number();
     return result;
   }
 
   /// Adds the gradients of all parameters, given `upstream`, the gradient with respect to the result of the last
-  /// forward; each call adds. Throws `Error` before a forward or for another shape.
+  /// forward; each call adds. Throws `Error` before a forward, after gates were drawn again and for another shape.
   template <class Derived>
-  void backward(const Eigen::MatrixBase<Derived>& upstream) {
+  void backward(const Eigen::DenseBase<Derived>& upstream) {
     backward_all(upstream, nullptr);
   }
   /// As above, and writes the gradient with respect to X to `input_gradient`.
   template <class Derived>
-  void backward(const Eigen::MatrixBase<Derived>& upstream, Matrix<Scalar>& input_gradient) {
+  void backward(const Eigen::DenseBase<Derived>& upstream, Matrix<Scalar>& input_gradient) {
     backward_all(upstream, &input_gradient);
   }
 
@@ -195,7 +139,7 @@ class Sequential {
   template <BatchInput X>
   Matrix<Scalar> predict(const X& x) const {
     detail::require_columns(x, inputs());
-    return predict_from<0>(x);
+    return predict_from<0>(detail::as_matrix_of<Scalar>(x));
   }
 
   /// Handles for an optimizer; what they survive: see `Parameter`.
@@ -349,17 +293,29 @@ class Sequential {
   }
 
   template <class Derived>
-  void backward_all(const Eigen::MatrixBase<Derived>& upstream, Matrix<Scalar>* input_gradient) {
-    static_assert(std::is_same_v<typename Derived::Scalar, Scalar>,
-                  "l0: upstream has another scalar type than the network");
+  void backward_all(const Eigen::DenseBase<Derived>& upstream, Matrix<Scalar>* input_gradient) {
     if (!last_.is_there) detail::fail("backward", "called before forward", "a call of forward first");
+    detail::require_same_draw(sample_number(), last_.draw, "forward");
     detail::require_shape("upstream", upstream.rows(), upstream.cols(), last_.rows, last_.columns);
     if constexpr (std::is_same_v<Derived, Matrix<Scalar>>) {
       backward_from<size - 1>(upstream.derived(), nullptr, input_gradient);
     } else {
-      upstream_ = upstream;
+      upstream_ = detail::as_matrix_of<Scalar>(upstream);
       backward_from<size - 1>(upstream_, nullptr, input_gradient);
     }
+  }
+
+  /// Numbers only grow, so that their sum changes where one does.
+  std::uint64_t sample_number() {
+    std::uint64_t sum = 0;
+    for_each_gated([&](auto& part) {
+      if constexpr (requires { part.gate().sample_number(); }) {
+        sum += part.gate().sample_number();
+      } else if constexpr (requires { part.sample_number(); }) {
+        sum += part.sample_number();
+      }
+    });
+    return sum;
   }
 
   /// Is there a layer with parameters before part I?

@@ -1,14 +1,25 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+/// \file
+/// optimizers/: from gradients to new parameters.
+///
+///     model.parameters()         handles: values, gradients, kind (weight, bias, gate), bound
+///       ▼ GradientOptimizer      groups of them with options of their own, a state per parameter, one step counter
+///       │   zero_grad()          before backward and penalties add
+///       │   step()               rate · schedule(step); a rate of their own and no decay for gates
+///       ▼ AdamRule, SgdRule      one loop over the numbers of a parameter; what leaves ±bound is put back on it
+///     the values, in the model's own storage
+///
+/// `minimize_smooth` (lbfgs.hpp) stands apart: it minimises a function of a vector, without handles, for refits; what
+/// such a function is, and whether its gradient is right, say objective.hpp and check_gradient.hpp.
+
 #include <concepts>
 #include <functional>
-#include <limits>
 #include <utility>
 #include <vector>
 
 #include <l0/core/parameter.hpp>
-#include <l0/gates/hard_concrete.hpp>
 
 namespace l0 {
 
@@ -36,8 +47,8 @@ struct UpdateStep {
 ///
 /// A rule is a struct with `Options` (with learning_rate, gate_learning_rate, weight_decay, schedule and `validate()`),
 /// the number of `state_arrays` per parameter, and `update(options, step, value, gradient, state, size)`. All
-/// parameters share one step counter. Gate parameters do not decay, and each step projects them to [−20, 20], where
-/// their gradient lives: a gate carried beyond could never come back.
+/// parameters share one step counter. Gate parameters do not decay, and each step projects a parameter to its
+/// `bound()`, [−20, 20] for gates, where their gradient lives: a gate carried beyond could never come back.
 ///
 /// Handles keep their storage alive (see `ParameterRef`), so the optimizer may outlive the model.
 template <class Rule>
@@ -49,6 +60,12 @@ class GradientOptimizer {
   /// One group of parameters under one set of options. Throws `Error` for options outside their ranges.
   explicit GradientOptimizer(Parameters<Scalar> parameters, Options options = {}) {
     add_group(std::move(parameters), std::move(options));
+  }
+  /// Not for parameters of another scalar type; the compiler says so.
+  template <class Other>
+    requires(!std::same_as<Other, Scalar>)
+  explicit GradientOptimizer(const Parameters<Other>& /*parameters*/, const Options& /*options*/ = {}) {
+    static_assert(!std::floating_point<Other>, "l0: these parameters have another scalar type than the optimizer");
   }
 
   /// Adds parameters with options of their own.
@@ -79,8 +96,7 @@ class GradientOptimizer {
         const bool is_gate = parameter.kind() == ParameterKind::gate;
         const Scalar rate =
             is_gate && options.gate_learning_rate > 0 ? options.gate_learning_rate : options.learning_rate;
-        const Scalar bound = is_gate ? Scalar(detail::log_alpha_limit) : std::numeric_limits<Scalar>::infinity();
-        Rule::update(options, {rate * factor, is_gate ? Scalar(0) : options.weight_decay, bound, steps_},
+        Rule::update(options, {rate * factor, is_gate ? Scalar(0) : options.weight_decay, parameter.bound(), steps_},
                      parameter.values().data(), parameter.gradients().data(), group.state[k].data(), parameter.size());
       }
     }

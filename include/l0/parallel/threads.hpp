@@ -1,14 +1,61 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+/// \file
+/// parallel/: a few threads, and the same bits from any number of them.
+///
+///     a fit cuts its work into numbered chunks, whose number and borders do not depend on the threads
+///       ▼ Workers(threads).run(chunks, work)
+///     every thread, the calling one too, takes the next chunk until none is left
+///       ▼ each writes a place of its own
+///     the caller adds the chunks up in the order of their numbers
+///
+/// The threads live as long as the fit and sleep between two runs.
+
+// As with the stopwatch, <thread> is dear and POSIX is not.
+#if defined(__unix__) || defined(__APPLE__)
+#include <pthread.h>
+#else
+#include <thread>
+#endif
+
 #include <atomic>
 #include <utility>
 #include <vector>
 
 #include <l0/core/types.hpp>
-#include <l0/parallel/thread.hpp>
 
 namespace l0::detail {
+
+/// A thread that calls `object.*run()`; it must be joined.
+class Thread {
+ public:
+#if defined(__unix__) || defined(__APPLE__)
+  /// False where the system gives no thread.
+  template <auto run, class Object>
+  bool start(Object& object) {
+    const auto call = [](void* self) -> void* {
+      (static_cast<Object*>(self)->*run)();
+      return nullptr;
+    };
+    return pthread_create(&handle_, nullptr, call, &object) == 0;
+  }
+  void join() { pthread_join(handle_, nullptr); }
+
+ private:
+  pthread_t handle_{};
+#else
+  template <auto run, class Object>
+  bool start(Object& object) {
+    thread_ = std::thread([&object] { (object.*run)(); });
+    return true;
+  }
+  void join() { thread_.join(); }
+
+ private:
+  std::thread thread_;
+#endif
+};
 
 /// A few threads that wait for work. Work comes as numbered chunks whose results do not depend on who does them or
 /// when; a caller who adds them up in the order of their numbers gets the same bits from any number of threads. A

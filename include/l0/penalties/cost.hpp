@@ -16,13 +16,13 @@ enum class CostUnit {
 
 namespace detail {
 
-/// How often a layer uses every weight, times two.
+/// A multiplication and an addition per output pixel: what every open weight of a layer costs.
 template <class Part>
-double flops_per_weight(const Part& part) {
+Index flops_per_weight(const Part& part) {
   if constexpr (requires { part.window(); }) {
-    return 2.0 * static_cast<double>(part.window().output_pixels());
+    return 2 * part.window().output_pixels();
   } else {
-    return 2.0;
+    return 2;
   }
 }
 
@@ -32,7 +32,7 @@ double full_cost(Part& part, CostUnit unit) {
   if constexpr (GatedLayer<Part>) {
     if (unit != CostUnit::gates) {
       const double weights = static_cast<double>(part.weight().size());
-      return unit == CostUnit::weights ? weights : weights * flops_per_weight(part);
+      return unit == CostUnit::weights ? weights : weights * static_cast<double>(flops_per_weight(part));
     }
   }
   return static_cast<double>(gates_of(part).size());
@@ -52,7 +52,7 @@ double accumulate_cost(Part& part, CostUnit unit, double scale) {
   using Scalar = std::remove_cvref_t<decltype(gates_of(part).temperature())>;
   if constexpr (GatedLayer<Part>) {
     if (unit != CostUnit::gates) {
-      const auto each = static_cast<Scalar>(unit == CostUnit::weights ? 1.0 : flops_per_weight(part));
+      const auto each = static_cast<Scalar>(unit == CostUnit::weights ? 1 : flops_per_weight(part));
       const auto ones = Vector<Scalar>::Ones(part.weight().rows());
       double cost = 0;
       part.gate().accumulate_prices([&](const auto& p, auto& price) {

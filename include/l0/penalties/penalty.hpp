@@ -1,6 +1,20 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+/// \file
+/// penalties/: what open gates and weights cost.
+///
+///     model.for_each_gated(visit)     every gate array or gated layer, in order: models only pass it on
+///       ▼ accumulate(model)           between backward and the optimizer's step
+///       │   L0Penalty                 λ per gate that is expected to be open
+///       │   L1Penalty, L2Penalty      λ on weights, plain or as far as their gates are open
+///       │   LayerPenalty (cost.hpp)   λ per gate, weight or operation, a λ per layer
+///       │   Budget                    the same costs under a limit: λ is a dual variable and moves
+///       ▼
+///     the value is returned, the gradient added to that of log α (and of the weights)
+///
+/// `BudgetPrice` is the budget of the estimators and of `minimize`, which run for a known number of steps.
+
 #include <l0/gates/gate.hpp>
 
 namespace l0 {

@@ -1,6 +1,19 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+/// \file
+/// pruning/: from closed gates to a smaller network.
+///
+///     trained network
+///       ▼ prune              gates at or under a threshold close for good, their weights become 0
+///       │   sparsity_report, flop_count: what is open, layer by layer
+///       ▼ compact
+///       │   append_stages    each part as a stage with its weights as in prediction (stages.hpp)
+///       │   find_constants   front to back: which columns are the same for every sample; folded into biases
+///       │   find_needs       back to front: which columns the result depends on
+///       ▼   build            what is left of every stage
+///     CompactModel (networks/network.hpp): predicts the same, to rounding
+
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -33,6 +46,11 @@ concept ScalesColumns = Layer<Part> && requires(const Part& part) {
   { part.gates() } -> std::same_as<Vector<typename Part::Scalar>>;
 };
 
+template <class Part>
+concept IsDepthwise = requires {
+  Part::is_depthwise;
+};
+
 /// Appends the stages of one part; `columns` is how many it takes, and then how many it gives.
 template <class Scalar, class Part>
 void append_stages(std::vector<Stage<Scalar>>& stages, const Part& part, Index& columns) {
@@ -50,32 +68,26 @@ void append_stages(std::vector<Stage<Scalar>>& stages, const Part& part, Index& 
   } else if constexpr (PredictsByWeights<Part>) {
     Vector<Scalar> bias = part.has_bias() ? Vector<Scalar>(part.bias()) : Vector<Scalar>::Zero(part.weight().rows());
     if constexpr (requires { part.window(); }) {
-      stages.push_back(ConvolutionStage<Scalar>{part.window(), requires { Part::is_depthwise;
+      stages.push_back(
+          ConvolutionStage<Scalar>{part.window(), IsDepthwise<Part>, part.effective_weight(), std::move(bias)});
+    } else {
+      stages.push_back(LinearStage<Scalar>{part.effective_weight(), std::move(bias)});
     }
-    , part.effective_weight(), std::move(bias)
-  });
+  } else if constexpr (ScalesColumns<Part>) {
+    stages.push_back(ScaleStage<Scalar>{part.gates()});
+  } else if constexpr (Layer<Part>) {
+    const Index outputs = columns_out(part, columns);
+    require(outputs >= 0, "outputs() of a layer", outputs, "a layer that tells its columns, to be compacted");
+    stages.push_back(
+        WholeStage<Scalar>{{outputs, [part](const Matrix<Scalar>& x, Matrix<Scalar>& y) { y = part.predict(x); }}});
+  } else {
+    stages.push_back(WholeStage<Scalar>{{part.outputs(), [part](const Matrix<Scalar>& x, Matrix<Scalar>& y) {
+                                           y.resize(x.rows(), part.outputs());
+                                           part.apply(x.data(), x.rows(), y.data());
+                                         }}});
+  }
+  columns = columns_out(part, columns);
 }
-else {
-  stages.push_back(LinearStage<Scalar>{part.effective_weight(), std::move(bias)});
-}
-}  // namespace detail
-else if constexpr (ScalesColumns<Part>) {
-  stages.push_back(ScaleStage<Scalar>{part.gates()});
-}
-else if constexpr (Layer<Part>) {
-  const Index outputs = columns_out(part, columns);
-  require(outputs >= 0, "outputs() of a layer", outputs, "a layer that tells its columns, to be compacted");
-  stages.push_back(
-      WholeStage<Scalar>{{outputs, [part](const Matrix<Scalar>& x, Matrix<Scalar>& y) { y = part.predict(x); }}});
-}
-else {
-  stages.push_back(WholeStage<Scalar>{{part.outputs(), [part](const Matrix<Scalar>& x, Matrix<Scalar>& y) {
-                                         y.resize(x.rows(), part.outputs());
-                                         part.apply(x.data(), x.rows(), y.data());
-                                       }}});
-}
-columns = columns_out(part, columns);
-}  // namespace l0
 
 /// The layers that are left of a list of stages on `inputs` columns.
 template <class Scalar>

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include <l0/layers/layer.hpp>
-#include <l0/penalties/penalty.hpp>
+#include <l0/penalties/cost.hpp>
 
 namespace l0 {
 
@@ -22,16 +22,6 @@ struct LayerSparsity {
 };
 
 namespace detail {
-
-/// Output pixels: how often every weight of a layer is used.
-template <class Part>
-Index weight_uses(const Part& part) {
-  if constexpr (requires { part.window(); }) {
-    return part.window().output_pixels();
-  } else {
-    return 1;
-  }
-}
 
 template <class Part>
 void append_sparsity(std::vector<LayerSparsity>& list, const Part& part, const std::string& place) {
@@ -49,7 +39,7 @@ void append_sparsity(std::vector<LayerSparsity>& list, const Part& part, const s
     layer.expected_l0 = static_cast<double>(part.gate().expected_l0());
     layer.weights = part.weight().size();
     layer.open_weights = (part.effective_weight().array() != 0).count();
-    layer.flops = 2 * layer.open_weights * weight_uses(part);
+    layer.flops = layer.open_weights * flops_per_weight(part);
     list.push_back(std::move(layer));
   }
 }

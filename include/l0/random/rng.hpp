@@ -1,12 +1,26 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+/// \file
+/// random/: a number for every (seed, stream, draw, element), whoever asks, in whatever order, on whatever thread.
+///
+///     Rng            holds the seed and hands out streams; layers take one each when they are built
+///       ▼ NoiseRequest   (stream, draw, rows, columns): who asks, how often before, for how many
+///     threefry       bits from key and counter, at full vector width
+///       ▼
+///     noise          what gates can ask instead: given arrays (GivenNoise), a standard generator, a user's own type
+///       ▼ fill(first, count, u)   uniform numbers by blocks of 64, inside the kernels of gates: none are stored
+///
+/// Matrices of numbers for data and starting values: `standard_uniform`, `standard_normal`.
+
 #include <bit>
 #include <cmath>
+#include <concepts>
 #include <cstdint>
 #include <limits>
 #include <numbers>
 
+#include <l0/core/error.hpp>
 #include <l0/core/types.hpp>
 #include <l0/random/threefry.hpp>
 
@@ -138,4 +152,33 @@ void fill_normal(const Rng& rng, std::uint64_t stream, std::uint64_t draw, Scala
 }
 
 }  // namespace detail
+
+/// A matrix of independent uniform numbers, 0 < u < 1: draw 0 of the next stream of `rng`, so that matrices asked for
+/// one after the other are independent, and each depends on the seed, on how many streams were handed out before, and
+/// on nothing else. `Scalar` is float or double. Throws `Error` for a size < 0.
+template <std::floating_point Scalar>
+Matrix<Scalar> standard_uniform(Rng& rng, Index rows, Index columns = 1) {
+  detail::require_size("rows", rows);
+  detail::require_size("columns", columns);
+  Matrix<Scalar> result(rows, columns);
+  detail::fill_uniform(rng, rng.next_stream(), 0, result.data(), result.size());
+  return result;
+}
+
+/// A matrix of independent N(0, 1) numbers (Box & Muller 1958), drawn as `standard_uniform` draws:
+///
+///     l0::Rng rng(42);
+///     const Eigen::MatrixXd X = l0::standard_normal<double>(rng, 100, 5);
+///     const Eigen::VectorXd noise = 0.1 * l0::standard_normal<double>(rng, 100);
+///
+/// Standard distributions take an `Rng` too, but what they make of it differs between standard libraries.
+template <std::floating_point Scalar>
+Matrix<Scalar> standard_normal(Rng& rng, Index rows, Index columns = 1) {
+  detail::require_size("rows", rows);
+  detail::require_size("columns", columns);
+  Matrix<Scalar> result(rows, columns);
+  detail::fill_normal(rng, rng.next_stream(), 0, result.data(), result.size());
+  return result;
+}
+
 }  // namespace l0

@@ -3,18 +3,28 @@
 
 #include <algorithm>
 #include <cmath>
-#include <exception>
+#include <concepts>
 #include <limits>
 #include <numeric>
 #include <utility>
 #include <vector>
 
+#include <l0/callbacks/report.hpp>
 #include <l0/callbacks/run.hpp>
-#include <l0/parallel/threads.hpp>
-#include <l0/random/rng.hpp>
-#include <l0/regression/linear_model.hpp>
+#include <l0/core/argument.hpp>
+#include <l0/core/error.hpp>
+#include <l0/core/types.hpp>
+#include <l0/gates/gate_mode.hpp>
+#include <l0/regression/cross_validation.hpp>
+#include <l0/regression/data/groups.hpp>
+#include <l0/regression/data/samples.hpp>
+#include <l0/regression/data/standardized.hpp>
+#include <l0/regression/importance.hpp>
+#include <l0/regression/likelihood/point.hpp>
+#include <l0/regression/options.hpp>
 #include <l0/regression/sampled_gates.hpp>
-#include <l0/regression/search/screening.hpp>
+#include <l0/regression/search/criterion.hpp>
+#include <l0/regression/search/selection.hpp>
 
 /// \file
 /// From data to a fitted model, the same for every family. A family is an object with
@@ -57,35 +67,6 @@ SelectionOptions selection_options(const Options& options, bool unknown_variance
   return selection;
 }
 
-/// X W + b on the columns of a support.
-template <class Design, class Scalar, int Responses>
-Eigen::Matrix<Scalar, Eigen::Dynamic, Responses> linear_predictor(const Design& x,
-                                                                  const PathPoint<Scalar, Responses>& point) {
-  Eigen::Matrix<Scalar, Eigen::Dynamic, Responses> eta(x.rows(), point.coefficients.cols());
-  for (Index m = 0; m < eta.cols(); ++m) {
-    if constexpr (Responses == 1) {
-      eta.setConstant(point.intercept);
-    } else {
-      eta.col(m).setConstant(point.intercept(m));
-    }
-    for (std::size_t i = 0; i < point.support.size(); ++i) {
-      x.add_column(point.support[i], point.coefficients(static_cast<Index>(i), m), eta.col(m));
-    }
-  }
-  return eta;
-}
-
-template <class Family, class Eta, class Y, class Scalar>
-double mean_loss(const Family& family, const Eta& eta, const Y& y, const Vector<Scalar>& weight) {
-  double total = 0;
-  double weights = 0;
-  for (Index i = 0; i < eta.rows(); ++i) {
-    total += static_cast<double>(weight(i)) * family.loss(eta.row(i), y.row(i));
-    weights += static_cast<double>(weight(i));
-  }
-  return weights > 0 ? total / weights : 0;
-}
-
 /// The score by criterion, whatever the search went by.
 template <class Family, class Design, class Y>
 SupportScore criterion_score(const Family& family, const Design& x, const Y& y, const SelectionOptions& options) {
@@ -126,84 +107,6 @@ auto refit_path(const Family& family, const Design& x, const Y& y, const Vector<
   return path;
 }
 
-/// Which fold each sample belongs to, a permutation drawn from the seed.
-inline std::vector<Index> assign_folds(Index samples, Index folds, std::uint64_t seed) {
-  std::vector<Index> fold(static_cast<std::size_t>(samples));
-  for (std::size_t i = 0; i < fold.size(); ++i) fold[i] = static_cast<Index>(i) % folds;
-  Rng rng(seed);
-  for (std::size_t i = fold.size(); i > 1; --i) std::swap(fold[i - 1], fold[rng() % i]);  // Fisher & Yates
-  return fold;
-}
-
-/// Mean held-out loss of every size 0, 1, ... of the path; each fold runs the whole selection on its training part. A
-/// size that a fold did not meet counts with that fold's largest below it. Reports every fold as one more of `done` of
-/// `all`; where the callback asks to stop before the last, nothing is returned.
-template <class Family, class Design, class Y, class Scalar>
-std::vector<double> cross_validate(const Family& family, const Design& x, const Y& y, const Vector<Scalar>& weight,
-                                   SelectionOptions options, Index folds, std::uint64_t seed, int threads, Index& done,
-                                   Index all) {
-  if (folds > x.rows()) fail("folds", to_text(folds), "at most the " + to_text(x.rows()) + " samples");
-  options.start.clear();                                    // what a fit of all samples chose knows the held-out ones
-  FitRun* const run = std::exchange(options.run, nullptr);  // folds report as wholes
-  const std::vector<Index> fold_of = assign_folds(x.rows(), folds, seed);
-  std::vector<std::vector<Double<Scalar>>> total(static_cast<std::size_t>(folds));
-  std::vector<Double<Scalar>> held_weight(static_cast<std::size_t>(folds), 0.0);
-  const auto run_fold = [&](Index fold) {
-    if (run != nullptr && run->stopped()) return;
-    std::vector<Index> train, held;
-    for (Index i = 0; i < x.rows(); ++i) (fold_of[static_cast<std::size_t>(i)] == fold ? held : train).push_back(i);
-    const Design train_x = x.rows_at(train);
-    const Design held_x = x.rows_at(held);
-    const Y train_y = rows_of(y, train), held_y = rows_of(y, held);
-    Vector<Scalar> train_w = rows_of(weight, train);
-    const Vector<Scalar> held_w = rows_of(weight, held);
-    auto& totals = total[static_cast<std::size_t>(fold)];
-    held_weight[static_cast<std::size_t>(fold)] = static_cast<double>(held_w.sum());
-    const auto training = static_cast<double>(train_w.sum());
-    if (!(training > 0)) train_w.setOnes();
-    train_w *= static_cast<Scalar>(static_cast<double>(train.size()) / static_cast<double>(train_w.sum()));
-    const SelectionResult selection = family.select(train_x, train_y, train_w, options);
-    double last = 0;
-    for (const FoundSupport& found : selection.by_size) {
-      if (std::isfinite(found.loss)) {
-        const auto point = family.refit(train_x, train_y, train_w, found.support, options);
-        last = mean_loss(family, linear_predictor(held_x, point), held_y, held_w) *
-               held_weight[static_cast<std::size_t>(fold)];
-      }
-      totals.push_back(last);
-    }
-    if (run == nullptr) return;
-    const auto best = std::min_element(totals.begin(), totals.end());
-    StepReport report{.steps = all, .stage = "folds"};
-    if (*best > 0) report.loss = *best / held_weight[static_cast<std::size_t>(fold)];
-    report.objective = report.loss;
-    report.expected_l0 = static_cast<double>(best - totals.begin());
-    run->proceeds(report, &done);
-  };
-  const auto workers = static_cast<Index>(std::min<std::ptrdiff_t>(threads, folds));
-  std::vector<Dependent<std::exception_ptr, Scalar>> failed(static_cast<std::size_t>(workers));
-  const auto run_share = [&](Index worker) {
-    try {
-      for (Index fold = worker; fold < folds; fold += workers) run_fold(fold);
-    } catch (...) {
-      failed[static_cast<std::size_t>(worker)] = std::current_exception();
-    }
-  };
-  Workers(static_cast<int>(workers)).run(workers, run_share);
-  for (const std::exception_ptr& failure : failed) {
-    if (failure) std::rethrow_exception(failure);
-  }
-  if (std::any_of(total.begin(), total.end(), [](const auto& totals) { return totals.empty(); })) return {};
-  std::size_t sizes = 0;
-  for (const auto& totals : total) sizes = std::max(sizes, totals.size());
-  std::vector<Double<Scalar>> mean(sizes, 0.0);
-  const double weights = std::accumulate(held_weight.begin(), held_weight.end(), 0.0);
-  for (std::size_t k = 0; k < sizes; ++k) {
-    for (const auto& totals : total) mean[k] += totals[std::min(k, totals.size() - 1)] / weights;
-  }
-  return mean;
-}
-
 /// The support of a selection that the criterion prefers, whatever the search went by.
 template <class Family, class Design, class Y, class Scalar>
 std::vector<Index> support_by_criterion(const Family& family, const Design& x, const Y& y, const Vector<Scalar>& weight,
@@ -214,58 +117,18 @@ std::vector<Index> support_by_criterion(const Family& family, const Design& x, c
   return best == path.end() ? selection.best.support : best->support;
 }
 
-/// σ of half of what the criterion loses.
-inline double gate_probability(double rise) { return 1 / (1 + std::exp(-std::clamp(rise / 2, -700.0, 700.0))); }
-
-/// P(open) of every column's gate given the others, σ((F without − F with)/2), in a least-squares problem on a support;
-/// `judge(score, squares, size)` is F.
-template <class Scalar, class Design, class Judge>
-Vector<Scalar> importance_of(const LeastSquaresProblem<Design>& problem, double ridge, const SelectionOptions& options,
-                             const SupportScore& score, const std::vector<Index>& support, Judge judge) {
-  Vector<Scalar> importance = Vector<Scalar>::Zero(problem.columns.columns());
-  const auto of = [&](double change) { return static_cast<Scalar>(gate_probability(change)); };
-  if (!options.rules.units.trivial()) {
-    SupportRules rules;
-    rules.units = options.rules.units;
-    GramRows<Design> gram(problem.columns, ridge);
-    SubsetState<Design> state(gram, rules);
-    const std::vector<Index> units = rules.units.units_of(support);
-    state.reset(problem.correlation, problem.squares, rules.units.widest(static_cast<Index>(units.size()) + 1));
-    state.set(units);
-    const double here = judge(score, state.loss(), state.extent());
-    const auto write = [&](Index unit, Scalar value) {
-      for (const Index j : rules.units.of(unit)) importance(j) = value;
-    };
-    for (Index g = 0; g < state.unit_count(); ++g) {
-      const SupportSize size = state.size_after({SupportMove::Kind::add, -1, g, 0});
-      if (!state.contains(g)) {
-        write(g, of(here - judge(score, std::max(state.loss() - state.add_gain(g), score.rounding), size)));
-      }
-    }
-    for (Index i = 0; i < state.size(); ++i) {
-      const SupportSize size = state.size_after({SupportMove::Kind::drop, i, -1, 0});
-      write(state.active()[static_cast<std::size_t>(i)],
-            of(judge(score, state.loss() + state.drop_cost(i), size) - here));
-    }
-    return importance;
-  }
-  const NeighbourScan<Design> scan(problem, ridge, support);
-  const auto k = static_cast<Index>(support.size());
-  const double here = judge(score, scan.loss, SupportSize{k, k});
-  scan.each_chunk([&](Index first, const auto&, const auto& c, const auto& d) {
-    for (Index l = 0; l < d.size(); ++l) {
-      if (!(d(l) > NeighbourScan<Design>::spanned)) continue;
-      const double gain = static_cast<double>(c.row(l).squaredNorm()) / static_cast<double>(d(l));
-      importance(first + l) =
-          of(here - judge(score, std::max(scan.loss - gain, score.rounding), SupportSize{k + 1, k + 1}));
-    }
-  });
-  for (Index i = 0; i < k; ++i) {
-    const double cost = static_cast<double>(scan.beta.row(i).squaredNorm() / scan.inverse(i, i));
-    importance(support[static_cast<std::size_t>(i)]) =
-        of(judge(score, scan.loss + cost, SupportSize{k - 1, k - 1}) - here);
-  }
-  return importance;
+/// Checks the data and options of a fit and calls `use(design, y, weight)`. y has one column unless `Columns` says
+/// Eigen::Dynamic.
+template <class Scalar, int Columns, class X, class Y, class W, class Use>
+auto with_regression_data(const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y, const Eigen::DenseBase<W>& weight,
+                          const RegressionOptions& options, Use&& use) {
+  require(x.rows() > 0, "X", x.rows(), "at least one sample (row)");
+  require_shape("y", y.rows(), y.cols(), x.rows(), Columns == 1 ? 1 : std::max<Index>(y.cols(), 1));
+  require_finite("y", y);
+  validate(options, x.cols());
+  const Eigen::Matrix<Scalar, Eigen::Dynamic, Columns, Eigen::ColMajor> target = as_matrix(y).template cast<Scalar>();
+  const Vector<Scalar> unit_weight = unit_mean_weights<Scalar>(weight, x.rows());
+  return with_design<Scalar>(x, [&](const auto& design) { return use(design, target, unit_weight); });
 }
 
 /// What a fit comes to.

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
+#include <concepts>
 #include <cstdio>
 #include <string>
 #include <type_traits>
@@ -11,52 +11,24 @@
 
 #include <Eigen/SparseCore>
 
+#include <l0/callbacks/report.hpp>
+#include <l0/core/argument.hpp>
 #include <l0/core/error.hpp>
-#include <l0/regression/data/design.hpp>
+#include <l0/core/sort_stably.hpp>
+#include <l0/core/types.hpp>
+#include <l0/regression/likelihood/point.hpp>
 #include <l0/regression/options.hpp>
 
 namespace l0 {
-
-namespace detail {
-
-/// A number for one response, a row for several.
-template <class Scalar, int Responses>
-using Intercept = std::conditional_t<Responses == 1, Scalar, Eigen::Matrix<Scalar, 1, Eigen::Dynamic>>;
-
-template <class Scalar, int Responses, class Row>
-Intercept<Scalar, Responses> to_intercept(const Row& row) {
-  if constexpr (Responses == 1) {
-    return static_cast<Scalar>(row(0));
-  } else {
-    return row.template cast<Scalar>();
-  }
-}
-
-}  // namespace detail
-
-/// One model of a path: the best support found of its size, refitted. With several responses (or classes) a row of
-/// coefficients and an intercept for each.
-template <class Scalar, int Responses = 1>
-struct PathPoint {
-  Index size = 0;              ///< features; with groups, groups
-  double lambda = 0;           ///< price at which the last feature just pays: the drop in mean loss it brought
-  std::vector<Index> support;  ///< columns of X, ascending
-  Eigen::Matrix<Scalar, Eigen::Dynamic, Responses> coefficients;  ///< of the support, in its order
-  detail::Intercept<Scalar, Responses> intercept{};               ///< of each response
-  double loss = 0;                                                ///< mean loss on the data of the fit
-  double criterion = 0;                                           ///< what `.criterion` charges; smaller is better
-  double cv_loss = 0;      ///< mean loss on the held-out folds; NaN without cross validation
-  bool separable = false;  ///< the likelihood has no maximum: coefficients were stopped on their way to infinity
-};
 
 /// What the linear estimators have in common: the fitted model and the questions asked of it. `Responses` is 1 or, for
 /// several responses or classes, Eigen::Dynamic.
 template <std::floating_point Scalar_, int Responses = 1>
 class LinearModel {
  public:
-  using Scalar = Scalar_;                                                 ///< float or double
-  using Coefficients = Eigen::Matrix<Scalar, Eigen::Dynamic, Responses>;  ///< a row per feature
-  using Intercept = detail::Intercept<Scalar, Responses>;                 ///< a number, or one per response
+  using Scalar = Scalar_;                                                                  ///< float or double
+  using Coefficients = Eigen::Matrix<Scalar, Eigen::Dynamic, Responses, Eigen::ColMajor>;  ///< a row per feature
+  using Intercept = detail::Intercept<Scalar, Responses>;  ///< a number, or one per response
 
   /// The options, as given.
   const RegressionOptions& options() const { return options_; }
@@ -100,7 +72,7 @@ class LinearModel {
   std::string summary() const {
     require_fitted();
     std::vector<Index> order = selected_;
-    std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return importance_(a) > importance_(b); });
+    detail::sort_stably(order, [&](Index a, Index b) { return importance_(a) > importance_(b); });
     std::size_t width = 9;
     for (const Index j : order) width = std::max(width, feature_name(j).size());
     const auto line = [&](const std::string& name, double coefficient, double importance) {
@@ -133,6 +105,7 @@ class LinearModel {
   template <class Derived>
   Coefficients linear_predictor(const Eigen::EigenBase<Derived>& x) const {
     require_fitted();
+    const auto& data = detail::as_matrix_of<Scalar>(x);
     detail::require_shape("X", x.rows(), x.cols(), x.rows(), coefficients_.rows());
     Coefficients result(x.rows(), coefficients_.cols());
     for (Index m = 0; m < result.cols(); ++m) {
@@ -143,9 +116,9 @@ class LinearModel {
       }
     }
     if constexpr (std::is_base_of_v<Eigen::SparseMatrixBase<Derived>, Derived>) {
-      result += x.derived() * coefficients_;
+      result += data * coefficients_;
     } else {
-      for (const Index j : selected_) result += x.derived().col(j) * coefficients_.row(j);
+      for (const Index j : selected_) result += data.col(j) * coefficients_.row(j);
     }
     return result;
   }
@@ -189,52 +162,4 @@ class LinearModel {
   RegressionReport report_;
 };
 
-namespace detail {
-
-/// Calls `use(design)` with X as a column design: dense or sparse.
-template <class Scalar, class Derived, class Use>
-decltype(auto) with_design(const Eigen::EigenBase<Derived>& x, Use&& use) {
-  static_assert(std::is_same_v<typename Derived::Scalar, Scalar>,
-                "l0: X has another scalar type than the model; convert it with X.cast<Scalar>()");
-  if constexpr (std::is_base_of_v<Eigen::SparseMatrixBase<Derived>, Derived>) {
-    const SparseDesign<Scalar> design(x.derived());
-    require_finite("X", Eigen::Map<const Vector<Scalar>>(design.values(), design.entries()));
-    return use(design);
-  } else {
-    require_finite("X", x.derived());
-    const DenseDesign<Scalar> design(x.derived());
-    return use(design);
-  }
-}
-
-/// Sample weights with mean 1: all 1 where none are given.
-template <class Scalar, class Derived>
-Vector<Scalar> unit_mean_weights(const Eigen::MatrixBase<Derived>& weights, Index samples) {
-  if (weights.size() == 0) return Vector<Scalar>::Ones(samples);
-  require_shape("sample_weight", weights.rows(), weights.cols(), samples, 1);
-  require_finite("sample_weight", weights);
-  for (Index i = 0; i < weights.size(); ++i) {
-    const auto w = weights.derived().coeff(i);
-    require(w >= 0, "sample_weight", w, "a number >= 0");
-  }
-  const auto total = weights.template cast<double>().sum();
-  require(total > 0, "sample_weight", total, "a sum > 0");
-  return (weights.template cast<double>() * (static_cast<double>(samples) / total)).template cast<Scalar>();
-}
-
-/// Checks the data and options of a fit and calls `use(design, y, weight)`. y has one column unless `Columns` says
-/// Eigen::Dynamic.
-template <class Scalar, int Columns, class X, class Y, class W, class Use>
-auto with_regression_data(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y,
-                          const Eigen::MatrixBase<W>& weight, const RegressionOptions& options, Use&& use) {
-  require(x.rows() > 0, "X", x.rows(), "at least one sample (row)");
-  require_shape("y", y.rows(), y.cols(), x.rows(), Columns == 1 ? 1 : std::max<Index>(y.cols(), 1));
-  require_finite("y", y);
-  validate(options, x.cols());
-  const Eigen::Matrix<Scalar, Eigen::Dynamic, Columns> target = y.template cast<Scalar>();
-  const Vector<Scalar> unit_weight = unit_mean_weights<Scalar>(weight, x.rows());
-  return with_design<Scalar>(x, [&](const auto& design) { return use(design, target, unit_weight); });
-}
-
-}  // namespace detail
 }  // namespace l0

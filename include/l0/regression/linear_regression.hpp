@@ -1,114 +1,22 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>
-#include <cmath>
+#include <concepts>
+#include <type_traits>
 #include <utility>
-#include <vector>
 
-#include <Eigen/QR>
-
+#include <l0/callbacks/run.hpp>
+#include <l0/core/argument.hpp>
+#include <l0/core/error.hpp>
+#include <l0/core/types.hpp>
 #include <l0/regression/data/moments.hpp>
+#include <l0/regression/fit.hpp>
+#include <l0/regression/least_squares.hpp>
+#include <l0/regression/linear_model.hpp>
+#include <l0/regression/options.hpp>
+#include <l0/regression/stream.hpp>
 
 namespace l0 {
-
-namespace detail {
-
-/// Squared loss ‖y − η‖² of one response, or of several that share their features.
-template <int Responses>
-struct SquaredFamily {
-  static constexpr int responses = Responses;
-  static constexpr int target_columns = Responses;
-  static constexpr bool unknown_variance = true;
-
-  template <class Y>
-  Index free_responses(const Y& y) const {
-    return y.cols();
-  }
-  template <class Y>
-  Index predictors(const Y& y) const {
-    return y.cols();
-  }
-  template <class Eta, class Target>
-  double loss(const Eta& eta, const Target& y) const {
-    return static_cast<double>((y - eta).squaredNorm());
-  }
-  /// The mean loss and its slope in η.
-  template <class Scalar, class Y>
-  double slope(const Matrix<Scalar>& eta, const Y& y, const Vector<Scalar>& weight, Matrix<Scalar>& result) const {
-    result = eta - y;
-    const double n = static_cast<double>(eta.rows());
-    const double loss = static_cast<double>((result.rowwise().squaredNorm().array() * weight.array()).sum()) / n;
-    result.array().colwise() *= weight.array() * static_cast<Scalar>(2 / n);
-    return loss;
-  }
-  double criterion(const SupportScore& score, double mean_loss, SupportSize size) const {
-    return score.of_squares(mean_loss * score.samples, size);
-  }
-
-  template <class Design, class Y, class Scalar>
-  SelectionResult select(const Design& x, const Y& y, const Vector<Scalar>& weight,
-                         const SelectionOptions& options) const {
-    return select_least_squares(x, Matrix<Scalar>(y), weight, options);
-  }
-
-  template <class Design, class Y, class Scalar, class Use>
-  void with_expansion(const Design& x, const Y& y, const Vector<Scalar>& weight, const PathPoint<Scalar, Responses>&,
-                      const SelectionOptions& options, Use use) const {
-    const LeastSquaresProblem<Design> problem(x, Matrix<Scalar>(y), weight, options.centre);
-    use(problem, static_cast<double>(x.rows()) * options.lambda_l2,
-        [](const SupportScore& score, double squares, SupportSize size) { return score.of_squares(squares, size); });
-  }
-
-  /// Least squares on the support by a rank-revealing QR decomposition; L2 by extra rows.
-  template <class Design, class Y, class Scalar>
-  PathPoint<Scalar, Responses> refit(const Design& x, const Y& y, const Vector<Scalar>& weight,
-                                     std::vector<Index> support, const SelectionOptions& options) const {
-    using Precise = std::common_type_t<Scalar, double>;
-    std::sort(support.begin(), support.end());
-    const Index n = x.rows();
-    const auto k = static_cast<Index>(support.size());
-    const Vector<Precise> w = weight.template cast<Precise>();
-    const Precise total = w.sum();
-    Vector<Precise> mean = Vector<Precise>::Zero(k);
-    Matrix<Precise> target = y.template cast<Precise>();
-    Eigen::Matrix<Precise, 1, Eigen::Dynamic> target_mean =
-        Eigen::Matrix<Precise, 1, Eigen::Dynamic>::Zero(target.cols());
-    if (options.centre) {
-      for (Index i = 0; i < k; ++i)
-        mean(i) = static_cast<Precise>(x.sum(support[static_cast<std::size_t>(i)], weight)) / total;
-      target_mean = w.transpose() * target / total;
-    }
-    const Vector<Precise> root = w.cwiseSqrt();
-    const bool ridge = options.lambda_l2 > 0 && k > 0;
-    Vector<Scalar> column(n);
-    const auto weighted_column = [&](Index i) {
-      column.setZero();
-      x.add_column(support[static_cast<std::size_t>(i)], 1, column);
-      return ((column.template cast<Precise>().array() - mean(i)) * root.array()).matrix();
-    };
-    Matrix<Precise> a = Matrix<Precise>::Zero(n + (ridge ? k : 0), k);
-    for (Index i = 0; i < k; ++i) a.col(i).head(n) = weighted_column(i);
-    if (ridge) a.bottomRows(k).diagonal().setConstant(std::sqrt(static_cast<Precise>(n) * options.lambda_l2));
-    Matrix<Precise> b = Matrix<Precise>::Zero(a.rows(), target.cols());
-    b.topRows(n) = (target.rowwise() - target_mean).array().colwise() * root.array();
-    PathPoint<Scalar, Responses> point;
-    Matrix<Precise> coefficients = Matrix<Precise>::Zero(k, target.cols());
-    if (k > 0) {
-      // In place: of n × k numbers there is one copy.
-      const Eigen::ColPivHouseholderQR<Eigen::Ref<Matrix<Precise>>> decomposition(a);
-      coefficients = decomposition.solve(b);
-    }
-    for (Index i = 0; i < k; ++i) b.topRows(n).noalias() -= weighted_column(i) * coefficients.row(i);
-    point.support = std::move(support);
-    point.coefficients = coefficients.template cast<Scalar>();
-    point.intercept = to_intercept<Scalar, Responses>(target_mean - mean.transpose() * coefficients);
-    point.loss = b.topRows(n).squaredNorm() / static_cast<Precise>(n);
-    return point;
-  }
-};
-
-}  // namespace detail
 
 /// Linear regression that keeps few features: minimises
 ///
@@ -147,8 +55,8 @@ class LeastSquaresRegression : public LinearModel<Scalar_, Responses> {
   /// Throws `Error` for wrong shapes, values that are not finite, no samples, and options outside their ranges; the
   /// model is then as it was.
   template <class X, class Y, class W = Vector<Scalar>>
-  LeastSquaresRegression& fit(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y,
-                              const Eigen::MatrixBase<W>& sample_weight = Vector<Scalar>()) {
+  LeastSquaresRegression& fit(const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y,
+                              const Eigen::DenseBase<W>& sample_weight = Vector<Scalar>()) {
     if constexpr (Responses != 1) {
       if (this->options_.non_negative) detail::fail("non_negative", "true", "false with several responses");
     }
@@ -166,8 +74,8 @@ class LeastSquaresRegression : public LinearModel<Scalar_, Responses> {
   /// `Error` as `fit` does, for another number of features than before, and for options that need the samples again
   /// (`folds`, sampled gates).
   template <class X, class Y, class W = Vector<Scalar>>
-  LeastSquaresRegression& partial_fit(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y,
-                                      const Eigen::MatrixBase<W>& sample_weight = Vector<Scalar>()) {
+  LeastSquaresRegression& partial_fit(const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y,
+                                      const Eigen::DenseBase<W>& sample_weight = Vector<Scalar>()) {
     const RegressionOptions& options = this->options_;
     detail::require_streamable(options, moments_.columns(), x.cols(), moments_.empty());
     if (!moments_.empty()) detail::require_shape("y", y.rows(), y.cols(), x.rows(), moments_.responses());
@@ -175,7 +83,8 @@ class LeastSquaresRegression : public LinearModel<Scalar_, Responses> {
     detail::with_regression_data<Scalar, Responses>(
         x, y, sample_weight, options, [&](const auto& design, const auto& target, const auto& unit_weight) {
           Vector<Precise> weight = unit_weight.template cast<Precise>();
-          if (sample_weight.size() > 0) weight *= sample_weight.template cast<double>().sum() / weight.sum();
+          if (sample_weight.size() > 0)
+            weight *= detail::as_matrix(sample_weight).template cast<double>().sum() / weight.sum();
           const Matrix<Precise> product = weight.asDiagonal() * target.template cast<Precise>();
           moments.add(design, weight, product, product.cwiseProduct(target.template cast<Precise>()).sum(),
                       options.fit_intercept);
@@ -195,24 +104,25 @@ class LeastSquaresRegression : public LinearModel<Scalar_, Responses> {
 
   /// y − predict(X).
   template <class X, class Y>
-  Coefficients residuals(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y) const {
+  Coefficients residuals(const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y) const {
     detail::require_shape("y", y.rows(), y.cols(), x.rows(), this->coefficients().cols());
-    return y - predict(x);
+    return detail::as_matrix_of<Scalar>(y) - predict(x);
   }
 
   /// Mean over the samples of ‖y − ŷ‖².
   template <class X, class Y>
-  double loss(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y) const {
+  double loss(const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y) const {
     const Coefficients error = residuals(x, y);
     return error.rows() == 0 ? 0.0 : static_cast<double>(error.squaredNorm()) / static_cast<double>(error.rows());
   }
 
   /// 1 − Σ‖y−ŷ‖²/Σ‖y−ȳ‖²; 0 where y is constant.
   template <class X, class Y>
-  double r_squared(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y) const {
+  double r_squared(const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y) const {
     const auto error = static_cast<double>(residuals(x, y).squaredNorm());
     if (y.rows() == 0) return 0;
-    const auto spread = static_cast<double>((y.rowwise() - y.colwise().mean()).squaredNorm());
+    const auto& target = detail::as_matrix(y);
+    const auto spread = static_cast<double>((target.rowwise() - target.colwise().mean()).squaredNorm());
     return spread > 0 ? 1 - error / spread : 0;
   }
 

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <concepts>
+#include <utility>
+
+#include <l0/core/types.hpp>
 #include <l0/regression/generalized_linear_model.hpp>
+#include <l0/regression/likelihood/family.hpp>
+#include <l0/regression/options.hpp>
 
 namespace l0 {
 

@@ -10,8 +10,10 @@
 
 #include <l0/callbacks/report.hpp>
 #include <l0/core/error.hpp>
+#include <l0/core/types.hpp>
 #include <l0/gates/gate_mode.hpp>
 #include <l0/regression/data/groups.hpp>
+#include <l0/regression/search/criterion.hpp>
 
 namespace l0 {
 

@@ -1,12 +1,22 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <cstdio>
-#include <limits>
 #include <string>
 #include <vector>
 
+#include <l0/callbacks/report.hpp>
+#include <l0/callbacks/run.hpp>
+#include <l0/core/error.hpp>
+#include <l0/core/types.hpp>
+#include <l0/regression/cross_validation.hpp>
+#include <l0/regression/fit.hpp>
+#include <l0/regression/likelihood/point.hpp>
 #include <l0/regression/linear_regression.hpp>
+#include <l0/regression/options.hpp>
+#include <l0/regression/search/criterion.hpp>
 
 namespace l0 {
 
@@ -63,7 +73,7 @@ struct RegularizationPath {
 /// The best models of all sizes that `model` would choose from on these data, each refitted. `model` gives the other
 /// options (L2, intercept, rules, ...); its own price, budget and callback are not used, and it is not changed.
 template <class Model, class X, class Y>
-auto regularization_path(const Model& model, const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y,
+auto regularization_path(const Model& model, const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y,
                          const PathOptions& options = {}) {
   using Scalar = typename Model::Scalar;
   using Family = typename Model::Family;

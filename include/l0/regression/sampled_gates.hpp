@@ -9,11 +9,17 @@
 #include <vector>
 
 #include <l0/annealing/schedules.hpp>
+#include <l0/callbacks/report.hpp>
+#include <l0/core/sort_stably.hpp>
+#include <l0/core/types.hpp>
 #include <l0/gates/gate.hpp>
 #include <l0/optimizers/adam.hpp>
 #include <l0/penalties/budget_price.hpp>
 #include <l0/random/rng.hpp>
-#include <l0/regression/linear_model.hpp>
+#include <l0/regression/data/groups.hpp>
+#include <l0/regression/data/standardized.hpp>
+#include <l0/regression/options.hpp>
+#include <l0/regression/search/criterion.hpp>
 #include <l0/regression/search/selection.hpp>
 
 namespace l0::detail {
@@ -165,7 +171,7 @@ SelectionResult select_sampled(const Family& family, const Design& x, const Y& y
     std::vector<Dependent<Index, Scalar>> order(outcome.effect.size());
     std::iota(order.begin(), order.end(), Index{0});
     const auto of = [&](Index unit) { return outcome.effect[static_cast<std::size_t>(unit)]; };
-    std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return of(a) > of(b); });
+    sort_stably(order, [&](Index a, Index b) { return of(a) > of(b); });
     std::vector<Dependent<Index, Scalar>> support, count;
     for (const Index unit : order) {
       if (static_cast<Index>(support.size()) == most || !(of(unit) > 0)) break;  // 0: a constant column

@@ -1,10 +1,24 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+/// \file
+/// selection/: gates on what goes into a model rather than on its weights.
+///
+///     X (samples × features, dense or sparse)
+///       ▼ FeatureGate, SampleGate ::apply(X, noise)    X diag(z) or diag(z) X, a GatedBatch; both are an ItemGate
+///     a model of any kind, its loss
+///       ▼ backward(upstream)                           the gradient of log α; penalties and budgets price the gates
+///     (Coverage)                                       a loss of SampleGates that needs no model and no labels
+///       ▼ selected                                     the k largest log α, or those that are open
+///     select(X)                                        the chosen part of X (take.hpp), with indices, names, weights
+///
+/// A HybridGate has a SampleGate choose some rows and draws others at random, with weights that keep totals.
+
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <l0/core/argument.hpp>
 #include <l0/selection/item_gate.hpp>
 
 namespace l0 {
@@ -59,7 +73,7 @@ class FeatureGate : public detail::ItemGate<Scalar_, detail::Axis::columns> {
   template <BatchInput X>
   Matrix<Scalar> predict(const X& x) const {
     detail::require_items<detail::Axis::columns>(x, inputs());
-    Matrix<Scalar> result(x);
+    Matrix<Scalar> result(detail::as_matrix_of<Scalar>(x));
     detail::GatedBatch<Scalar, detail::Axis::columns>::write(result, this->gates(), result);
     return result;
   }

@@ -93,15 +93,15 @@ auto take(const X& x, const std::vector<Index>& chosen) {
   if constexpr (!is_sparse<X>) {
     typename TakenDense<axis, X>::type result;
     if constexpr (axis == Axis::rows) {
-      result = x.derived()(chosen, Eigen::all).matrix();
+      result = x.derived()(chosen, Eigen::seqN(0, x.cols())).matrix();
     } else {
-      result = x.derived()(Eigen::all, chosen).matrix();
+      result = x.derived()(Eigen::seqN(0, x.rows()), chosen).matrix();
     }
     return result;
   } else if constexpr (std::is_base_of_v<Eigen::SparseCompressedBase<X>, X>) {
     return take_stored<axis>(x, chosen);
   } else {
-    using Stored = Eigen::SparseMatrix<typename X::Scalar, X::IsRowMajor ? Eigen::RowMajor : Eigen::ColMajor>;
+    using Stored = Eigen::SparseMatrix<typename X::Scalar, X::IsRowMajor ? Eigen::RowMajor : Eigen::ColMajor, int>;
     return take_stored<axis>(Stored(x), chosen);
   }
 }

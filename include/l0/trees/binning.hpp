@@ -77,6 +77,8 @@ struct RankedSamples {
       }
     }
   }
+  /// The ranks of some samples.
+  auto rank_of(const std::vector<Index>& rows) const { return rank(rows, Eigen::seqN(0, rank.cols())); }
   Index samples() const { return rank.rows(); }
   Index features() const { return rank.cols(); }
 };

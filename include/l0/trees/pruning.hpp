@@ -113,7 +113,7 @@ class TreePruning {
     const auto n = static_cast<Real>(y_.size());
     const auto k = static_cast<Index>(open.size());
     Matrix<Real> design(y_.size(), k + 1);
-    design.leftCols(k) = outputs_(Eigen::all, open);
+    design.leftCols(k) = outputs_(Eigen::seqN(0, outputs_.rows()), open);
     design.col(k).setOnes();
     Vector<Real> weight = Vector<Real>::Ones(k + 1);
     weight(k) = static_cast<Real>(ensemble_->base);

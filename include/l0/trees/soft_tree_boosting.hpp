@@ -1,6 +1,23 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+/// \file
+/// trees/: sums of small soft trees that look at few features.
+///
+///     X                    binning: each feature becomes its rank in [0, 1], and one of 64 bins
+///       ▼
+///     feature_selection    ensembles grown without one fold each: gates close by what that does to the fold's loss
+///       ▼
+///     ensemble             tree after tree on slope and curvature of the loss (loss):
+///       │                  growth: the best hard splits, by histograms;
+///       │                  refinement: softens them, moves thresholds and widths, solves for the leaves;
+///       ▼                  oblivious_tree: adds the tree to η
+///     pruning              where trees are priced or counted: gates on whole trees, the rest weighted anew
+///       ▼
+///     ensemble, report     importances by closing one feature; predict turns new X into ranks on the same scales
+///
+/// `SoftTree`, the layer, stands in layers/.
+
 #include <algorithm>
 #include <cmath>
 #include <concepts>
@@ -14,7 +31,9 @@
 #include <Eigen/SparseCore>
 
 #include <l0/callbacks/run.hpp>
+#include <l0/core/argument.hpp>
 #include <l0/core/error.hpp>
+#include <l0/core/sort_stably.hpp>
 #include <l0/trees/feature_selection.hpp>
 #include <l0/trees/options.hpp>
 #include <l0/trees/pruning.hpp>
@@ -49,18 +68,16 @@ class SoftTreeBoosting {
   /// Fits to X (n × p, dense or sparse) and y (n). Throws `Error` for wrong shapes, values that are not finite or no
   /// responses of the loss, no samples, and options outside their ranges; the model is then as it was.
   template <class X, class Y>
-  SoftTreeBoosting& fit(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y) {
-    static_assert(std::same_as<typename X::Scalar, Scalar>,
-                  "l0: X has another scalar type than the model; convert it with X.cast<Scalar>()");
+  SoftTreeBoosting& fit(const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y) {
     detail::require(x.rows() > 0, "X", x.rows(), "at least one sample (row)");
     detail::require_shape("y", y.rows(), y.cols(), x.rows(), 1);
     detail::validate(options_, x.cols());
     Matrix<Scalar> dense;
-    dense = x.derived();
+    dense = detail::as_matrix_of<Scalar>(x);
     detail::require_finite("X", dense);
     const detail::TreeLossFormulas loss{options_.loss};
     loss.check(y);
-    fit_dense(dense, Vector<Scalar>(y.template cast<Scalar>()));
+    fit_dense(dense, Vector<Scalar>(detail::as_matrix(y).template cast<Scalar>()));
     return *this;
   }
 
@@ -69,7 +86,7 @@ class SoftTreeBoosting {
   Vector<Scalar> decision_function(const Eigen::EigenBase<X>& x) const {
     require_fitted();
     detail::require_shape("X", x.rows(), x.cols(), x.rows(), features_);
-    return ensemble_.evaluate(ranks_of(x.derived()));
+    return ensemble_.evaluate(ranks_of(detail::as_matrix_of<Scalar>(x)));
   }
 
   /// E[y | X]: mean, probability or rate.
@@ -97,19 +114,19 @@ class SoftTreeBoosting {
 
   /// Mean loss: squared error, or deviance/(2n).
   template <class X, class Y>
-  double loss(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y) const {
+  double loss(const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y) const {
     return staged_loss(x, y).back();
   }
 
   /// The mean loss with 0, 1, 2, ... of the trees.
   template <class X, class Y>
-  std::vector<double> staged_loss(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y) const {
+  std::vector<double> staged_loss(const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y) const {
     require_fitted();
     detail::require_shape("X", x.rows(), x.cols(), x.rows(), features_);
     detail::require_shape("y", y.rows(), y.cols(), x.rows(), 1);
     const detail::TreeLossFormulas formulas{options_.loss};
-    const Vector<Scalar> target = y.template cast<Scalar>();
-    const Matrix<Scalar> ranks = ranks_of(x.derived());
+    const Vector<Scalar> target = detail::as_matrix(y).template cast<Scalar>();
+    const Matrix<Scalar> ranks = ranks_of(detail::as_matrix_of<Scalar>(x));
     Vector<Scalar> eta = Vector<Scalar>::Constant(ranks.rows(), ensemble_.base);
     std::vector<double> result{formulas.mean(eta, target)};
     for (const auto& tree : ensemble_.trees) {
@@ -161,7 +178,7 @@ class SoftTreeBoosting {
       table += text;
     }
     std::vector<Index> order = selected_;
-    std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return importances_(a) > importances_(b); });
+    detail::sort_stably(order, [&](Index a, Index b) { return importances_(a) > importances_(b); });
     std::size_t width = 9;
     for (const Index j : order) width = std::max(width, feature_name(j).size());
     table += "\nfeature" + std::string(width - 7, ' ') + "  importance\n";
@@ -243,9 +260,9 @@ class SoftTreeBoosting {
       rows = detail::draw_rows(all, 1 - options_.validation_share, options_.seed, -1);
       std::set_difference(all.begin(), all.end(), rows.begin(), rows.end(), std::back_inserter(held));
     }
-    const Matrix<Scalar> held_ranks = data.rank(held, Eigen::all);
+    const Matrix<Scalar> held_ranks = data.rank_of(held);
     const Vector<Scalar> held_y = y(held);
-    const Matrix<Scalar> ranks = data.rank(rows, Eigen::all);
+    const Matrix<Scalar> ranks = data.rank_of(rows);
     const Vector<Scalar> row_y = y(rows);
     Vector<Scalar> held_eta;
     Vector<Scalar> eta;
@@ -302,7 +319,9 @@ class SoftTreeBoosting {
     scales.reserve(selected.size());
     for (const Index j : selected) scales.push_back(data.scales[static_cast<std::size_t>(j)]);
     for (auto& tree : ensemble.trees) {
-      for (Index& j : tree.features) j = std::lower_bound(selected.begin(), selected.end(), j) - selected.begin();
+      for (Index& j : tree.features) {
+        j = static_cast<Index>(std::lower_bound(selected.begin(), selected.end(), j) - selected.begin());
+      }
     }
     ensemble_ = std::move(ensemble);
     scales_ = std::move(scales);

@@ -2,24 +2,31 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <Eigen/SparseCore>
 
-#include <l0/core/error.hpp>
 #include <l0/core/types.hpp>
+
+/// \file
+/// regression/data/: X by columns, and what least squares asks of it.
+///
+///     samples      checks of X, y and weights; from any Eigen X to a design
+///     design       the columns of X, dense or sparse, referenced where they lie or copied once
+///     standardized mean and scale of each, X̃ = (X − 1mᵀ) diag(s) without touching X
+///     gram         rows of X̃ᵀDX̃, made when a search asks for them; moments: all of them, from sums of products
+///     groups       units, the columns that are in or out together
 
 namespace l0::detail {
 
 /// Some rows or columns of a dense matrix. (The name of "all" in Eigen's indexed views differs between its versions.)
 template <class M>
-Eigen::Matrix<typename M::Scalar, Eigen::Dynamic, M::ColsAtCompileTime> rows_of(const M& x,
-                                                                                const std::vector<Index>& wanted) {
-  Eigen::Matrix<typename M::Scalar, Eigen::Dynamic, M::ColsAtCompileTime> result(static_cast<Index>(wanted.size()),
-                                                                                 x.cols());
+Eigen::Matrix<typename M::Scalar, Eigen::Dynamic, M::ColsAtCompileTime, Eigen::ColMajor> rows_of(
+    const M& x, const std::vector<Index>& wanted) {
+  Eigen::Matrix<typename M::Scalar, Eigen::Dynamic, M::ColsAtCompileTime, Eigen::ColMajor> result(
+      static_cast<Index>(wanted.size()), x.cols());
   for (Index j = 0; j < x.cols(); ++j) {
     for (std::size_t i = 0; i < wanted.size(); ++i) result(static_cast<Index>(i), j) = x(wanted[i], j);
   }
@@ -111,7 +118,7 @@ template <class Scalar_>
 class SparseDesign {
  public:
   using Scalar = Scalar_;
-  using Storage = Eigen::SparseMatrix<Scalar>;
+  using Storage = Eigen::SparseMatrix<Scalar, Eigen::ColMajor, int>;
   using View = Eigen::Map<const Storage>;
 
   template <class Derived>
@@ -198,7 +205,7 @@ class SparseDesign {
       return;
     }
     constexpr Index line = 64 / sizeof(Scalar);
-    Eigen::Matrix<Scalar, line, Eigen::Dynamic> side_by_side(line, r.rows());
+    Eigen::Matrix<Scalar, line, Eigen::Dynamic, Eigen::ColMajor> side_by_side(line, r.rows());
     for (Index m = 0; m < r.cols(); m += line) {
       const Index width = std::min(line, r.cols() - m);
       if (width < line) side_by_side.setZero();
@@ -255,75 +262,6 @@ class SparseDesign {
 
   Storage copy_;
   View x_;
-};
-
-/// X as a quadratic problem sees it: columns centred by their weighted means and scaled to unit weighted length,
-/// without touching X. A column that is constant (to rounding) has scale 0 and takes part in nothing.
-template <class Design>
-class StandardizedColumns {
- public:
-  using Scalar = typename Design::Scalar;
-
-  explicit StandardizedColumns(const Design& x) : x_(&x) {}
-
-  /// For sample weights d ≥ 0. Without `centre` the means are taken as 0 (a model without intercept).
-  void set_weights(const Vector<Scalar>& d, bool centre) {
-    weight_ = d;
-    const auto total = static_cast<double>(d.sum());
-    mean_.resize(columns());
-    scale_.resize(columns());
-    for (Index j = 0; j < columns(); ++j) {
-      const double m = centre && total > 0 ? x_->sum(j, d) / total : 0.0;
-      const double spread = x_->spread(j, d, m, total);
-      // Rounding alone leaves a relative variance of about ε².
-      constexpr auto epsilon = static_cast<double>(std::numeric_limits<Scalar>::epsilon());
-      const double floor = 64 * epsilon * epsilon * total * m * m;
-      mean_(j) = static_cast<Scalar>(m);
-      scale_(j) = spread > floor ? static_cast<Scalar>(1 / std::sqrt(spread)) : Scalar(0);
-    }
-  }
-
-  const Design& design() const { return *x_; }
-  Index rows() const { return x_->rows(); }
-  Index columns() const { return x_->columns(); }
-  const Vector<Scalar>& weights() const { return weight_; }
-  Scalar mean(Index j) const { return mean_(j); }
-  Scalar scale(Index j) const { return scale_(j); }
-
-  /// result = X̃ᵀ r on the standardized columns; the weights are already in r.
-  template <class R>
-  Matrix<Scalar> correlate(const R& r) const {
-    return correlate(r, 0, columns());
-  }
-  /// The same for columns first..first+count only.
-  template <class R>
-  Matrix<Scalar> correlate(const R& r, Index first, Index count) const {
-    Matrix<Scalar> result(count, r.cols());
-    x_->transpose_times(r, first, count, result);
-    // Σr is nearly 0 where r is a centred residual; subtracting it makes large means harmless.
-    for (Index m = 0; m < r.cols(); ++m) {
-      result.col(m) =
-          (result.col(m) - mean_.segment(first, count) * r.col(m).sum()).cwiseProduct(scale_.segment(first, count));
-    }
-    return result;
-  }
-
-  /// block.col(a) = weights ∘ standardized column wanted[a].
-  void weighted_columns(const std::vector<Index>& wanted, Matrix<Scalar>& block) const {
-    block.resize(rows(), static_cast<Index>(wanted.size()));
-    for (Index a = 0; a < block.cols(); ++a) {
-      const Index j = wanted[static_cast<std::size_t>(a)];
-      block.col(a).setConstant(-mean_(j) * scale_(j));
-      x_->add_column(j, scale_(j), block.col(a));
-      block.col(a).array() *= weight_.array();
-    }
-  }
-
- private:
-  const Design* x_;
-  Vector<Scalar> weight_;
-  Vector<Scalar> mean_;
-  Vector<Scalar> scale_;
 };
 
 }  // namespace l0::detail

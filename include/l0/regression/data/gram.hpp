@@ -6,7 +6,8 @@
 #include <type_traits>
 #include <vector>
 
-#include <l0/regression/data/design.hpp>
+#include <l0/core/types.hpp>
+#include <l0/regression/data/standardized.hpp>
 
 namespace l0::detail {
 
@@ -92,5 +93,17 @@ class GramRows {
   std::vector<Index> fresh_;
   Matrix<Scalar> block_;
 };
+
+/// The Gram matrix of a few columns whose rows are known.
+template <class Design>
+Matrix<typename Design::Scalar> gram_of(const GramRows<Design>& gram, const std::vector<Index>& columns) {
+  const auto m = static_cast<Index>(columns.size());
+  Matrix<typename Design::Scalar> result(m, m);
+  for (Index i = 0; i < m; ++i) {
+    const auto row = gram.row(columns[static_cast<std::size_t>(i)]);
+    for (Index k = 0; k < m; ++k) result(k, i) = row(columns[static_cast<std::size_t>(k)]);
+  }
+  return result;
+}
 
 }  // namespace l0::detail

@@ -5,9 +5,18 @@
 #include <concepts>
 #include <vector>
 
-#include <l0/regression/search/criterion.hpp>
+#include <l0/core/types.hpp>
 
 namespace l0::detail {
+
+/// How large a support is: the gates it opens, and the columns behind them.
+struct SupportSize {
+  Index units = 0;  ///< groups of columns; without groups, columns
+  Index columns = 0;
+
+  friend SupportSize operator+(SupportSize a, SupportSize b) { return {a.units + b.units, a.columns + b.columns}; }
+  friend SupportSize operator-(SupportSize a, SupportSize b) { return {a.units - b.units, a.columns - b.columns}; }
+};
 
 /// What is in or out of a support as one: groups of columns, or, without groups, single columns. Its functions are
 /// templates on `Index`, so that nothing of them is compiled before it is used.
@@ -23,7 +32,7 @@ class SelectionUnits {
     names.erase(std::unique(names.begin(), names.end()), names.end());
     columns_.resize(names.size());
     for (std::size_t j = 0; j < group_of.size(); ++j) {
-      const auto unit = std::lower_bound(names.begin(), names.end(), group_of[j]) - names.begin();
+      const auto unit = static_cast<Index>(std::lower_bound(names.begin(), names.end(), group_of[j]) - names.begin());
       unit_of_[j] = unit;
       columns_[static_cast<std::size_t>(unit)].push_back(static_cast<Number>(j));
     }

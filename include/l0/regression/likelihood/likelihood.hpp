@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>
-#include <cmath>
 #include <concepts>
 #include <utility>
 
+#include <l0/core/types.hpp>
 #include <l0/regression/likelihood/family.hpp>
+
+/// \file
+/// regression/likelihood/: what a fit minimises, and how it is minimised on given columns.
+///
+///     family       one sample: deviance, residual and curvature at η
+///     likelihood   all samples of a family; multinomial: several η per sample
+///     newton       iteratively reweighted least squares on a matrix of columns
+///     support_fit  brings the columns of a support from the design, and coefficients back to the scale of X
+///     point        the model of one support, on the scale of X
 
 namespace l0::detail {
 
@@ -21,9 +29,6 @@ struct LikelihoodPoint {
   Matrix<Precise> curvature;
   double deviance = 0;
 };
-
-template <class Precise>
-using RowVector = Eigen::Matrix<Precise, 1, Eigen::Dynamic>;
 
 /// A likelihood of given targets and weights, with m free linear predictors per sample and canonical links.
 template <class L>

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
+#include <l0/core/types.hpp>
+#include <l0/regression/likelihood/family.hpp>
 #include <l0/regression/likelihood/likelihood.hpp>
 
 namespace l0::detail {

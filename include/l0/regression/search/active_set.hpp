@@ -2,36 +2,33 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
+#include <Eigen/Cholesky>
+
+#include <l0/core/sort_stably.hpp>
+#include <l0/core/types.hpp>
+#include <l0/regression/data/design.hpp>
+#include <l0/regression/data/gram.hpp>
+#include <l0/regression/data/groups.hpp>
+#include <l0/regression/search/column_scan.hpp>
+#include <l0/regression/search/group_blocks.hpp>
+#include <l0/regression/search/move.hpp>
 #include <l0/regression/search/swept.hpp>
 
+/// \file
+/// regression/search/: from a least-squares problem over all columns to the best support of every size.
+///
+///     move, criterion   what a step is, what a support costs
+///     swept             the problem on a support: residual correlations, coefficients, what columns have of their own
+///     active_set        every add, drop and swap from there, as closed formulas; column_scan, group_blocks
+///     subset_search     ups and downs, descent and ejection chains on one score
+///     least_squares_*   the search where the problem is the loss; likelihood_*: where it is an expansion of it
+///     screening         many columns: the likeliest first, then a look at all others
+
 namespace l0::detail {
-
-/// Which supports are allowed.
-struct SupportRules {
-  SelectionUnits units;       ///< columns that are in or out together
-  std::vector<Index> keep;    ///< units that are always in
-  bool non_negative = false;  ///< no negative coefficients; only without groups of columns
-  std::vector<Index> group;   ///< group of each column, for `most_per_group`; empty: no such rule
-  Index most_per_group = 0;
-
-  bool empty() const { return keep.empty() && !non_negative && group.empty(); }
-};
-
-/// One step from a support to a neighbour.
-struct SupportMove {
-  enum class Kind { none, add, drop, swap };
-
-  Kind kind = Kind::none;
-  Index out = -1;   ///< position in the active set
-  Index in = -1;    ///< unit
-  double loss = 0;  ///< residual sum of squares afterwards
-};
 
 /// A support of a least-squares problem and its neighbours: what every single add, drop and swap would do to the loss,
 /// as closed formulas on a `SweptProblem`,
@@ -44,30 +41,30 @@ struct SupportMove {
 /// those are groups of columns, i and j above stand for groups, d_j for the group's matrix D_j, and quotients for
 /// solutions with it: ‖C_j‖²/d_j becomes tr(C_jᵀ D_j⁻¹ C_j). Columns of a group that depend on others stay out.
 template <class Design>
-class SubsetState {
+class ActiveSet {
  public:
   using Scalar = typename Design::Scalar;
   using Precise = typename SweptProblem<Design>::Precise;
 
-  SubsetState(GramRows<Design>& gram, const SupportRules& rules)
-      : gram_(&gram), rules_(&rules), problem_(gram, rules.units) {}
+  ActiveSet(GramRows<Design>& gram, const SupportRules& rules)
+      : gram_(&gram), admission_(rules), problem_(gram, rules.units) {}
 
   /// See SweptProblem::reset.
   void reset(Matrix<Scalar> correlation, double squares, Index capacity) {
     problem_.reset(std::move(correlation), squares, capacity);
     active_units_.clear();
-    count_groups();
+    admission_.count(active_columns());
   }
 
   void clear() {
     problem_.clear();
     active_units_.clear();
-    count_groups();
+    admission_.count(active_columns());
   }
 
   Index features() const { return problem_.features(); }
   Index unit_count() const { return units().count(features()); }
-  const SelectionUnits& units() const { return rules_->units; }
+  const SelectionUnits& units() const { return rules().units; }
   /// Active units.
   Index size() const { return units().trivial() ? width() : static_cast<Index>(active_units_.size()); }
   SupportSize extent() const { return {size(), width()}; }
@@ -84,10 +81,8 @@ class SubsetState {
   auto beta(Index i) const { return problem_.beta().row(i); }
   GramRows<Design>& gram() { return *gram_; }
   const GramRows<Design>& gram() const { return *gram_; }
-  const SupportRules& rules() const { return *rules_; }
-  bool is_kept(Index unit) const {
-    return std::find(rules_->keep.begin(), rules_->keep.end(), unit) != rules_->keep.end();
-  }
+  const SupportRules& rules() const { return admission_.rules(); }
+  bool is_kept(Index unit) const { return rules().is_kept(unit); }
 
   /// The extent after a move.
   SupportSize size_after(const SupportMove& move) const {
@@ -103,7 +98,7 @@ class SubsetState {
       if (contains(unit) || width() >= capacity()) return false;
       fetch(unit);
       const bool added = problem_.add(unit);
-      count_groups();
+      admission_.count(active_columns());
       return added;
     }
     if (contains(unit) || width() + units().width(unit) > capacity()) return false;
@@ -118,14 +113,14 @@ class SubsetState {
   void drop(Index i) {
     if (units().trivial()) {
       problem_.drop(i);
-      count_groups();
+      admission_.count(active_columns());
       return;
     }
     const Index unit = active_units_[index(i)];
     for (const Index j : units().of(unit)) {
       const auto& columns = active_columns();
       const auto place = std::find(columns.begin(), columns.end(), j);
-      if (place != columns.end()) problem_.drop(place - columns.begin());
+      if (place != columns.end()) problem_.drop(static_cast<Index>(place - columns.begin()));
     }
     problem_.renew_block(unit);
     active_units_[index(i)] = active_units_.back();
@@ -171,7 +166,7 @@ class SubsetState {
     Index best = -1;
     gain = 0;
     if (width() >= capacity()) return best;
-    gain = units().trivial() ? best_entry(problem_.c(), problem_.d(), -1, best) : best_group(-1, best);
+    gain = units().trivial() ? scan_.best_add(problem_, admission_, best) : best_group(-1, best);
     return best;
   }
 
@@ -179,9 +174,10 @@ class SubsetState {
   std::vector<Index> best_adds(Index most) const {
     std::vector<std::pair<Double<Scalar>, Index>> gains;
     for (Index l = 0; l < unit_count(); ++l) {
-      const bool open = units().trivial() ? problem_.d()(l) > SweptProblem<Design>::spanned() && may_enter(l, -1) &&
-                                                sign_allows(problem_.c()(l, 0))
-                                          : l != banned_ && width() + units().width(l) <= capacity();
+      const bool open = units().trivial()
+                            ? problem_.d()(l) > SweptProblem<Design>::spanned() && admission_.may_enter(l, -1) &&
+                                  admission_.sign_allows(problem_.c()(l, 0))
+                            : l != admission_.banned() && width() + units().width(l) <= capacity();
       if (open && !contains(l)) {
         const double gain = add_gain(l);
         if (gain > 0) gains.emplace_back(gain, l);
@@ -227,8 +223,7 @@ class SubsetState {
       gain = best_group(i, best) - cost;
       return best;
     }
-    swap_terms(i);
-    gain = best_entry(swap_c_, swap_d_, active_columns()[index(i)], best) - cost;
+    gain = scan_.best_swap_for(problem_, admission_, i, best) - cost;
     return best;
   }
 
@@ -257,14 +252,14 @@ class SubsetState {
       const Index j = best_swap_for(i, gain);
       if (j >= 0 && gain > least) moves.push_back({SupportMove::Kind::swap, i, j, loss() - gain});
     }
-    std::stable_sort(moves.begin(), moves.end(), [](const auto& a, const auto& b) { return a.loss < b.loss; });
+    sort_stably(moves, [](const auto& a, const auto& b) { return a.loss < b.loss; });
     if (moves.size() > most) moves.resize(most);
     return moves;
   }
 
   /// Takes out columns whose coefficients the sign rule forbids, the worst first.
   void obey_signs() {
-    while (rules_->non_negative && units().trivial()) {
+    while (rules().non_negative && units().trivial()) {
       Index worst = -1;
       for (Index i = 0; i < size(); ++i) {
         if (problem_.beta()(i, 0) < 0 && !is_kept(active_columns()[index(i)]) &&
@@ -277,8 +272,8 @@ class SubsetState {
   }
 
   /// Keeps one unit from entering until `unban`.
-  void ban(Index j) { banned_ = j; }
-  void unban() { banned_ = -1; }
+  void ban(Index unit) { admission_.ban(unit); }
+  void unban() { admission_.unban(); }
 
   /// Copies of the changing state, to come back after an excursion.
   struct Saved {
@@ -293,7 +288,7 @@ class SubsetState {
     problem_.restore(from.problem);
     active_units_ = from.active_units;
     unban();
-    count_groups();
+    admission_.count(active_columns());
   }
 
  private:
@@ -317,53 +312,6 @@ class SubsetState {
     return std::all_of(columns.begin(), columns.end(), [&](Index j) { return gram_->has(j); });
   }
 
-  bool sign_allows(Scalar correlation) const { return !rules_->non_negative || correlation > 0; }
-
-  bool may_enter(Index l, Index leaving) const {
-    if (l == banned_) return false;
-    if (rules_->group.empty()) return true;
-    const Index g = rules_->group[index(l)];
-    const Index freed = leaving >= 0 && rules_->group[index(leaving)] == g ? 1 : 0;
-    return group_count_[index(g)] - freed < rules_->most_per_group;
-  }
-
-  void count_groups() {
-    if (rules_->group.empty()) return;
-    group_count_.assign(index(1 + *std::max_element(rules_->group.begin(), rules_->group.end())), 0);
-    for (const Index j : active_columns()) ++group_count_[index(rules_->group[index(j)])];
-  }
-
-  /// max over l of ‖c_l‖²/d_l among the columns that may enter when `leaving` goes; `best` is −1 where it is 0.
-  double best_entry(const Matrix<Scalar>& c, const Vector<Scalar>& d, Index leaving, Index& best) const {
-    best = -1;
-    if (features() == 0) return 0;
-    if (c.cols() == 1) {
-      ratio_ = c.col(0).array().square() / d.array().max(SweptProblem<Design>::spanned());
-    } else {
-      ratio_ = c.rowwise().squaredNorm().array() / d.array().max(SweptProblem<Design>::spanned());
-    }
-    if (banned_ >= 0) ratio_(banned_) = 0;
-    if (!rules_->empty()) {
-      for (Index l = 0; l < features(); ++l) {
-        if (!may_enter(l, leaving) || !sign_allows(c(l, 0))) ratio_(l) = 0;
-      }
-    }
-    // The largest by vectorised reduction first; only its place is looked for one by one.
-    const Scalar largest = ratio_.maxCoeff();
-    if (!(largest > 0)) return 0;
-    for (Index l = 0; l < features(); ++l) {
-      if (ratio_(l) == largest) {
-        best = l;
-        break;
-      }
-    }
-    if (problem_.contains_column(best) || !(d(best) > SweptProblem<Design>::spanned())) {
-      best = -1;
-      return 0;
-    }
-    return static_cast<double>(largest);
-  }
-
   using Leaving = typename GroupBlocks<Scalar>::Leaving;
 
   /// What a swap of the active group at position i takes away.
@@ -384,7 +332,7 @@ class SubsetState {
     for (const Index j : units().of(active_units_[index(i)])) {
       const auto& columns = active_columns();
       const auto place = std::find(columns.begin(), columns.end(), j);
-      if (place != columns.end()) places.push_back(place - columns.begin());
+      if (place != columns.end()) places.push_back(static_cast<Index>(place - columns.begin()));
     }
     return places;
   }
@@ -405,52 +353,27 @@ class SubsetState {
       room += static_cast<Index>(gone.places.size());
     }
     for (Index g = 0; g < unit_count(); ++g) {
-      if (g == banned_ || units().width(g) > room || contains(g)) continue;
+      if (g == admission_.banned() || units().width(g) > room || contains(g)) continue;
       const double gain = group_gain(g, leaving >= 0 ? &gone : nullptr);
       if (gain > most) most = gain, best = g;
     }
     return most;
   }
 
-  /// C and d as they would be without active_columns()[i].
-  void swap_terms(Index i) const {
-    const double h = problem_.h()(i, i);
-    swap_c_.resize(problem_.c().rows(), problem_.c().cols());
-    for (Index m = 0; m < problem_.c().cols(); ++m) {
-      swap_c_.col(m) = problem_.c().col(m) + static_cast<Scalar>(problem_.beta()(i, m) / h) * problem_.b().col(i);
-    }
-    swap_d_ = problem_.d() + (static_cast<Scalar>(1 / h) * problem_.b().col(i)).cwiseProduct(problem_.b().col(i));
-    swap_c_.row(active_columns()[index(i)]).setZero();
-  }
-
-  /// Whether some swap of active_columns()[i] can gain more than `least`: without a division and without storing
-  /// anything.
+  /// Whether some swap of the unit at position i can gain more than `least`; true where finding out costs as much.
   bool swap_may_gain(Index i, double least) const {
     if (is_kept(active()[index(i)])) return false;
     if (problem_.c().cols() != 1 || features() == 0 || !units().trivial()) return true;
-    const double h = problem_.h()(i, i);
-    const auto step = static_cast<Scalar>(problem_.beta()(i, 0) / h);
-    const auto inverse = static_cast<Scalar>(1 / h);
-    const auto threshold = static_cast<Scalar>(drop_cost(i) + least);
-    const auto b = problem_.b().col(i).array();
-    return ((problem_.c().col(0).array() + step * b).square() -
-            threshold * (problem_.d().array() + inverse * b.square()).max(SweptProblem<Design>::spanned()))
-               .maxCoeff() > Scalar(0);
+    return scan_.swap_may_gain(problem_, i, drop_cost(i) + least);
   }
 
   static constexpr Index fetch_block = 8;
 
   GramRows<Design>* gram_;
-  const SupportRules* rules_;
+  Admission admission_;
   SweptProblem<Design> problem_;
   std::vector<Index> active_units_;  // with groups only
-  std::vector<Index> group_count_;
-  Index banned_ = -1;
-
-  // Scratch.
-  mutable Matrix<Scalar> swap_c_;
-  mutable Vector<Scalar> swap_d_;
-  mutable Eigen::Array<Scalar, Eigen::Dynamic, 1> ratio_;
+  ColumnScan<Design> scan_;
 };
 
 }  // namespace l0::detail

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include <l0/core/types.hpp>
+#include <l0/regression/data/groups.hpp>
 
 namespace l0 {
 
@@ -20,15 +21,6 @@ enum class Criterion {
 };
 
 namespace detail {
-
-/// How large a support is: the gates it opens, and the columns behind them.
-struct SupportSize {
-  Index units = 0;  ///< groups of columns; without groups, columns
-  Index columns = 0;
-
-  friend SupportSize operator+(SupportSize a, SupportSize b) { return {a.units + b.units, a.columns + b.columns}; }
-  friend SupportSize operator-(SupportSize a, SupportSize b) { return {a.units - b.units, a.columns - b.columns}; }
-};
 
 /// What a support is judged by: one number F(size, deviance), the smaller the better. Selection by criterion, by a
 /// price per unit, or for exactly `size` units.
@@ -72,6 +64,9 @@ struct SupportScore {
     if (kind == Kind::exact) return size_of.units == size ? deviance : std::numeric_limits<double>::infinity();
     return deviance + size_price(size_of);
   }
+
+  /// How much a unit of the deviance counts in the score.
+  double deviance_unit() const { return kind == Kind::price ? 1 / (2 * samples) : 1.0; }
 
   /// What one more unit costs, in units of the deviance: the scale of a small difference.
   double next_unit(SupportSize size_of) const {

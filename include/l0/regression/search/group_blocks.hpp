@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>
-#include <utility>
+#include <type_traits>
 #include <vector>
 
 #include <Eigen/Cholesky>
 
+#include <l0/core/types.hpp>
 #include <l0/regression/data/gram.hpp>
 #include <l0/regression/data/groups.hpp>
 
 namespace l0::detail {
 
-/// For groups of columns, what SubsetState keeps as d for single ones: the Gram matrix D_g of each group's columns with
+/// For groups of columns, what ActiveSet keeps as d for single ones: the Gram matrix D_g of each group's columns with
 /// the span of the support projected out, and what adding a group gains with it, tr(C_gᵀ D_g⁻¹ C_g).
 template <class Scalar>
 class GroupBlocks {

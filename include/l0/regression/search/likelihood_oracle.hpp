@@ -7,10 +7,15 @@
 #include <utility>
 #include <vector>
 
+#include <l0/core/types.hpp>
+#include <l0/regression/data/gram.hpp>
+#include <l0/regression/data/standardized.hpp>
+#include <l0/regression/likelihood/likelihood.hpp>
 #include <l0/regression/likelihood/support_fit.hpp>
 #include <l0/regression/search/active_set.hpp>
 #include <l0/regression/search/criterion.hpp>
-#include <l0/regression/search/selection.hpp>
+#include <l0/regression/search/least_squares_oracle.hpp>
+#include <l0/regression/search/move.hpp>
 
 namespace l0::detail {
 
@@ -62,22 +67,22 @@ LeastSquaresProblem<Design> expand_around(const GlmFit<typename L::Precise>& fit
 }
 
 /// The objective of a generalised linear model around one fit, replaced by its second-order expansion: least squares
-/// with the curvatures of the likelihood as weights, in units of the deviance. SubsetState then knows what every single
+/// with the curvatures of the likelihood as weights, in units of the deviance. ActiveSet then knows what every single
 /// add, drop and swap would do. Only proposals come from here: a support counts by its true likelihood.
 template <class Design, Likelihood L>
-class GlmModel {
+class LikelihoodOracle {
  public:
   using Scalar = typename Design::Scalar;
   using Precise = typename L::Precise;
   using Fit = GlmFit<Precise>;
 
-  GlmModel(GlmFitter<Design, L>& fitter, const SupportScore& score, const SupportRules& rules, Index capacity)
+  LikelihoodOracle(GlmFitter<Design, L>& fitter, const SupportScore& score, const SupportRules& rules, Index capacity)
       : fitter_(&fitter), score_(score), capacity_(capacity), columns_(fitter.columns().design()),
         gram_(columns_, fitter.ridge()), state_(gram_, rules) {}
-  GlmModel(const GlmModel&) = delete;
-  GlmModel& operator=(const GlmModel&) = delete;
+  LikelihoodOracle(const LikelihoodOracle&) = delete;
+  LikelihoodOracle& operator=(const LikelihoodOracle&) = delete;
 
-  SubsetState<Design>& state() { return state_; }
+  ActiveSet<Design>& state() { return state_; }
   const GramRows<Design>& gram() const { return gram_; }
   void fetch(const std::vector<Index>& columns) { gram_.fetch(columns); }
   /// X̃ᵀ of the response that the expansion amounts to.
@@ -140,7 +145,7 @@ class GlmModel {
   void descend() {
     for (int moves = 0; moves < 100; ++moves) {
       SupportMove best;
-      double lowest = score() - 1e-4 * deviance_unit();
+      double lowest = score() - 1e-4 * score_.deviance_unit();
       for (const SupportMove& move : moves_from_here(1)) {
         const double value = score_after(move);
         if (value < lowest) {
@@ -167,9 +172,6 @@ class GlmModel {
 
   double score_after(const SupportMove& move) const { return score_.of_deviance(move.loss, state_.size_after(move)); }
 
-  /// How much a unit of the deviance counts in the score.
-  double deviance_unit() const { return score_.kind == SupportScore::Kind::price ? 1 / (2 * score_.samples) : 1.0; }
-
  private:
   void renew(double objective) {
     fitter_->likelihood().scalar_curvature(point_, curvature_);
@@ -185,7 +187,7 @@ class GlmModel {
   Index capacity_;
   StandardizedColumns<Design> columns_;
   GramRows<Design> gram_;
-  SubsetState<Design> state_;
+  ActiveSet<Design> state_;
   double made_at_ = -1;
   RowVector<Precise> origin_;
   LikelihoodPoint<Precise> point_;

@@ -8,37 +8,47 @@
 #include <utility>
 #include <vector>
 
+#include <l0/core/sort_stably.hpp>
+#include <l0/core/types.hpp>
 #include <l0/gates/proposal.hpp>
+#include <l0/regression/data/design.hpp>
+#include <l0/regression/data/gram.hpp>
+#include <l0/regression/data/groups.hpp>
+#include <l0/regression/data/standardized.hpp>
+#include <l0/regression/likelihood/likelihood.hpp>
+#include <l0/regression/likelihood/support_fit.hpp>
+#include <l0/regression/search/active_set.hpp>
+#include <l0/regression/search/criterion.hpp>
+#include <l0/regression/search/excursions.hpp>
+#include <l0/regression/search/fitted_supports.hpp>
 #include <l0/regression/search/likelihood_oracle.hpp>
+#include <l0/regression/search/move.hpp>
 #include <l0/regression/search/screening.hpp>
+#include <l0/regression/search/selection.hpp>
+#include <l0/regression/search/subset_search.hpp>
 
 namespace l0::detail {
 
-/// Selects a support for a generalised linear model: the search of LeastSquaresSelection (a path up and down with
+/// Selects a support for a generalised linear model: the search of LeastSquaresSearch (a path up and down with
 /// swaps, descent on the score, supports proposed by the gates, ejection chains), run on the quadratic expansion around
 /// the best fit so far. The expansion proposes, the likelihood decides.
 ///
 /// Works on whatever design it is given. Where that is a part of a larger one, `options.score.features` says how many
 /// columns the whole has.
 template <class Design, Likelihood L>
-class GlmSelection {
+class LikelihoodSearch {
  public:
   using Scalar = typename Design::Scalar;
   using Fit = GlmFit<typename L::Precise>;
+  using Result = typename FittedSupports<Design, L>::Result;
 
   /// The design must outlive this object. `options.score` is complete.
-  GlmSelection(const Design& x, L likelihood, SelectionOptions options)
+  LikelihoodSearch(const Design& x, L likelihood, SelectionOptions options)
       : options_(limited(std::move(options), x)), limit_(largest_support(options_, x)),
-        fitter_(x, std::move(likelihood), options_.centre, options_.lambda_l2),
-        model_(fitter_, options_.score, options_.rules, column_capacity(options_, limit_)) {}
-  GlmSelection(const GlmSelection&) = delete;
-  GlmSelection& operator=(const GlmSelection&) = delete;
-
-  /// The best fit found; `by_size` has the best of every size that was met, an infinite deviance where there is none.
-  struct Result {
-    Fit best;
-    std::vector<Fit> by_size;
-  };
+        fits_(x, std::move(likelihood), options_),
+        model_(fits_.fitter(), options_.score, options_.rules, column_capacity(options_, limit_)) {}
+  LikelihoodSearch(const LikelihoodSearch&) = delete;
+  LikelihoodSearch& operator=(const LikelihoodSearch&) = delete;
 
   /// From the kept units alone, and from the units of an earlier fit.
   Result run() {
@@ -46,7 +56,7 @@ class GlmSelection {
     forward();
     if (!options_.stopped()) {
       backward(is_exact() ? options_.score.size
-                          : std::max<Index>(1, best_.size() - std::max<Index>(2, best_.size() / 8)));
+                          : std::max<Index>(1, fits_.best().size() - std::max<Index>(2, fits_.best().size() / 8)));
     }
     if (!options_.start.empty() && !options_.stopped()) {
       state().set(with_kept(options_.start));
@@ -63,7 +73,7 @@ class GlmSelection {
     return polish();
   }
 
-  const StandardizedColumns<Design>& columns() const { return fitter_.columns(); }
+  const StandardizedColumns<Design>& columns() const { return fits_.fitter().columns(); }
 
  private:
   static constexpr Index chain_rounds = 10;
@@ -97,50 +107,14 @@ class GlmSelection {
 
   bool is_exact() const { return options_.score.kind == SupportScore::Kind::exact; }
   Index kept() const { return static_cast<Index>(options_.rules.keep.size()); }
-  SubsetState<Design>& state() { return model_.state(); }
-  Fit& same_size(Index k) { return by_size_[static_cast<std::size_t>(k)]; }
-
-  /// With many coefficients a step of Newton's method costs more than the digits it brings: those of the best support
-  /// are made up for at the end.
-  double search_tolerance() const { return fitter_.responses() > 1 ? 1e-5 : NewtonLimits().tolerance; }
-
-  /// Two fits of one support may differ by this much.
-  double progress() const { return std::max(1e-6, 10 * search_tolerance()) * model_.deviance_unit(); }
-
-  bool is_known(const Fit& proposal) { return same_size(proposal.size()).units == proposal.units; }
+  ActiveSet<Design>& state() { return model_.state(); }
 
   /// Fits the support on which the expansion stands. Gives up where the objective cannot get below `bound`.
-  Fit refit(double bound = infinite) { return fit_allowed(model_.expected(), bound); }
-
-  Fit fit_allowed(const Fit& start, double bound = infinite) {
-    Fit fit = fitter_.fit(start, {.bound = bound, .tolerance = search_tolerance()});
-    while (options_.rules.non_negative && leave_out_most_negative(fit)) fit = fitter_.fit(fit, {.bound = bound});
-    fit.score = options_.score.of_deviance(fit.objective, fit.extent());
-    return fit;
-  }
-
-  /// False where no coefficient is forbidden.
-  bool leave_out_most_negative(Fit& fit) {
-    Index worst = -1;
-    for (Index i = 0; i < fit.size(); ++i) {
-      if (fit.coefficients(i, 0) < 0 && !state().is_kept(fit.units[static_cast<std::size_t>(i)]) &&
-          (worst < 0 || fit.coefficients(i, 0) < fit.coefficients(worst, 0))) {
-        worst = i;
-      }
-    }
-    if (worst < 0) return false;
-    fit.leave_out(worst);
-    return true;
-  }
-
-  void record(const Fit& fit) {
-    if (fit.objective < same_size(fit.size()).objective) same_size(fit.size()) = fit;
-    if (fit.score < best_.score - progress()) best_ = fit;
-  }
+  Fit refit(double bound = infinite) { return fits_.fit(model_.expected(), bound); }
 
   void accept(Fit fit, bool fresh = false) {
     current_ = std::move(fit);
-    record(current_);
+    fits_.record(current_);
     model_.stand_on(current_, fresh);
   }
 
@@ -155,9 +129,8 @@ class GlmSelection {
   /// Stands on the kept units and `more`; the expansion around the empty support leaves out constant and dependent
   /// columns.
   void begin(const std::vector<Index>& more) {
-    best_ = Fit();
-    by_size_.assign(static_cast<std::size_t>(std::max(limit_, kept()) + 2), Fit());
-    current_ = fit_allowed(fitter_.fit(std::vector<Index>()));
+    fits_.reset(std::max(limit_, kept()) + 1);
+    current_ = fits_.fit(fits_.fitter().fit(std::vector<Index>()));
     model_.stand_on(current_, true);
     state().set(with_kept(more));
     if (state().size() > 0) current_ = refit();
@@ -165,19 +138,18 @@ class GlmSelection {
   }
 
   Result polish() {
-    if (std::isfinite(best_.score) && !options_.stopped()) {
-      accept(best_, true);
+    if (std::isfinite(fits_.best().score) && !options_.stopped()) {
+      accept(fits_.best(), true);
       descend();
       if (options_.rules.empty() && options_.rules.units.trivial()) try_proposals();
       for (Index round = 1; round <= chain_rounds; ++round) {
         const bool better = chain();
-        if (!proceeds("chains", round, better ? chain_rounds : round, best_.objective, best_.size()) || !better) break;
+        if (!proceeds("chains", round, better ? chain_rounds : round, fits_.best().objective, fits_.best().size()) ||
+            !better)
+          break;
       }
     }
-    if (!std::isfinite(best_.score)) best_ = nearest_below();
-    best_ = to_the_last_digit(best_);
-    same_size(best_.size()) = best_;
-    return {best_, std::move(by_size_)};
+    return fits_.finish();
   }
 
   /// Adds the best column, then swaps until no swap helps, size by size, until `limit_` or until the score has not
@@ -189,7 +161,7 @@ class GlmSelection {
     Index largest = start;
     while (current_.size() < limit_ && !current_.separable && add_one()) {
       swap_to_rest();
-      if (current_.score < lowest - progress()) {
+      if (current_.score < lowest - fits_.progress()) {
         lowest = current_.score;
         best_size = current_.size();
       }
@@ -259,7 +231,7 @@ class GlmSelection {
       state().drop(i);
       state().obey_signs();
       model_.swap_to_rest();
-      if (state().size() <= best_.size() + 2 || (is_exact() && state().size() == stop)) record_if_new();
+      if (state().size() <= fits_.best().size() + 2 || (is_exact() && state().size() == stop)) record_if_new();
       const Index now = state().size();
       if (!proceeds("backward", start - now, start - std::min(stop, now), state().loss(), now)) return;
     }
@@ -267,7 +239,7 @@ class GlmSelection {
 
   void record_if_new() {
     const Fit proposal = model_.expected();
-    if (!is_known(proposal)) record(fit_allowed(proposal));
+    if (!fits_.is_known(proposal)) fits_.record(fits_.fit(proposal));
   }
 
   /// Descent on the score: the best predicted add, drop or swap that the likelihood confirms.
@@ -283,14 +255,14 @@ class GlmSelection {
   bool make_confirmed_move() {
     std::vector<std::pair<Double<Scalar>, SupportMove>> ranked;
     for (const SupportMove& move : model_.moves_from_here(3)) ranked.emplace_back(model_.score_after(move), move);
-    std::stable_sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    sort_stably(ranked, [](const auto& a, const auto& b) { return a.first < b.first; });
     const std::vector<Index> home = state().active();
     for (const auto& [predicted, move] : ranked) {
-      if (!(predicted < current_.score - progress())) return false;
+      if (!(predicted < current_.score - fits_.progress())) return false;
       state().set(home);  // in this order: moves name positions
       state().apply(move);
       const Fit fit = refit();
-      if (fit.score < current_.score - progress()) {
+      if (fit.score < current_.score - fits_.progress()) {
         accept(fit);
         return true;
       }
@@ -301,9 +273,9 @@ class GlmSelection {
   /// Fits what the expansion stands on, unless it is known, and descends from there where that beats the best.
   bool improves() {
     const Fit proposal = model_.expected();
-    if (is_known(proposal)) return false;
-    const Fit fit = fit_allowed(proposal);
-    if (!(fit.score < best_.score - progress())) return false;
+    if (fits_.is_known(proposal)) return false;
+    const Fit fit = fits_.fit(proposal);
+    if (!(fit.score < fits_.best().score - fits_.progress())) return false;
     accept(fit, true);
     descend();
     return true;
@@ -312,14 +284,14 @@ class GlmSelection {
   /// Supports proposed by gates trained on the expansion: its responses have unit variance, so prices are in units of
   /// the deviance.
   void try_proposals() {
-    accept(best_, true);
-    const double price =
-        (is_price() ? options_.score.lambda : options_.score.next_unit(best_.extent())) / model_.deviance_unit();
+    accept(fits_.best(), true);
+    const double price = (is_price() ? options_.score.lambda : options_.score.next_unit(fits_.best().extent())) /
+                         options_.score.deviance_unit();
     if (!(price > 0)) return;
     const std::vector<Index> contenders = gate_contenders();
     const Matrix<Scalar> gram = gram_of(model_.gram(), contenders);
     const Matrix<Scalar> correlation = rows_of(model_.correlation(), contenders);
-    std::vector<std::vector<Index>> seen{best_.units};
+    std::vector<std::vector<Index>> seen{fits_.best().units};
     for (const double factor : {1.0, 0.5, 2.0}) {
       std::vector<Index> support = propose_support(gram, correlation, price * factor);
       for (Index& j : support) j = contenders[static_cast<std::size_t>(j)];
@@ -329,7 +301,7 @@ class GlmSelection {
       state().set(support);
       if (is_exact()) state().resize(options_.score.size);
       model_.descend();
-      if (improves()) accept(best_, true);
+      if (improves()) accept(fits_.best(), true);
     }
   }
 
@@ -337,47 +309,24 @@ class GlmSelection {
 
   /// The best support and the columns that would gain most beside it, in ascending order.
   std::vector<Index> gate_contenders() {
-    const Index room = std::clamp<Index>(most_gates - best_.size(), 0, outside_gates);
+    const Index room = std::clamp<Index>(most_gates - fits_.best().size(), 0, outside_gates);
     std::vector<Index> contenders = state().best_adds(room);
-    contenders.insert(contenders.end(), best_.units.begin(), best_.units.end());
+    contenders.insert(contenders.end(), fits_.best().units.begin(), fits_.best().units.end());
     std::sort(contenders.begin(), contenders.end());
     model_.fetch(contenders);
     return contenders;
   }
 
-  /// A forced move from the best support, and what the expansion expects of it.
-  struct Excursion {
-    double rise;
-    Index out;
-    Index in;
-  };
-
-  std::vector<Excursion> excursions() {
-    const auto rise = [&](Index i, Index j, double change) {
-      return model_.score_after({SupportMove::Kind::swap, i, j, state().loss() + change}) - best_.score;
-    };
-    std::vector<Excursion> result;
-    for (Index i = 0; i < state().size(); ++i) {
-      double gain = 0;
-      const Index j = state().best_swap_for(i, gain);
-      const Index out = state().active()[static_cast<std::size_t>(i)];
-      if (j >= 0) result.push_back({rise(i, j, -gain), out, j});
-      result.push_back({rise(i, -1, state().drop_cost(i)), out, -1});
-    }
-    for (const Index l : state().best_adds(chain_moves)) result.push_back({rise(-1, l, -state().add_gain(l)), -1, l});
-    std::stable_sort(result.begin(), result.end(), [](const auto& a, const auto& b) { return a.rise < b.rise; });
-    return result;
-  }
-
   /// Ejection chains as in SubsetSearch. The descent after the forced move stays within the expansion, and only its end
   /// is fitted. True when the score got lower.
   bool chain() {
-    accept(best_, true);
-    const double here = best_.score;
-    const double slack = 0.5 * (is_price() ? options_.score.lambda : options_.score.next_unit(best_.extent()));
+    accept(fits_.best(), true);
+    const double here = fits_.best().score;
+    const double slack = 0.5 * (is_price() ? options_.score.lambda : options_.score.next_unit(fits_.best().extent()));
     state().save(home_);
+    const auto rise = [&](const SupportMove& move) { return model_.score_after(move) - here; };
     Index made = 0;
-    for (const Excursion& excursion : excursions()) {
+    for (const Excursion& excursion : excursions_from(state(), chain_moves, rise)) {
       if (!(excursion.rise < slack) || made++ >= chain_moves) break;
       state().restore(home_);
       if (!depart(excursion)) continue;
@@ -389,7 +338,7 @@ class GlmSelection {
   bool depart(const Excursion& excursion) {
     if (excursion.out >= 0) {
       const auto& active = state().active();
-      state().drop(std::find(active.begin(), active.end(), excursion.out) - active.begin());
+      state().drop(static_cast<Index>(std::find(active.begin(), active.end(), excursion.out) - active.begin()));
       state().ban(excursion.out);
     }
     if (excursion.in >= 0 && !state().add(excursion.in)) {
@@ -403,29 +352,12 @@ class GlmSelection {
     return true;
   }
 
-  /// Where the wanted size is out of reach (separable data, rank, rules): the largest support below it.
-  Fit nearest_below() const {
-    for (Index k = std::min(options_.score.size, static_cast<Index>(by_size_.size()) - 1); k > 0; --k) {
-      const Fit& fit = by_size_[static_cast<std::size_t>(k)];
-      if (std::isfinite(fit.objective)) return fit;
-    }
-    return by_size_.front();
-  }
-
-  Fit to_the_last_digit(const Fit& rough) {
-    Fit fit = fitter_.fit(rough, {.tolerance = 1e-15});
-    fit.score = rough.score;
-    return fit;
-  }
-
   SelectionOptions options_;
   Index limit_;
-  GlmFitter<Design, L> fitter_;
-  GlmModel<Design, L> model_;
-  std::vector<Fit> by_size_;
-  Fit best_;
+  FittedSupports<Design, L> fits_;
+  LikelihoodOracle<Design, L> model_;
   Fit current_;
-  typename SubsetState<Design>::Saved home_;
+  typename ActiveSet<Design>::Saved home_;
 };
 
 /// Selects a support for a likelihood; beyond `screened_columns` as `search_screened` does. `likelihood` is copied.
@@ -434,7 +366,7 @@ SelectionResult select_glm(const Design& x, const L& likelihood, SelectionOption
   options.score = complete_score(options, x.rows(), x.columns(), likelihood.responses());
   options.score.unknown_variance = false;
   const auto search = [&](const Design& part, const SelectionOptions& local, const std::vector<Index>& start) {
-    GlmSelection<Design, L> selection(part, likelihood, local);
+    LikelihoodSearch<Design, L> selection(part, likelihood, local);
     auto found = start.empty() ? selection.run() : selection.run_from(start);
     const auto convert = [](GlmFit<typename L::Precise>& fit) {
       return FoundSupport{fit.score, fit.deviance / 2, std::move(fit.units)};

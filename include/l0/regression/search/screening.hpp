@@ -3,73 +3,15 @@
 
 #include <algorithm>
 #include <numeric>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
-#include <Eigen/Cholesky>
-
+#include <l0/core/types.hpp>
+#include <l0/regression/data/groups.hpp>
+#include <l0/regression/search/least_squares_oracle.hpp>
 #include <l0/regression/search/selection.hpp>
 
 namespace l0::detail {
-
-/// The closed formulas of `SubsetState` on one support, for all columns once and in chunks, so that no features × k
-/// numbers are kept. `ridge` is what GramRows adds to the diagonal, times scale².
-template <class Design>
-class NeighbourScan {
- public:
-  using Scalar = typename Design::Scalar;
-  using Precise = std::common_type_t<Scalar, double>;
-
-  /// A projected length below this counts as "in the span of the support".
-  static constexpr Scalar spanned = Scalar(1e-6);
-
-  NeighbourScan(const LeastSquaresProblem<Design>& problem, double ridge, const std::vector<Index>& support)
-      : problem_(problem), ridge_(static_cast<Scalar>(ridge)) {
-    const StandardizedColumns<Design>& columns = problem.columns;
-    const auto k = static_cast<Index>(support.size());
-    columns.weighted_columns(support, block_);
-    Matrix<Precise> gram(k, k);
-    for (Index i = 0; i < k; ++i) {
-      const Index j = support[static_cast<std::size_t>(i)];
-      gram.row(i) = columns.correlate(block_, j, 1).template cast<Precise>();
-      gram(i, i) = columns.scale(j) > 0 ? Precise(1 + added(j)) + Precise(1e-10) : Precise(1);
-    }
-    inverse = gram.ldlt().solve(Matrix<Precise>::Identity(k, k));
-    const Matrix<Precise> start = rows_of(problem.correlation, support).template cast<Precise>();
-    beta = inverse * start;
-    loss = problem.squares - beta.cwiseProduct(start).sum();
-  }
-
-  Matrix<Precise> inverse;  ///< H
-  Matrix<Precise> beta;     ///< on the standardized columns
-  double loss = 0;
-
-  /// Calls visit(first, B, C, d) for one chunk of columns after another; d is 0 for constant columns.
-  template <class Visit>
-  void each_chunk(Visit visit) const {
-    const StandardizedColumns<Design>& columns = problem_.columns;
-    const Index chunk = std::max<Index>(4096, columns.columns() / 64);
-    for (Index first = 0; first < columns.columns(); first += chunk) {
-      const Index count = std::min(chunk, columns.columns() - first);
-      const Matrix<Scalar> g = columns.correlate(block_, first, count);
-      const Matrix<Scalar> b = g * inverse.template cast<Scalar>();
-      const Matrix<Scalar> c = problem_.correlation.middleRows(first, count) - g * beta.template cast<Scalar>();
-      Vector<Scalar> d(count);
-      for (Index l = 0; l < count; ++l) {
-        d(l) = columns.scale(first + l) > 0 ? 1 + added(first + l) - b.row(l).dot(g.row(l)) : Scalar(0);
-      }
-      visit(first, b, c, d);
-    }
-  }
-
- private:
-  Scalar added(Index j) const { return ridge_ * problem_.columns.scale(j) * problem_.columns.scale(j); }
-
-  const LeastSquaresProblem<Design>& problem_;
-  Scalar ridge_;
-  Matrix<Scalar> block_;
-};
 
 /// Columns outside the working set that would lower the score as an add or in exchange for an active column, the best
 /// `most` of them. `judge(squares, size)` is the score.
@@ -139,7 +81,9 @@ SelectionResult search_screened(const Design& x, const Matrix<typename Design::S
     std::sort(working.begin(), working.end());
     working.erase(std::unique(working.begin(), working.end()), working.end());
     for (const Index j : working) inside[static_cast<std::size_t>(j)] = 1;
-    const auto place = [&](Index j) { return std::lower_bound(working.begin(), working.end(), j) - working.begin(); };
+    const auto place = [&](Index j) {
+      return static_cast<Index>(std::lower_bound(working.begin(), working.end(), j) - working.begin());
+    };
     SelectionOptions local = options;
     for (Index& j : local.rules.keep) j = place(j);
     for (Index& j : local.start) j = place(j);
@@ -172,63 +116,5 @@ SelectionResult search_screened(const Design& x, const Matrix<typename Design::S
 
 /// Columns that join a screened search in one round.
 inline constexpr std::size_t joining_columns = 64;
-
-/// Supports of units as supports of columns.
-template <class Units>
-SelectionResult in_columns(SelectionResult result, const Units& units) {
-  result.best.support = units.columns_of(result.best.support);
-  for (FoundSupport& found : result.by_size) found.support = units.columns_of(found.support);
-  return result;
-}
-
-/// Completes the options of a least-squares search that knows its problem, and returns the largest size to look at.
-template <class Design>
-Index complete_for_squares(SelectionOptions& options, const LeastSquaresProblem<Design>& problem, Index samples,
-                           Index columns) {
-  SupportScore& score = options.score;
-  score.rounding = std::max(1e-300, problem.squares * (std::is_same_v<typename Design::Scalar, double> ? 1e-12 : 1e-7));
-  const Index units = options.rules.units.count(columns);
-  if (score.kind == SupportScore::Kind::exact) {
-    return std::min({units, samples, score.size + std::max<Index>(5, score.size / 4)});
-  }
-  score.limit = std::max(support_limit(samples, columns, options), static_cast<Index>(options.rules.keep.size()));
-  return score.limit;
-}
-
-/// Selects a support for least squares of one or more responses. `part_of(design)` poses the problem again on a part of
-/// the columns.
-template <class Design, class PartOf>
-SelectionResult select_least_squares(const Design& x, const LeastSquaresProblem<Design>& problem,
-                                     SelectionOptions options, PartOf part_of) {
-  options.score = complete_score(options, x.rows(), x.columns(), problem.correlation.cols());
-  const Index limit = complete_for_squares(options, problem, x.rows(), x.columns());
-  const SupportScore& score = options.score;
-  if (x.columns() <= screened_columns || !options.rules.units.trivial()) {
-    return in_columns(SupportSelection<Design>(problem, options, limit).run(), options.rules.units);
-  }
-  const double ridge = static_cast<double>(x.rows()) * options.lambda_l2;
-  return search_screened(
-      x, problem.correlation, options,
-      [&](const Design& part, const SelectionOptions& local, const std::vector<Index>& start) {
-        const LeastSquaresProblem<Design> posed = part_of(part);
-        SupportSelection<Design> selection(posed, local, limit);
-        return start.empty() ? selection.run() : selection.run_from(start);
-      },
-      [&](const std::vector<Index>& support, const std::vector<char>& inside) {
-        return improving_columns(
-            problem, ridge, [&](double squares, SupportSize size) { return score.of_squares(squares, size); }, support,
-            inside, joining_columns);
-      });
-}
-
-/// The same from data.
-template <class Design>
-SelectionResult select_least_squares(const Design& x, const Matrix<typename Design::Scalar>& y,
-                                     const Vector<typename Design::Scalar>& weight, const SelectionOptions& options) {
-  using Problem = LeastSquaresProblem<Design>;
-  const Problem problem(x, y, weight, options.centre);
-  return select_least_squares(x, problem, options,
-                              [&](const Design& part) { return Problem(part, y, weight, options.centre); });
-}
 
 }  // namespace l0::detail

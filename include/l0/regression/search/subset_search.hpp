@@ -2,32 +2,19 @@
 #pragma once
 
 #include <algorithm>
-#include <limits>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include <l0/callbacks/run.hpp>
+#include <l0/core/types.hpp>
 #include <l0/regression/search/active_set.hpp>
 #include <l0/regression/search/criterion.hpp>
+#include <l0/regression/search/excursions.hpp>
+#include <l0/regression/search/move.hpp>
+#include <l0/regression/search/selection.hpp>
 
 namespace l0::detail {
-
-/// A support of units, its residual sum of squares and its score.
-struct FoundSupport {
-  double score = std::numeric_limits<double>::infinity();
-  double loss = std::numeric_limits<double>::infinity();
-  std::vector<Index> support;
-};
-
-/// What a search tells of a support.
-inline StepReport search_report(std::string_view stage, Index step, Index steps, const SupportScore& score,
-                                double squares, Index size) {
-  StepReport report{.step = step, .steps = steps, .stage = stage, .loss = score.mean_loss(squares)};
-  report.expected_l0 = static_cast<double>(size);
-  report.lambda = score.lambda;
-  report.objective = report.loss + report.lambda * report.expected_l0;
-  return report;
-}
 
 /// Local search over supports of a least-squares problem. Every routine lowers one score, so that what different starts
 /// reach can be compared; the best support of all, and the best of every size, are remembered.
@@ -35,7 +22,7 @@ template <class Design>
 class SubsetSearch {
  public:
   /// Reports to `run`, unless that is null.
-  SubsetSearch(SubsetState<Design>& state, const SupportScore& score, FitRun* run)
+  SubsetSearch(ActiveSet<Design>& state, const SupportScore& score, FitRun* run)
       : state_(state), score_(score), run_(run),
         by_size_(static_cast<std::size_t>(std::min(state.capacity(), state.unit_count()) + 1)) {}
 
@@ -119,27 +106,14 @@ class SubsetSearch {
   /// support has no such moves and costs nothing. True when the score got lower.
   bool chain(Index most) {
     const FoundSupport start = best_;
-    const auto k = static_cast<Index>(start.support.size());
     state_.set(start.support);
     state_.save(home_);
     const double here = score();
     const double slack =
         0.5 * (score_.kind == SupportScore::Kind::price ? score_.lambda : score_.next_unit(state_.extent()));
-    std::vector<Excursion> tries;
-    const auto rise = [&](Index i, Index j, double change) {
-      return score_after({SupportMove::Kind::swap, i, j, state_.loss() + change}) - here;
-    };
-    for (Index i = 0; i < k; ++i) {
-      double gain = 0;
-      const Index j = state_.best_swap_for(i, gain);
-      const Index out = state_.active()[static_cast<std::size_t>(i)];
-      if (j >= 0) tries.push_back({rise(i, j, -gain), out, j});
-      tries.push_back({rise(i, -1, state_.drop_cost(i)), out, -1});
-    }
-    for (const Index l : state_.best_adds(most)) tries.push_back({rise(-1, l, -state_.add_gain(l)), -1, l});
-    std::stable_sort(tries.begin(), tries.end(), [](const auto& a, const auto& b) { return a.rise < b.rise; });
+    const auto rise = [&](const SupportMove& move) { return score_after(move) - here; };
     Index made = 0;
-    for (const Excursion& excursion : tries) {
+    for (const Excursion& excursion : excursions_from(state_, most, rise)) {
       if (!(excursion.rise < slack) || made++ >= most) break;
       state_.restore(home_);
       if (!depart(excursion)) continue;
@@ -161,12 +135,6 @@ class SubsetSearch {
   }
 
  private:
-  struct Excursion {
-    double rise;
-    Index out;
-    Index in;
-  };
-
   static constexpr double gain_floor = 1e-7;
   static constexpr double progress = 1e-6;
 
@@ -210,7 +178,7 @@ class SubsetSearch {
   bool depart(const Excursion& excursion) {
     if (excursion.out >= 0) {
       const auto& active = state_.active();
-      state_.drop(std::find(active.begin(), active.end(), excursion.out) - active.begin());
+      state_.drop(static_cast<Index>(std::find(active.begin(), active.end(), excursion.out) - active.begin()));
       state_.ban(excursion.out);
     }
     if (excursion.in >= 0 && !state_.add(excursion.in)) return false;
@@ -223,12 +191,12 @@ class SubsetSearch {
     return true;
   }
 
-  SubsetState<Design>& state_;
+  ActiveSet<Design>& state_;
   SupportScore score_;
   FitRun* run_;
   FoundSupport best_;
   std::vector<FoundSupport> by_size_;
-  typename SubsetState<Design>::Saved home_;
+  typename ActiveSet<Design>::Saved home_;
 };
 
 }  // namespace l0::detail

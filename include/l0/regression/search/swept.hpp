@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include <l0/core/types.hpp>
+#include <l0/regression/data/gram.hpp>
+#include <l0/regression/data/groups.hpp>
 #include <l0/regression/search/group_blocks.hpp>
 
 namespace l0::detail {

@@ -27,7 +27,7 @@ using l0::Vector;
 using l0::detail::DenseDesign;
 using GlmFit = l0::detail::GlmFit<double>;
 using l0::detail::GlmFitter;
-using l0::detail::GlmSelection;
+using l0::detail::LikelihoodSearch;
 using l0::detail::LogisticFamily;
 using l0::detail::PointwiseLikelihood;
 using l0::detail::PoissonFamily;
@@ -97,8 +97,8 @@ SelectionOptions completed(SelectionOptions options, const Design& design) {
 }
 
 template <class Family, class Design>
-GlmSelection<Design, PointwiseLikelihood<Family>> selection_of(const Design& design, const Matrix<double>& y,
-                                                               const SelectionOptions& options = {}) {
+LikelihoodSearch<Design, PointwiseLikelihood<Family>> selection_of(const Design& design, const Matrix<double>& y,
+                                                                   const SelectionOptions& options = {}) {
   return {design, likelihood_of<Family>(y), completed(options, design)};
 }
 
@@ -242,7 +242,7 @@ TEMPLATE_TEST_CASE("A sample weight of 2 is a row given twice", "", LogisticFami
   const GlmFit repeated = select<TestType>(twice, exactly(3)).best;
   weight /= weight.mean();
   const DenseDesign<double> design(once.x);
-  const GlmFit weighted = GlmSelection<DenseDesign<double>, PointwiseLikelihood<TestType>>(
+  const GlmFit weighted = LikelihoodSearch<DenseDesign<double>, PointwiseLikelihood<TestType>>(
                               design, {Vector<double>(once.y.col(0)), weight}, completed(exactly(3), design))
                               .run()
                               .best;

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// io/: files in, files and texts out. This header brings all of them; each also is a door of its own, and `l0.hpp`
+/// includes none, for most programs need one or two, and files cost compile time.
+///
+///     text   ─ csv: a table of texts by column, numbers when asked for
+///            ─ matrix_market: a sparse matrix
+///     bytes  ─ idx: the arrays of MNIST and its relatives
+///            ─ safetensors: tensors by name ─ network: parameters and gates of a network, the state of a training run
+///       ▼
+///     data and networks, in memory as the other rooms take them
+///       ▼ fits
+///     report   to_string, to_json and << for what a fit returns
+///     tracker  a callback that keeps the record of a run: CSV, JSON lines, a picture
+///
+/// Files are checked before anything is made of them; what is wrong with one is said by `Error` with its name and, in
+/// texts, the line.
+
+#include <l0/io/csv.hpp>
+#include <l0/io/idx.hpp>
+#include <l0/io/matrix_market.hpp>
+#include <l0/io/network.hpp>
+#include <l0/io/report.hpp>
+#include <l0/io/safetensors.hpp>
+#include <l0/io/tracker.hpp>

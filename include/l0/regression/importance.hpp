@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include <l0/core/types.hpp>
+#include <l0/regression/data/gram.hpp>
+#include <l0/regression/data/groups.hpp>
+#include <l0/regression/search/active_set.hpp>
+#include <l0/regression/search/criterion.hpp>
+#include <l0/regression/search/least_squares_oracle.hpp>
+#include <l0/regression/search/move.hpp>
+#include <l0/regression/search/selection.hpp>
+
+namespace l0::detail {
+
+/// σ of half of what the criterion loses.
+inline double gate_probability(double rise) { return 1 / (1 + std::exp(-std::clamp(rise / 2, -700.0, 700.0))); }
+
+/// P(open) of every column's gate given the others, σ((F without − F with)/2), in a least-squares problem on a support;
+/// `judge(score, squares, size)` is F.
+template <class Scalar, class Design, class Judge>
+Vector<Scalar> importance_of(const LeastSquaresProblem<Design>& problem, double ridge, const SelectionOptions& options,
+                             const SupportScore& score, const std::vector<Index>& support, Judge judge) {
+  Vector<Scalar> importance = Vector<Scalar>::Zero(problem.columns.columns());
+  const auto of = [&](double change) { return static_cast<Scalar>(gate_probability(change)); };
+  if (!options.rules.units.trivial()) {
+    SupportRules rules;
+    rules.units = options.rules.units;
+    GramRows<Design> gram(problem.columns, ridge);
+    ActiveSet<Design> state(gram, rules);
+    const std::vector<Index> units = rules.units.units_of(support);
+    state.reset(problem.correlation, problem.squares, rules.units.widest(static_cast<Index>(units.size()) + 1));
+    state.set(units);
+    const double here = judge(score, state.loss(), state.extent());
+    const auto write = [&](Index unit, Scalar value) {
+      for (const Index j : rules.units.of(unit)) importance(j) = value;
+    };
+    for (Index g = 0; g < state.unit_count(); ++g) {
+      const SupportSize size = state.size_after({SupportMove::Kind::add, -1, g, 0});
+      if (!state.contains(g)) {
+        write(g, of(here - judge(score, std::max(state.loss() - state.add_gain(g), score.rounding), size)));
+      }
+    }
+    for (Index i = 0; i < state.size(); ++i) {
+      const SupportSize size = state.size_after({SupportMove::Kind::drop, i, -1, 0});
+      write(state.active()[static_cast<std::size_t>(i)],
+            of(judge(score, state.loss() + state.drop_cost(i), size) - here));
+    }
+    return importance;
+  }
+  const NeighbourScan<Design> scan(problem, ridge, support);
+  const auto k = static_cast<Index>(support.size());
+  const double here = judge(score, scan.loss, SupportSize{k, k});
+  scan.each_chunk([&](Index first, const auto&, const auto& c, const auto& d) {
+    for (Index l = 0; l < d.size(); ++l) {
+      if (!(d(l) > NeighbourScan<Design>::spanned)) continue;
+      const double gain = static_cast<double>(c.row(l).squaredNorm()) / static_cast<double>(d(l));
+      importance(first + l) =
+          of(here - judge(score, std::max(scan.loss - gain, score.rounding), SupportSize{k + 1, k + 1}));
+    }
+  });
+  for (Index i = 0; i < k; ++i) {
+    const double cost = static_cast<double>(scan.beta.row(i).squaredNorm() / scan.inverse(i, i));
+    importance(support[static_cast<std::size_t>(i)]) =
+        of(judge(score, scan.loss + cost, SupportSize{k - 1, k - 1}) - here);
+  }
+  return importance;
+}
+
+}  // namespace l0::detail

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <limits>
+#include <utility>
+
+#include <Eigen/Cholesky>
+
+#include <l0/core/types.hpp>
+#include <l0/regression/likelihood/likelihood.hpp>
+
+namespace l0::detail {
+
+/// When a Newton fit may end.
+struct NewtonLimits {
+  double bound = std::numeric_limits<double>::infinity();        ///< give up where the objective cannot get below it
+  double worst_start = std::numeric_limits<double>::infinity();  ///< a start above it is replaced by the fallback
+  double tolerance = 1e-8;                                       ///< smallest relative progress of a step
+  int iterations = 60;
+};
+
+/// The fit of a generalised linear model to given columns A by Newton's method, which for canonical links is
+/// iteratively reweighted least squares (Nelder & Wedderburn, JRSS A 135, 1972):
+///
+///     minimise  deviance(A C) + Σⱼ penaltyⱼ ‖C_j‖²,   C one row per column of A, one column per linear predictor.
+///
+/// The objective is convex and a step that does not lower it is halved. Data that some direction separates have no
+/// finite fit without a penalty; a tiny one keeps it finite, and `separable` tells that it had to.
+template <Likelihood L>
+class NewtonFit {
+ public:
+  using Precise = typename L::Precise;
+
+  explicit NewtonFit(L likelihood) : likelihood_(std::move(likelihood)) {}
+
+  struct Solution {
+    Matrix<Precise> coefficients;
+    double deviance = 0;
+    double objective = 0;
+    bool separable = false;
+    int iterations = 0;
+  };
+
+  const L& likelihood() const { return likelihood_; }
+
+  Solution solve(const Matrix<Precise>& A, const Vector<Precise>& penalty, const Matrix<Precise>& start,
+                 const Matrix<Precise>& fallback, const NewtonLimits& limits = {}) {
+    Solution found;
+    found.coefficients = start;
+    double objective = evaluate(A, penalty, start);
+    // Newton's method is slow to come back from where e^η is huge.
+    if (!(objective <= limits.worst_start)) {
+      found.coefficients = fallback;
+      objective = evaluate(A, penalty, fallback);
+    }
+    accept(found, objective);
+    while (found.iterations < limits.iterations) {
+      const double decrement = find_step(A, penalty, found.coefficients);
+      ++found.iterations;
+      // The quadratic model expects to lower the objective by `decrement`; three times that is out of its reach.
+      if (found.objective - 3 * decrement > limits.bound) return found;
+      const double before = found.objective;
+      if (!take_step(A, penalty, found)) break;
+      if (before - found.objective < limits.tolerance * (1 + found.objective)) break;
+    }
+    found.separable = is_flat(A);
+    return found;
+  }
+
+ private:
+  double evaluate(const Matrix<Precise>& A, const Vector<Precise>& penalty, const Matrix<Precise>& c) {
+    trial_.eta.noalias() = A * c;
+    likelihood_.evaluate(trial_);
+    return trial_.deviance + penalty.dot(c.rowwise().squaredNorm());
+  }
+
+  void accept(Solution& found, double objective) {
+    std::swap(point_, trial_);
+    found.deviance = point_.deviance;
+    found.objective = objective;
+  }
+
+  /// Newton's step at the accepted point, and gradient · step.
+  double find_step(const Matrix<Precise>& A, const Vector<Precise>& penalty, const Matrix<Precise>& c) {
+    if (c.size() == 0) {
+      step_ = c;
+      return 0;
+    }
+    likelihood_.hessian(A, point_, scratch_, hessian_);
+    for (Index m = 0; m < c.cols(); ++m) hessian_.diagonal().segment(m * c.rows(), c.rows()) += penalty;
+    gradient_.noalias() = A.transpose() * point_.residual;
+    gradient_ -= penalty.asDiagonal() * c;
+    factor_.compute(hessian_);
+    step_ = factor_.solve(gradient_.reshaped()).reshaped(c.rows(), c.cols());
+    return gradient_.cwiseProduct(step_).sum();
+  }
+
+  /// Halves the step until the objective falls; false, and nothing changed, where it never does.
+  bool take_step(const Matrix<Precise>& A, const Vector<Precise>& penalty, Solution& found) {
+    double length = 1;
+    for (int halving = 0; halving < 25; ++halving, length /= 2) {
+      moved_ = found.coefficients + length * step_;
+      const double objective = evaluate(A, penalty, moved_);
+      if (objective < found.objective) {
+        found.coefficients.swap(moved_);
+        accept(found, objective);
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /// Whether the likelihood is flat along some direction v although the columns of A are not dependent: the samples
+  /// that v moves have all but lost their weight. v by inverse iteration with the last factor.
+  bool is_flat(const Matrix<Precise>& A) {
+    if (point_.eta.size() == 0 || A.cols() == 0 || point_.eta.cwiseAbs().maxCoeff() < certain) return false;
+    Vector<Precise> direction = Vector<Precise>::Ones(A.cols() * point_.eta.cols());
+    for (int k = 0; k < 3; ++k) {
+      direction = factor_.solve(direction).eval();
+      direction /= direction.norm();
+    }
+    const Matrix<Precise> moved = A * direction.reshaped(A.cols(), point_.eta.cols());
+    const double curvature = likelihood_.curvature_along(point_, moved);
+    const double uniform = likelihood_.weights().dot(moved.rowwise().squaredNorm());
+    return curvature < flat && curvature < 0.01 * uniform;
+  }
+
+  static constexpr double certain = 8;  // |η| beyond which a logistic sample is as good as certain
+  static constexpr double flat = 1e-3;  // curvature along a unit vector of standardized columns
+
+  L likelihood_;
+  LikelihoodPoint<Precise> point_, trial_;
+  Matrix<Precise> scratch_, hessian_, gradient_, step_, moved_;
+  Eigen::LDLT<Matrix<Precise>> factor_;
+};
+
+}  // namespace l0::detail

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// \file
+/// regression/: few features of many, for any likelihood. All its estimators, and how data walk through the room:
+///
+///     X, y, weights ─ data/samples, fit: checks; weights with mean 1
+///          │          data/design: X by columns, dense or sparse, referenced where it lies
+///          │          data/standardized: the columns by mean and length, without touching X; scale 0 says "constant"
+///          │          data/gram: rows of X̃ᵀDX̃ when asked for; data/moments: sums of products in place of samples
+///          │          data/groups: units, the columns that are in or out together
+///          ▼
+///     likelihood/     likelihood: deviance, residual and curvature at η, for one row of y at a time by a family, or
+///          │          multinomial. newton fits given columns; support_fit brings them from the design and back to
+///          │          the scale of X
+///          ▼
+///     search/         swept: a least-squares problem on a support, all neighbours in view; active_set: what every
+///          │          add, drop and swap would do, as closed formulas on it
+///          │          least_squares_search: a path of sizes, descent, the gates' proposals, ejection chains
+///          │          likelihood_search: the same on the quadratic expansion that likelihood_oracle makes; it
+///          │          proposes, a fit decides, and fitted_supports keeps the best of every size
+///          │          screening: with many columns, on the likeliest first, then a look at all others
+///          ▼
+///     fit             one frame: select, choose the size (price, budget, criterion, folds), refit, describe.
+///                     cross_validation, importance, stream and regularization_path are this frame with other data
+///                     or ends; least_squares and generalized_linear_model are what it asks of a family
+
+#include <l0/regression/linear_regression.hpp>
+#include <l0/regression/logistic_regression.hpp>
+#include <l0/regression/multinomial_regression.hpp>
+#include <l0/regression/poisson_regression.hpp>
+#include <l0/regression/regularization_path.hpp>

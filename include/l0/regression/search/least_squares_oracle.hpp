@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <Eigen/Cholesky>
+
+#include <l0/core/types.hpp>
+#include <l0/regression/data/design.hpp>
+#include <l0/regression/data/standardized.hpp>
+
+namespace l0::detail {
+
+/// A least-squares problem of standardized columns: their correlations with the responses, and Σ D(Y−Ȳ)².
+template <class Design>
+struct LeastSquaresProblem {
+  using Scalar = typename Design::Scalar;
+
+  StandardizedColumns<Design> columns;
+  Matrix<Scalar> correlation;
+  double squares = 0;
+
+  /// From columns and correlations that are known.
+  LeastSquaresProblem(StandardizedColumns<Design> standardized, Matrix<Scalar> correlations, double sum_of_squares)
+      : columns(std::move(standardized)), correlation(std::move(correlations)), squares(sum_of_squares) {}
+
+  /// `y` is n × responses, `weight` has mean 1. The design must outlive the problem.
+  LeastSquaresProblem(const Design& x, const Matrix<Scalar>& y, const Vector<Scalar>& weight, bool centre)
+      : columns(x) {
+    columns.set_weights(weight, centre);
+    Matrix<Scalar> weighted = y;
+    for (Index m = 0; m < y.cols(); ++m) {
+      if (centre) weighted.col(m).array() -= y.col(m).dot(weight) / weight.sum();
+      squares += static_cast<double>((weighted.col(m).array().square() * weight.array()).sum());
+      weighted.col(m).array() *= weight.array();
+    }
+    correlation = columns.correlate(weighted);
+  }
+};
+
+/// The closed formulas of `ActiveSet` on one support, for all columns once and in chunks, so that no features × k
+/// numbers are kept. `ridge` is what GramRows adds to the diagonal, times scale².
+template <class Design>
+class NeighbourScan {
+ public:
+  using Scalar = typename Design::Scalar;
+  using Precise = std::common_type_t<Scalar, double>;
+
+  /// A projected length below this counts as "in the span of the support".
+  static constexpr Scalar spanned = Scalar(1e-6);
+
+  NeighbourScan(const LeastSquaresProblem<Design>& problem, double ridge, const std::vector<Index>& support)
+      : problem_(problem), ridge_(static_cast<Scalar>(ridge)) {
+    const StandardizedColumns<Design>& columns = problem.columns;
+    const auto k = static_cast<Index>(support.size());
+    columns.weighted_columns(support, block_);
+    Matrix<Precise> gram(k, k);
+    for (Index i = 0; i < k; ++i) {
+      const Index j = support[static_cast<std::size_t>(i)];
+      gram.row(i) = columns.correlate(block_, j, 1).template cast<Precise>();
+      gram(i, i) = columns.scale(j) > 0 ? Precise(1 + added(j)) + Precise(1e-10) : Precise(1);
+    }
+    inverse = gram.ldlt().solve(Matrix<Precise>::Identity(k, k));
+    const Matrix<Precise> start = rows_of(problem.correlation, support).template cast<Precise>();
+    beta = inverse * start;
+    loss = problem.squares - beta.cwiseProduct(start).sum();
+  }
+
+  Matrix<Precise> inverse;  ///< H
+  Matrix<Precise> beta;     ///< on the standardized columns
+  double loss = 0;
+
+  /// Calls visit(first, B, C, d) for one chunk of columns after another; d is 0 for constant columns.
+  template <class Visit>
+  void each_chunk(Visit visit) const {
+    const StandardizedColumns<Design>& columns = problem_.columns;
+    const Index chunk = std::max<Index>(4096, columns.columns() / 64);
+    for (Index first = 0; first < columns.columns(); first += chunk) {
+      const Index count = std::min(chunk, columns.columns() - first);
+      const Matrix<Scalar> g = columns.correlate(block_, first, count);
+      const Matrix<Scalar> b = g * inverse.template cast<Scalar>();
+      const Matrix<Scalar> c = problem_.correlation.middleRows(first, count) - g * beta.template cast<Scalar>();
+      Vector<Scalar> d(count);
+      for (Index l = 0; l < count; ++l) {
+        d(l) = columns.scale(first + l) > 0 ? 1 + added(first + l) - b.row(l).dot(g.row(l)) : Scalar(0);
+      }
+      visit(first, b, c, d);
+    }
+  }
+
+ private:
+  Scalar added(Index j) const { return ridge_ * problem_.columns.scale(j) * problem_.columns.scale(j); }
+
+  const LeastSquaresProblem<Design>& problem_;
+  Scalar ridge_;
+  Matrix<Scalar> block_;
+};
+
+}  // namespace l0::detail

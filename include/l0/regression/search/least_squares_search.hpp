@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <type_traits>
+#include <vector>
+
+#include <l0/core/sort_stably.hpp>
+#include <l0/core/types.hpp>
+#include <l0/gates/proposal.hpp>
+#include <l0/regression/data/design.hpp>
+#include <l0/regression/data/gram.hpp>
+#include <l0/regression/data/groups.hpp>
+#include <l0/regression/search/active_set.hpp>
+#include <l0/regression/search/criterion.hpp>
+#include <l0/regression/search/least_squares_oracle.hpp>
+#include <l0/regression/search/screening.hpp>
+#include <l0/regression/search/selection.hpp>
+#include <l0/regression/search/subset_search.hpp>
+
+namespace l0::detail {
+
+/// The search on all columns of one problem: a path up and down with swaps at every size, descent on the score,
+/// supports proposed by the gates, and ejection chains from the best of all.
+template <class Design>
+class LeastSquaresSearch {
+ public:
+  using Scalar = typename Design::Scalar;
+
+  LeastSquaresSearch(const LeastSquaresProblem<Design>& problem, const SelectionOptions& options, Index limit)
+      : problem_(problem), options_(options), limit_(limit),
+        gram_(problem.columns, static_cast<double>(problem.columns.rows()) * options.lambda_l2),
+        state_(gram_, options_.rules) {
+    state_.reset(problem.correlation, problem.squares, column_capacity(options_, limit_));
+    search_.emplace(state_, options_.score, options_.run);
+  }
+
+  /// From the empty support.
+  SelectionResult run() {
+    const bool exact = options_.score.kind == SupportScore::Kind::exact;
+    state_.set(options_.rules.keep);
+    search_->forward(limit_, exact || options_.whole_path ? limit_ : 0);
+    const auto best_size = static_cast<Index>(search_->best().support.size());
+    if (!options_.stopped()) search_->backward(exact ? options_.score.size : std::max<Index>(1, best_size / 2));
+    if (!options_.start.empty() && !options_.stopped()) {
+      stand_on(options_.start);
+      if (exact) state_.resize(options_.score.size);
+      search_->descend();
+    }
+    return polish();
+  }
+
+  /// From a known support.
+  SelectionResult run_from(const std::vector<Index>& start) {
+    stand_on(start);
+    search_->descend();
+    return polish();
+  }
+
+ private:
+  static constexpr Index chain_rounds = 20;
+  static constexpr Index chain_moves = 20;  // excursions per round
+  static constexpr Index most_gates = 256;  // columns the gates compete on
+
+  /// On a support and the kept units, as far as the rules allow.
+  void stand_on(const std::vector<Index>& start) {
+    std::vector<Index> support = options_.rules.keep;
+    for (const Index unit : start) {
+      if (std::find(support.begin(), support.end(), unit) == support.end()) support.push_back(unit);
+    }
+    state_.set(support);
+    state_.obey_signs();
+    search_->record();
+  }
+
+  SelectionResult polish() {
+    if (std::isfinite(search_->best().score) && !options_.stopped()) {
+      state_.set(search_->best().support);
+      search_->descend();
+      if (options_.rules.empty() && options_.rules.units.trivial()) try_proposals();
+      search_->chains(chain_rounds, chain_moves);
+    }
+    SelectionResult result{search_->best(), search_->by_size()};
+    if (!std::isfinite(result.best.score)) result.best = nearest_below(result.by_size);
+    return result;
+  }
+
+  /// Where the wanted size is out of reach (rank, rules): the largest support below it.
+  FoundSupport nearest_below(const std::vector<FoundSupport>& by_size) const {
+    for (Index k = std::min(options_.score.size, static_cast<Index>(by_size.size()) - 1); k > 0; --k) {
+      const FoundSupport& found = by_size[static_cast<std::size_t>(k)];
+      if (std::isfinite(found.loss)) return found;
+    }
+    return {0, problem_.squares, {}};
+  }
+
+  void try_proposals() {
+    const FoundSupport start = search_->best();
+    const SupportScore& score = options_.score;
+    const SupportSize size = options_.rules.units.size_of(start.support);
+    const double freedom = std::max(score.samples - static_cast<double>(size.columns) - 1, 1.0) * score.responses;
+    const double variance = std::max(start.loss / freedom, score.rounding / score.samples);
+    const double price =
+        score.kind == SupportScore::Kind::price ? score.samples * score.lambda : variance * score.next_unit(size);
+    if (!(price > 0)) return;
+    const std::vector<Index> contenders = known_columns();
+    const Matrix<Scalar> gram = gram_of(gram_, contenders);
+    const Matrix<Scalar> correlation = rows_of(problem_.correlation, contenders);
+    std::vector<std::vector<Dependent<Index, Scalar>>> seen;
+    for (const double factor : {1.0, 0.5, 2.0}) {
+      std::vector<Index> support = propose_support(gram, correlation, price * factor);
+      for (Index& j : support) j = contenders[static_cast<std::size_t>(j)];
+      std::sort(support.begin(), support.end());
+      const bool known = std::find(seen.begin(), seen.end(), support) != seen.end();
+      if (static_cast<Index>(support.size()) > limit_ || known) continue;
+      seen.push_back(support);
+      state_.set(support);
+      if (score.kind == SupportScore::Kind::exact) state_.resize(score.size);
+      search_->descend();
+    }
+  }
+
+  /// The columns whose Gram rows the path has asked for, at most those `most_gates` that correlate best with the
+  /// responses.
+  std::vector<Index> known_columns() const {
+    std::vector<Dependent<Index, Scalar>> known;
+    for (Index j = 0; j < gram_.size(); ++j) {
+      if (gram_.has(j) && problem_.columns.scale(j) > 0) known.push_back(j);
+    }
+    if (static_cast<Index>(known.size()) > most_gates) {
+      sort_stably(known, [&](Index a, Index b) {
+        return problem_.correlation.row(a).squaredNorm() > problem_.correlation.row(b).squaredNorm();
+      });
+      known.resize(static_cast<std::size_t>(most_gates));
+    }
+    return known;
+  }
+
+  const LeastSquaresProblem<Design>& problem_;
+  SelectionOptions options_;
+  Index limit_;
+  GramRows<Design> gram_;
+  ActiveSet<Design> state_;
+  std::optional<SubsetSearch<Design>> search_;
+};
+
+/// Completes the options of a least-squares search that knows its problem, and returns the largest size to look at.
+template <class Design>
+Index complete_for_squares(SelectionOptions& options, const LeastSquaresProblem<Design>& problem, Index samples,
+                           Index columns) {
+  SupportScore& score = options.score;
+  score.rounding = std::max(1e-300, problem.squares * (std::is_same_v<typename Design::Scalar, double> ? 1e-12 : 1e-7));
+  const Index units = options.rules.units.count(columns);
+  if (score.kind == SupportScore::Kind::exact) {
+    return std::min({units, samples, score.size + std::max<Index>(5, score.size / 4)});
+  }
+  score.limit = std::max(support_limit(samples, columns, options), static_cast<Index>(options.rules.keep.size()));
+  return score.limit;
+}
+
+/// Selects a support for least squares of one or more responses. `part_of(design)` poses the problem again on a part of
+/// the columns.
+template <class Design, class PartOf>
+SelectionResult select_least_squares(const Design& x, const LeastSquaresProblem<Design>& problem,
+                                     SelectionOptions options, PartOf part_of) {
+  options.score = complete_score(options, x.rows(), x.columns(), problem.correlation.cols());
+  const Index limit = complete_for_squares(options, problem, x.rows(), x.columns());
+  const SupportScore& score = options.score;
+  if (x.columns() <= screened_columns || !options.rules.units.trivial()) {
+    return in_columns(LeastSquaresSearch<Design>(problem, options, limit).run(), options.rules.units);
+  }
+  const double ridge = static_cast<double>(x.rows()) * options.lambda_l2;
+  return search_screened(
+      x, problem.correlation, options,
+      [&](const Design& part, const SelectionOptions& local, const std::vector<Index>& start) {
+        const LeastSquaresProblem<Design> posed = part_of(part);
+        LeastSquaresSearch<Design> selection(posed, local, limit);
+        return start.empty() ? selection.run() : selection.run_from(start);
+      },
+      [&](const std::vector<Index>& support, const std::vector<char>& inside) {
+        return improving_columns(
+            problem, ridge, [&](double squares, SupportSize size) { return score.of_squares(squares, size); }, support,
+            inside, joining_columns);
+      });
+}
+
+/// The same from data.
+template <class Design>
+SelectionResult select_least_squares(const Design& x, const Matrix<typename Design::Scalar>& y,
+                                     const Vector<typename Design::Scalar>& weight, const SelectionOptions& options) {
+  using Problem = LeastSquaresProblem<Design>;
+  const Problem problem(x, y, weight, options.centre);
+  return select_least_squares(x, problem, options,
+                              [&](const Design& part) { return Problem(part, y, weight, options.centre); });
+}
+
+}  // namespace l0::detail
