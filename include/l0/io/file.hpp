@@ -2,19 +2,7 @@
 #pragma once
 
 /// \file
-/// io/: files as people have them, and what a run says.
-///
-///   path ─ file: directories, what cannot be opened, gzip, files that change while they are read end here
-///     ├─ text: lines, words, numbers, whatever the locale ─┬─ matrix_market → a sparse matrix, stored zeros too
-///     │                                                    └─ csv_rows → csv: a table, or its parts one by one
-///     └─ bytes: numbers in their byte order ─┬─ idx → samples, labels
-///                                            └─ safetensors_header, tensor_types → safetensors → tensors by name
-///   tensors ─ network: all is checked, then parameters and gates are written
-///   FileWriter: a new file takes the old one's place when it is whole
-///
-///   report → tracker: reports as text and JSON (json), runs as CSV and pictures
-///
-/// A reader takes bytes or texts in memory too; errors name the file, the line, what stood there and what was expected.
+/// All files are opened, read and written here; what stands in them is taken apart by io/text.hpp and io/bytes.hpp.
 
 #include <algorithm>
 #include <cerrno>
