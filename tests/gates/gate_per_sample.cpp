@@ -27,7 +27,7 @@ TEMPLATE_TEST_CASE("Gates per sample follow their own noise, and their gradients
   const MatrixXd each = log_alpha.transpose().replicate(20, 1);
   const MatrixXd u = l0::test::noise_away_from_clamps(each, gate.distribution());
   const GivenNoise<double> noise(u);
-  const MatrixXd& z = gate.sample_each(20, noise);
+  const l0::Matrix<double>& z = gate.sample_each(20, noise);
   REQUIRE(z.rows() == 20);
   REQUIRE(z.cols() == 7);
   CHECK(&z == &gate.each_values());
@@ -89,7 +89,7 @@ TEMPLATE_TEST_CASE("Frozen gates per sample are all the deterministic ones", "[g
   Gate<TestType> gate(5);
   l0::test::spread_locations(gate);
   gate.freeze();
-  const MatrixXd& z = gate.sample_each(4, l0::Rng(3));
+  const l0::Matrix<double>& z = gate.sample_each(4, l0::Rng(3));
   for (Index i = 0; i < 4; ++i) CHECK(z.row(i).transpose() == gate.deterministic());
   gate.backward_each(MatrixXd::Ones(4, 5));
   CHECK(gate.location_gradient().isZero(0));

@@ -104,6 +104,8 @@ TEST_CASE("CSV: numbers with blanks around them, missing ones by words") {
   const Eigen::MatrixXf both = table.matrix<float>({"y", "x"}, 7);
   REQUIRE((both.rows() == 5 && both.cols() == 2));
   CHECK((both(0, 0) == 7 && both(4, 0) == 5 && both(1, 1) == -2));
+  CHECK_THROWS_WITH(CsvTable::parse("a\n1e39\n", "t.csv").matrix<float>({"a"}),
+                    ContainsSubstring("t.csv, line 2, column a is '1e39', expected a finite number"));
   CHECK_THROWS_WITH(table.matrix({"x", "y"}), ContainsSubstring("line 2, column y"));
 
   const CsvOptions own{.missing = {"-999", "refused"}};
@@ -162,7 +164,9 @@ TEST_CASE("CSV: a table in parts is the table, wherever its blocks end") {
   Texts texts;
   for (int i = 0; i < 30000; ++i) {
     // Rows of up to 300 bytes with everything that may stand at the end of a block.
-    const std::string field = i % 7 == 0 ? "\"\"" : i % 5 == 0 ? "two\r\nlines" : std::string(i % 300, 'x') + ",";
+    const std::string field = i % 7 == 0   ? "\"\""
+                              : i % 5 == 0 ? "two\r\nlines"
+                                           : std::string(static_cast<std::size_t>(i % 300), 'x') + ",";
     texts.push_back(field);
     text += std::to_string(i) + "," + l0::csv_field(field) + "," + std::to_string(0.5 * i);
     text += i % 3 == 0 ? "\r\n" : i % 3 == 1 ? "\n" : "\r";
@@ -197,6 +201,22 @@ TEST_CASE("CSV: a table in parts is the table, wherever its blocks end") {
   CsvTable part;
   CHECK(in_memory.next(part, 2));
   CHECK(part.column("id") == Texts{"0", "1"});
+}
+
+TEST_CASE("CSV: wide tables") {
+  std::string header;
+  std::string row;
+  Texts names;
+  for (int j = 0; j < 20000; ++j) {
+    names.push_back("gene" + std::to_string((j * 7919) % 20000));
+    header += (j == 0 ? "" : ",") + names.back();
+    row += (j == 0 ? "" : ",") + std::to_string(j);
+  }
+  const CsvTable table = CsvTable::parse(header + "\n" + row + "\n", "t.csv");
+  const Eigen::MatrixXd X = table.matrix(names);
+  CHECK((X.row(0).transpose() - Eigen::VectorXd::LinSpaced(20000, 0, 19999)).isZero());
+  CHECK_THROWS_WITH(table.column("gene"), ContainsSubstring("one of gene0, gene7919, ") && ContainsSubstring(", ..."));
+  CHECK_THROWS_WITH(CsvTable::parse(header + ",gene77", "t.csv"), ContainsSubstring("'gene77' twice"));
 }
 
 TEST_CASE("CSV: a callback hears how far reading is, and may stop it") {

@@ -69,28 +69,34 @@ class CsvTable {
   static CsvTable read(const std::string& path, const CsvOptions& options = {});
 
   /// The names of the columns, from the first line.
-  const std::vector<std::string>& names() const { return names_; }
+  const std::vector<std::string>& names() const { return header_.names(); }
   /// Lines below the first.
   Index rows() const { return static_cast<Index>(lines_.size()); }
   /// Whether there is a column of that name.
-  bool has(std::string_view column) const { return std::find(names_.begin(), names_.end(), column) != names_.end(); }
+  bool has(std::string_view column) const { return header_.find(column) < header_.size(); }
 
   /// The texts of a column. Throws `Error` for an unknown name, and lists the known.
   const std::vector<std::string>& column(std::string_view name) const {
-    const auto found = std::find(names_.begin(), names_.end(), name);
-    if (found == names_.end()) {
+    const std::size_t found = header_.find(name);
+    if (found == header_.size()) {
+      constexpr std::size_t longest = 20;
       std::string known;
-      for (const std::string& other : names_) known += (known.empty() ? "" : ", ") + other;
+      for (std::size_t c = 0; c < std::min(header_.size(), longest); ++c) {
+        known += (c == 0 ? "" : ", ") + header_.names()[c];
+      }
+      if (header_.size() > longest) known += ", ...";
       detail::fail("a column of " + source_, "'" + std::string(name) + "'", "one of " + known);
     }
-    return columns_[static_cast<std::size_t>(found - names_.begin())];
+    return columns_[found];
   }
 
   /// A column as numbers, with or without blanks around them. Throws `Error` with the line for a field that is no
   /// finite number, also for one that stands for a missing number.
-  std::vector<double> numbers(std::string_view name) const { return numbers_of(name, nullptr); }
+  std::vector<double> numbers(std::string_view name) const { return numbers_of<double>(name, nullptr); }
   /// The same with a value, which may be NaN, for missing numbers.
-  std::vector<double> numbers(std::string_view name, double missing) const { return numbers_of(name, &missing); }
+  std::vector<double> numbers(std::string_view name, double missing) const {
+    return numbers_of<double>(name, &missing);
+  }
 
   /// Rows × the columns of these names, as numbers. Throws `Error` as `numbers` does.
   template <std::floating_point Scalar = double>
@@ -139,14 +145,15 @@ class CsvTable {
     return std::find(missing_.begin(), missing_.end(), detail::trimmed(text)) != missing_.end();
   }
 
-  std::vector<double> numbers_of(std::string_view name, const double* missing) const {
+  template <class Scalar>
+  std::vector<Scalar> numbers_of(std::string_view name, const double* missing) const {
     const std::vector<std::string>& texts = column(name);
-    std::vector<double> values(texts.size());
+    std::vector<Scalar> values(texts.size());
     std::string with_point;
     for (std::size_t i = 0; i < texts.size(); ++i) {
       if (is_missing(texts[i])) {  // first, as it may be a number: -999
         if (missing == nullptr) refuse(name, i, "a finite number, or a value for missing ones");
-        values[i] = *missing;
+        values[i] = static_cast<Scalar>(*missing);
         continue;
       }
       std::string_view text = detail::trimmed(texts[i]);
@@ -165,8 +172,8 @@ class CsvTable {
     Matrix<Scalar> result(rows(), static_cast<Index>(columns.size()));
     Index j = 0;
     for (const std::string& name : columns) {
-      const std::vector<double> values = numbers_of(name, missing);
-      result.col(j++) = Eigen::Map<const Vector<double>>(values.data(), rows()).template cast<Scalar>();
+      const std::vector<Scalar> values = numbers_of<Scalar>(name, missing);
+      result.col(j++) = Eigen::Map<const Vector<Scalar>>(values.data(), rows());
     }
     return result;
   }
@@ -179,7 +186,7 @@ class CsvTable {
   std::string source_;
   std::vector<std::string> missing_;
   char decimal_ = '.';
-  std::vector<std::string> names_;
+  detail::CsvColumns header_;
   std::vector<std::vector<std::string>> columns_;
   std::vector<std::size_t> lines_;  // where every row begins
 };
@@ -204,7 +211,7 @@ class CsvReader {
   }
 
   /// The names of the columns.
-  const std::vector<std::string>& names() const { return names_; }
+  const std::vector<std::string>& names() const { return header_.names(); }
   /// Rows given out so far.
   Index rows() const { return count_; }
 
@@ -216,14 +223,14 @@ class CsvReader {
     table.source_ = rows_.name();
     table.missing_ = options_.missing;
     table.decimal_ = options_.decimal;
-    table.names_ = names_;
-    table.columns_.resize(names_.size());
+    table.header_ = header_;
+    table.columns_.resize(header_.size());
     std::vector<std::string> fields;
     while (table.rows() < rows && !is_stopped_ && rows_.next(fields)) {
-      if (fields.size() == 1 && fields[0].empty() && names_.size() > 1) continue;  // an empty line
-      if (fields.size() != names_.size()) {
+      if (fields.size() == 1 && fields[0].empty() && header_.size() > 1) continue;  // an empty line
+      if (fields.size() != header_.size()) {
         detail::fail(rows_.name() + ", line " + detail::to_text(rows_.line()),
-                     detail::to_text(fields.size()) + " fields", detail::to_text(names_.size()) + ", one per column");
+                     detail::to_text(fields.size()) + " fields", detail::to_text(header_.size()) + ", one per column");
       }
       for (std::size_t c = 0; c < fields.size(); ++c) table.columns_[c].push_back(std::move(fields[c]));
       table.lines_.push_back(rows_.line());
@@ -260,13 +267,7 @@ class CsvReader {
     do {
       if (!rows_.next(fields)) detail::fail(rows_.name(), "empty", "a header line with the names of the columns");
     } while (fields.size() == 1 && fields[0].empty());
-    for (const std::string& field : fields) {
-      const std::string_view name = detail::trimmed(field);
-      if (std::find(names_.begin(), names_.end(), name) != names_.end()) {
-        detail::fail("a column of " + rows_.name(), "'" + std::string(name) + "' twice", "a name of its own");
-      }
-      names_.emplace_back(name);
-    }
+    header_ = detail::CsvColumns(fields, rows_.name());
   }
 
   void report() {
@@ -283,7 +284,7 @@ class CsvReader {
 
   CsvOptions options_;
   detail::CsvRows rows_;
-  std::vector<std::string> names_;
+  detail::CsvColumns header_;
   Index count_ = 0;
   std::uint64_t reported_ = 0;
   bool is_stopped_ = false;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -13,13 +14,45 @@
 
 namespace l0::detail {
 
+/// The columns of a table by name, however many.
+class CsvColumns {
+ public:
+  CsvColumns() = default;
+  /// Throws `Error` for a name that is there twice.
+  CsvColumns(const std::vector<std::string>& fields, const std::string& table) {
+    for (const std::string& field : fields) {
+      order_.push_back(names_.size());
+      names_.emplace_back(trimmed(field));
+    }
+    std::sort(order_.begin(), order_.end(), [&](std::size_t a, std::size_t b) { return names_[a] < names_[b]; });
+    for (std::size_t k = 1; k < order_.size(); ++k) {
+      const std::string& name = names_[order_[k]];
+      if (name == names_[order_[k - 1]]) fail("a column of " + table, "'" + name + "' twice", "a name of its own");
+    }
+  }
+
+  const std::vector<std::string>& names() const { return names_; }
+  std::size_t size() const { return names_.size(); }
+
+  /// The number of a column; `size()` if there is none of that name.
+  std::size_t find(std::string_view name) const {
+    const auto at = std::lower_bound(order_.begin(), order_.end(), name,
+                                     [&](std::size_t k, std::string_view other) { return names_[k] < other; });
+    return at != order_.end() && names_[*at] == name ? *at : names_.size();
+  }
+
+ private:
+  std::vector<std::string> names_;
+  std::vector<std::size_t> order_;  // ascending by name
+};
+
 /// The rows of a CSV text, one after the other: of a text in memory, or of a file of which only a block and the row at
 /// hand are held.
 class CsvRows {
  public:
   /// Rows of a text that lives as long as this.
   CsvRows(std::string_view text, std::string name, char separator)
-      : text_(without_mark(text, name)), size_(text.size()), name_(std::move(name)), separator_(separator) {}
+      : text_(without_mark(text, name)), size_(text_.size()), name_(std::move(name)), separator_(separator) {}
 
   /// Rows of a file.
   CsvRows(const std::string& path, char separator) : file_(path), name_(path), separator_(separator), is_last_(false) {

@@ -33,7 +33,7 @@ class OutOfFold {
     std::vector<Dependent<Index, Scalar>> order(static_cast<std::size_t>(y.size()));
     std::iota(order.begin(), order.end(), Index{0});
     Rng rng(plan.seed);
-    for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[rng() % i]);
+    for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[static_cast<std::size_t>(rng() % i)]);
     std::vector<Dependent<std::size_t, Scalar>> fold_of(order.size());
     for (std::size_t i = 0; i < order.size(); ++i) fold_of[static_cast<std::size_t>(order[i])] = i % folds_.size();
     for (std::size_t f = 0; f < folds_.size(); ++f) {
@@ -60,7 +60,7 @@ class OutOfFold {
     }
     const auto best = std::min_element(step.staged.begin(), step.staged.end());
     step.out_of_fold_loss = *best;
-    step.trees = best - step.staged.begin();
+    step.trees = static_cast<Index>(best - step.staged.begin());
     step.worth.assign(features.size(), 0.0);
     workers.run(static_cast<Index>(folds_.size()),
                 [&](Index f) { close_gates(folds_[static_cast<std::size_t>(f)], features, step.trees); });

@@ -320,7 +320,9 @@ class SoftTreeBoosting {
     scales.reserve(selected.size());
     for (const Index j : selected) scales.push_back(data.scales[static_cast<std::size_t>(j)]);
     for (auto& tree : ensemble.trees) {
-      for (Index& j : tree.features) j = std::lower_bound(selected.begin(), selected.end(), j) - selected.begin();
+      for (Index& j : tree.features) {
+        j = static_cast<Index>(std::lower_bound(selected.begin(), selected.end(), j) - selected.begin());
+      }
     }
     ensemble_ = std::move(ensemble);
     scales_ = std::move(scales);

@@ -120,7 +120,7 @@ class ActiveSet {
     for (const Index j : units().of(unit)) {
       const auto& columns = active_columns();
       const auto place = std::find(columns.begin(), columns.end(), j);
-      if (place != columns.end()) problem_.drop(place - columns.begin());
+      if (place != columns.end()) problem_.drop(static_cast<Index>(place - columns.begin()));
     }
     problem_.renew_block(unit);
     active_units_[index(i)] = active_units_.back();
@@ -332,7 +332,7 @@ class ActiveSet {
     for (const Index j : units().of(active_units_[index(i)])) {
       const auto& columns = active_columns();
       const auto place = std::find(columns.begin(), columns.end(), j);
-      if (place != columns.end()) places.push_back(place - columns.begin());
+      if (place != columns.end()) places.push_back(static_cast<Index>(place - columns.begin()));
     }
     return places;
   }

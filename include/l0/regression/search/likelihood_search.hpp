@@ -338,7 +338,7 @@ class LikelihoodSearch {
   bool depart(const Excursion& excursion) {
     if (excursion.out >= 0) {
       const auto& active = state().active();
-      state().drop(std::find(active.begin(), active.end(), excursion.out) - active.begin());
+      state().drop(static_cast<Index>(std::find(active.begin(), active.end(), excursion.out) - active.begin()));
       state().ban(excursion.out);
     }
     if (excursion.in >= 0 && !state().add(excursion.in)) {

@@ -81,7 +81,9 @@ SelectionResult search_screened(const Design& x, const Matrix<typename Design::S
     std::sort(working.begin(), working.end());
     working.erase(std::unique(working.begin(), working.end()), working.end());
     for (const Index j : working) inside[static_cast<std::size_t>(j)] = 1;
-    const auto place = [&](Index j) { return std::lower_bound(working.begin(), working.end(), j) - working.begin(); };
+    const auto place = [&](Index j) {
+      return static_cast<Index>(std::lower_bound(working.begin(), working.end(), j) - working.begin());
+    };
     SelectionOptions local = options;
     for (Index& j : local.rules.keep) j = place(j);
     for (Index& j : local.start) j = place(j);

@@ -178,7 +178,7 @@ class SubsetSearch {
   bool depart(const Excursion& excursion) {
     if (excursion.out >= 0) {
       const auto& active = state_.active();
-      state_.drop(std::find(active.begin(), active.end(), excursion.out) - active.begin());
+      state_.drop(static_cast<Index>(std::find(active.begin(), active.end(), excursion.out) - active.begin()));
       state_.ban(excursion.out);
     }
     if (excursion.in >= 0 && !state_.add(excursion.in)) return false;
