@@ -9,7 +9,8 @@ A mutant is one change in one line: + for -, < for <=, == for !=, && for ||, a c
 a statement left out, two arguments swapped. All mutants of a room are compiled into one program of its tests, each
 behind a switch, and the program runs once per mutant (`L0_MUTANT=k`), so that a mutant costs a run and not a build. A
 mutant that does not compile leaves, and another line is drawn. Those that the room's own tests let pass are tried on the
-rooms given by --also. One line per mutant, and a table of those that nobody noticed at the end; the exit status is 0.
+other rooms of the run (and those of --also) whose tests include the header. One line per mutant, and a table of those
+that nobody noticed at the end; the exit status is 0.
 
 Constant expressions, declarations and templates' parameters are not touched: a switch is thrown when the program runs.
 """
@@ -154,11 +155,11 @@ def candidates(line, before, after):
 class Mutant:
     def __init__(self, number, path, line, what, text):
         self.number, self.path, self.line, self.what, self.text = number, path, line, what, text
+        self.original = path.read_text().splitlines()[line].strip()
         self.fate = None
 
     def __str__(self):
-        original = self.path.read_text().splitlines()[self.line].strip()
-        return f"{self.path.relative_to(ROOT)}:{self.line + 1}: {self.what}: {original}"
+        return f"{self.path.relative_to(ROOT)}:{self.line + 1}: {self.what}: {self.original}"
 
 
 def choose(rooms, count, rng, share):
@@ -172,8 +173,9 @@ def choose(rooms, count, rng, share):
         in_table = False
         for i, line in enumerate(lines):
             code = code_of(line)
-            in_table = (in_table or ("constexpr" in code and code.endswith(("{", ",", "=")) and "(" not in code)) and "}" + ";" not in code
+            in_table = in_table or ("constexpr" in code and code.endswith(("{", ",", "=")) and "(" not in code)
             if in_table:
+                in_table = "};" not in code
                 continue
             changes = candidates(line, lines[i - 1] if i else "", lines[i + 1] if i + 1 < len(lines) else "")
             if changes:
@@ -232,6 +234,20 @@ def compile_source(source, mutants, flags):
     return None
 
 
+def headers_of(room):
+    """The headers that the tests of a room include, directly or not."""
+    seen = set()
+    waiting = list((ROOT / "tests" / room).glob("*.cpp"))
+    while waiting:
+        for name in re.findall(r'#include [<"]([^>"]+)[>"]', waiting.pop().read_text()):
+            for folder in (ROOT / "include", ROOT / "tests"):
+                path = folder / name
+                if path.exists() and path not in seen:
+                    seen.add(path)
+                    waiting.append(path)
+    return seen
+
+
 def run_tests(program, number, seconds):
     environment = dict(os.environ, L0_MUTANT=str(number))
     try:
@@ -247,7 +263,7 @@ def main():
     parser.add_argument("rooms", nargs="*", help="folders of include/l0; all of them by default")
     parser.add_argument("--lines", type=int, default=200, help="lines to break")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--also", nargs="*", default=[], help="rooms whose tests see the mutants that the own room lets pass")
+    parser.add_argument("--also", nargs="*", default=[], help="rooms whose tests are tried too, without mutants of their own")
     parser.add_argument("--compiler", default=os.environ.get("CXX", "g++"))
     parser.add_argument("--eigen", default="/usr/include/eigen3")
     parser.add_argument("--list", action="store_true", help="only says what would be changed")
@@ -295,7 +311,6 @@ def main():
         return programs[room]
 
     done = []
-    rng = random.Random(arguments.seed)
     for room in sorted(rooms, key=lambda r: sum(s.stat().st_size for s in (ROOT / "tests" / r).glob("*.cpp"))):
         if time.time() - began > arguments.limit:
             print(f"{room}: not begun, {arguments.limit:.0f} s are over", flush=True)
@@ -310,18 +325,22 @@ def main():
         alive = [m for m in own if m.fate is None][:wanted]
         for mutant in alive:
             mutant.fate = run_tests(program, mutant.number, seconds)
-            by = room
-            for other in arguments.also:
-                if mutant.fate is None and other != room:
-                    other_program, other_seconds = program_of(other)
-                    if other_program:
-                        mutant.fate = run_tests(other_program, mutant.number, other_seconds)
-                        by = other
-            verdict = f"noticed by {by} ({mutant.fate})" if mutant.fate else "SURVIVED"
+            verdict = f"noticed by {room} ({mutant.fate})" if mutant.fate else f"passes {room}"
             print(f"{verdict}: {mutant}", flush=True)
             done.append(mutant)
         noticed = sum(1 for m in alive if m.fate)
         print(f"{room}: {noticed} of {len(alive)} noticed, {time.time() - began:.0f} s so far", flush=True)
+
+    for room in arguments.also:
+        program_of(room)
+    included = {room: headers_of(room) for room in programs}
+    for mutant in [m for m in done if not m.fate]:
+        own = mutant.path.relative_to(ROOT / "include" / "l0").parts[0]
+        for room, (program, seconds) in programs.items():
+            if mutant.fate is None and program and room != own and mutant.path in included[room]:
+                mutant.fate = run_tests(program, mutant.number, seconds)
+                if mutant.fate:
+                    print(f"noticed by {room} ({mutant.fate}): {mutant}", flush=True)
 
     survivors = [m for m in done if not m.fate]
     if done:
@@ -330,7 +349,7 @@ def main():
     if survivors:
         print("\n| line | change | code |\n|---|---|---|")
         for m in survivors:
-            code = m.path.read_text().splitlines()[m.line].strip().replace("|", "\\|")
+            code = m.original.replace("|", "\\|")
             print(f"| {m.path.relative_to(ROOT)}:{m.line + 1} | {m.what} | `{code}` |")
 
 
