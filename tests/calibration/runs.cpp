@@ -9,6 +9,7 @@
 
 #include "calibration/problems.hpp"
 #include "support/catch.hpp"
+#include "support/concurrently.hpp"
 
 namespace {
 
@@ -74,6 +75,7 @@ TEST_CASE("Any number of threads gives the same bits") {
       cal.fit(survey().m, survey().targets, {.loss = run.loss});
       if (threads == 1) expected = cal.weights();
       CHECK(cal.weights() == expected);
+      CHECK(l0::test::same_from_threads([&] { return cal.predict(survey().m); }));
     }
   }
 }
