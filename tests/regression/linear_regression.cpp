@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
+#include <l0/regression/linear_regression.hpp>
 #include <l0/regression/regularization_path.hpp>
 
-#include "regression/instances.hpp"
 #include "support/catch.hpp"
 #include "support/concurrently.hpp"
 

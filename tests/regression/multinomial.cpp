@@ -6,7 +6,9 @@
 #include <random>
 #include <vector>
 
-#include "regression/instances.hpp"
+#include <l0/regression/logistic_regression.hpp>
+#include <l0/regression/multinomial_regression.hpp>
+
 #include "support/catch.hpp"
 #include "support/concurrently.hpp"
 

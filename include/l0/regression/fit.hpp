@@ -91,8 +91,10 @@ auto refit_point(const Family& family, const Design& x, const Y& y, const Vector
 
 /// The supports of a selection as refitted points, size by size; sizes that were not met are left out.
 template <class Family, class Design, class Y, class Scalar>
-auto refit_path(const Family& family, const Design& x, const Y& y, const Vector<Scalar>& weight,
-                const SelectionResult& selection, const SelectionOptions& options) {
+std::vector<PathPoint<Scalar, Family::responses>> refit_path(const Family& family, const Design& x, const Y& y,
+                                                             const Vector<Scalar>& weight,
+                                                             const SelectionResult& selection,
+                                                             const SelectionOptions& options) {
   std::vector<PathPoint<Scalar, Family::responses>> path;
   const SupportScore score = criterion_score(family, x, y, options);
   for (const FoundSupport& found : selection.by_size) {
@@ -227,7 +229,7 @@ SparseFit<Scalar, Family::responses> fit_sparse(const Family& family, const Desi
                            " suffice: no independent one is left to reach the budget of " +
                            to_text(*options.max_features));
   }
-  StandardizedColumns<Design> columns(x);
+  StandardizedDesign<Design> columns(x);
   columns.set_weights(weight, true);
   Index constant = 0;
   for (Index j = 0; j < x.columns(); ++j) constant += columns.scale(j) > 0 ? 0 : 1;
