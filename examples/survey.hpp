@@ -12,6 +12,7 @@
 
 #include <l0/io/csv.hpp>
 #include <l0/io/matrix_market.hpp>
+#include <l0/io/text.hpp>
 
 namespace example {
 
@@ -77,12 +78,11 @@ struct Margin {
 
 /// The margins in a file, one a line; # begins a comment.
 inline std::vector<Margin> read_margins(const std::string& path) {
-  const std::string text = l0::detail::read_text_file(path);
-  l0::detail::LineReader lines(text, path);
+  l0::LineReader lines = l0::LineReader::open(path);
   std::vector<Margin> margins;
   for (std::string_view line; lines.next(line);) {
     line = line.substr(0, std::min(line.find('#'), line.size()));
-    const std::string_view word = l0::detail::next_word(line);
+    const std::string_view word = l0::next_word(line);
     if (!word.empty()) margins.emplace_back(std::string(word));
   }
   return margins;

@@ -118,6 +118,18 @@ def check(root):
             if not any(f'l0/{name}' in includes[door] for door in DOORS):
                 problems.append(f'{name}: not reached from l0.hpp')
 
+    # The compiler would not notice: the headers are compiled with Eigen's core at hand.
+    with_eigen = {name for name, others in includes.items() if any(other.startswith('Eigen/') for other in others)}
+    while True:
+        more = {name for name, others in includes.items()
+                if name not in with_eigen and any(other[len('l0/'):] in with_eigen for other in others)}
+        if not more:
+            break
+        with_eigen |= more
+    for name, text in headers.items():
+        if name not in with_eigen and re.search(r'^(?!\s*//).*Eigen::', text, re.M):
+            problems.append(f'{name}: names Eigen and includes nothing that does')
+
     arrows = sum(len(targets) for _, targets in rooms.values())
     return problems, f'{len(headers)} headers in {len(rooms)} rooms, {arrows} arrows between them, none back'
 

@@ -2,11 +2,14 @@
 // Same bits from any number of threads and after a crash; callbacks; states of other runs.
 #include <l0/calibration/calibration.hpp>
 
+#include <cstring>
 #include <filesystem>
+#include <limits>
 #include <string>
 
 #include "calibration/problems.hpp"
 #include "support/catch.hpp"
+#include "support/concurrently.hpp"
 
 namespace {
 
@@ -72,6 +75,7 @@ TEST_CASE("Any number of threads gives the same bits") {
       cal.fit(survey().m, survey().targets, {.loss = run.loss});
       if (threads == 1) expected = cal.weights();
       CHECK(cal.weights() == expected);
+      CHECK(l0::test::same_from_threads([&] { return cal.predict(survey().m); }));
     }
   }
 }
@@ -156,5 +160,58 @@ TEST_CASE("A callback sees both stages and may stop; the budget holds all the sa
     CHECK(report.stop == l0::StopReason::callback);
     CHECK(report.steps == 7);
     if (run.options.max_records) CHECK(report.records == *run.options.max_records);
+  }
+}
+
+// The checksum can be forged like the rest. A forged state is refused, or the run ends as usual; under the address
+// sanitizer it also stays within its arrays.
+TEST_CASE("A forged state is refused, or the run ends as usual") {
+  for (const Run& run : runs()) {
+    CAPTURE(run.name);
+    std::vector<CalibrationState> states;
+    CalibrationTask task{.loss = run.loss, .checkpoint_every = 25};
+    task.checkpoint = [&](const CalibrationState& state) { states.push_back(state); };
+    Calibration cal(survey().m.cols(), run.options);
+    cal.fit(survey().m, survey().targets, task);
+    REQUIRE(states.size() >= 2);
+    for (const CalibrationState& state : states) {
+      const auto is_refused = [&](std::string bytes) {
+        bytes.resize(bytes.size() - sizeof(std::uint64_t));
+        const std::uint64_t sum = l0::detail::StateWriter::checksum(bytes);
+        bytes.append(reinterpret_cast<const char*>(&sum), sizeof sum);
+        const CalibrationState forged(bytes);
+        Calibration resumed(survey().m.cols(), run.options);
+        const l0::Vector<float> before = resumed.weights();
+        try {
+          resumed.fit(survey().m, survey().targets, {.loss = run.loss, .resume = &forged});
+          return false;
+        } catch (const l0::Error&) {
+          CHECK(resumed.weights() == before);
+          return true;
+        }
+      };
+      const std::string& good = state.bytes();
+      CHECK_FALSE(is_refused(good));
+      CHECK(is_refused(good + "more of it"));
+      CHECK(is_refused(good.substr(0, good.size() / 2)));
+      // Behind the mark and the number of passes come the epoch and the stage, in the order of the method.
+      const auto with = [&](std::size_t at, auto value) {
+        std::string bytes = good;
+        std::memcpy(bytes.data() + at, &value, sizeof value);
+        return bytes;
+      };
+      CHECK(is_refused(with(8, std::int64_t{-1})));  // passes
+      for (std::size_t at = 16; at + 16 < good.size() && at < 80; at += 4) {
+        CAPTURE(at);
+        is_refused(with(at, std::int32_t{-7}));
+        is_refused(with(at, std::int64_t{1} << 40));
+        is_refused(with(at, std::numeric_limits<double>::quiet_NaN()));
+      }
+      for (std::size_t at = 80; at + 16 < good.size(); at += good.size() / 7) {
+        CAPTURE(at);
+        is_refused(with(at, std::uint64_t{0xFFFFFFFFFFFFFFFF}));
+        is_refused(with(at, 1e300));
+      }
+    }
   }
 }

@@ -9,6 +9,7 @@
 #if defined(__unix__) || defined(__APPLE__)
 #include <cstdio>
 #include <cstdlib>
+#include <limits>
 #include <string>
 
 #include <fcntl.h>
@@ -93,6 +94,18 @@ TEST_CASE("A run that is over before the delay shows no bar, one that ends early
   const std::string fast =
       terminal_output_of([](std::FILE* stream) { run(l0::ProgressBar({.delay = 0, .stream = stream}), 10, 0.01); });
   CHECK(count(fast, '\r') == 3);  // the first, the last and its end of line
+}
+
+TEST_CASE("Where a file is read no loss is shown; a loss that is lost is", "[training]") {
+  constexpr double none = std::numeric_limits<double>::quiet_NaN();
+  const auto written = [](double loss, double open) {
+    return standard_error_of([&] {
+      const l0::ProgressBar bar({.verbosity = l0::Verbosity::steps});
+      bar(l0::StepReport{.step = 500, .steps = 1000, .stage = "reading", .loss = loss, .expected_l0 = open});
+    });
+  };
+  CHECK(written(none, none) == "reading  [##########..........]  50 %\n");
+  CHECK(written(none, 3) == "reading  [##########..........]  50 %  loss nan        open 3      \n");
 }
 
 TEST_CASE("Verbosity: lines for log files, every step, nothing", "[training]") {

@@ -2,7 +2,12 @@
 // What is refused, the rules for odd but possible input, and what is asked of a fitted model.
 #include <l0/factorization/matrix_factorization.hpp>
 
+#include <algorithm>
 #include <limits>
+#include <string>
+#include <vector>
+
+#include <l0/io/matrix_market.hpp>
 
 #include "factorization/problems.hpp"
 #include "support/catch.hpp"
@@ -201,4 +206,32 @@ TEST_CASE("A callback sees every pass, and what it stops is still a model") {
   CHECK(model.report().epochs == 30);
   CHECK(model.rank() > 0);
   CHECK(std::isfinite(model.predict(1, 1)));
+}
+
+TEST_CASE("Likes and dislikes of a Matrix Market file: a stored 0 is a dislike") {
+  // 40 users, 6 items; item 6 is disliked by all who saw it, item 5 liked by all, the others by half.
+  std::string entries;
+  int count = 0;
+  for (int user = 1; user <= 40; ++user) {
+    for (int item = 1; item <= 6; ++item) {
+      if ((user + item) % 4 == 0) continue;  // not seen
+      const bool likes = item == 5 || (item < 5 && (user + item) % 2 == 0);
+      entries += std::to_string(user) + " " + std::to_string(item) + (likes ? " 1\n" : " 0\n");
+      ++count;
+    }
+  }
+  const auto r = l0::parse_matrix_market<double>("%%MatrixMarket matrix coordinate integer general\n40 6 " +
+                                                 std::to_string(count) + "\n" + entries);
+  REQUIRE(r.nonZeros() == count);
+  Model model({.max_rank = 1, .loss = l0::FactorizationLoss::logistic});
+  model.fit(r);
+  CHECK(model.report().entries == count);
+  double disliked = 0;
+  double liked = 0;
+  for (Index user = 0; user < 40; ++user) {
+    disliked = std::max(disliked, model.predict(user, 5));
+    liked = std::max(liked, 1 - model.predict(user, 4));
+  }
+  CHECK(disliked < 0.2);
+  CHECK(liked < 0.2);
 }

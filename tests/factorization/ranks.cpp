@@ -4,6 +4,7 @@
 
 #include "factorization/problems.hpp"
 #include "support/catch.hpp"
+#include "support/concurrently.hpp"
 
 namespace {
 
@@ -67,6 +68,7 @@ TEST_CASE("Factors are those of the singular value decomposition") {
   CHECK(strength(1) >= strength(2));
   const double expected = model.mean() + model.user_biases()[7] + model.item_biases()[9] + u.row(7).dot(v.row(9));
   CHECK(model.predict(7, 9) == Approx(expected).epsilon(1e-12));
+  CHECK(l0::test::same_from_threads([&] { return model.predict(7, 9); }));
 }
 
 TEST_CASE("Gates per entry leave few entries, and a smaller error where the truth has few") {

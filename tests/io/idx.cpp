@@ -61,7 +61,9 @@ TEST_CASE("Malformed IDX files are refused") {
     CHECK_THROWS_AS(read(good.substr(0, size)), l0::Error);
   }
   CHECK_THROWS_WITH(read(good + '\1'), ContainsSubstring("7 bytes of numbers long"));
-  CHECK_THROWS_AS(read("\x1f\x8b" + good.substr(2)), l0::Error);  // as of a compressed file
+  CHECK_THROWS_WITH(read("\x1f\x8b" + good.substr(2)), ContainsSubstring("compressed by gzip"));
+  CHECK_THROWS_WITH(IdxArray::read("/"), ContainsSubstring("file / is a directory"));
+  CHECK(IdxArray::parse(good).size() == 6);
   CHECK_THROWS_AS(read(header(10, {1}) + Bytes(1, '\1')), l0::Error);
   CHECK_THROWS_AS(read(header(8, {})), l0::Error);
   // Sizes whose product overflows.

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: MIT
+#include <array>
+#include <string>
+#include <vector>
+
 #include <l0/io/network.hpp>
 #include <l0/networks/sequential.hpp>
 
@@ -100,7 +104,7 @@ TEST_CASE("Malformed safetensors files are refused") {
           R"({"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,8]}})",
           R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,99999999999999999999]}})",
           R"({"a":{"dtype":"F64","shape":[1],"data_offsets":[0,8]}})",
-          R"({"a":{"dtype":"F16","shape":[4],"data_offsets":[0,8]}})",
+          R"({"a":{"dtype":"F8_E4M3","shape":[8],"data_offsets":[0,8]}})",
           R"({"__metadata__":{"x":1},"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})",
           R"({"__metadata__":{"x":"\ud800"},"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})",
           R"({"__metadata__":{"x":"\q"},"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})",
@@ -151,12 +155,59 @@ TEST_CASE("A file of another architecture is refused, and the network stays as i
   refuses(l0::Sequential{l0::L0Linear<float>(3, 2, rng)}, "with 6 tensors, expected 3");
   refuses(l0::Sequential{l0::L0Linear<float, l0::PerInput>(3, 2, rng), l0::Relu{}, l0::L0Linear<float>(2, 2, rng)},
           "with tensor 0.log_alpha of shape [2, 3], expected [3]");
+  // Doubles hold floats, and not the other way round.
   l0::Sequential of_doubles{l0::L0Linear<double>(3, 2, rng), l0::Relu{}, l0::L0Linear<double>(2, 2, rng)};
-  CHECK_THROWS_WITH(l0::load_network(file.path(), of_doubles), ContainsSubstring("of type F32, expected F64"));
-  auto tensors = l0::read_safetensors<float>(file.path());
-  tensors.metadata["0.temperature"] = "warm";
-  l0::write_safetensors(file.path(), tensors);
-  refuses(net, "with 0.temperature = warm in its metadata");
+  const TemporaryFile wide;
+  l0::save_network(wide.path(), of_doubles);
+  CHECK_THROWS_WITH(l0::load_network(wide.path(), net), ContainsSubstring("of type F64, expected F32, F16, BF16"));
+  l0::load_network(file.path(), of_doubles);
+  CHECK(of_doubles.part<0>().weight() == net.part<0>().weight().cast<double>());
+}
+
+TEST_CASE("A file with gates that the network cannot have is refused before anything is written") {
+  l0::Rng rng(1);
+  l0::Sequential net{l0::L0Linear<float>(3, 2, rng), l0::Relu{}, l0::L0Linear<float>(2, 2, rng)};
+  const TemporaryFile file;
+  const auto whole = l0::to_tensors(net);
+  net.part<0>().weight().setConstant(3);
+  net.part<0>().set_temperature(0.75F);
+  for (const auto& [key, value, message] : std::vector<std::array<const char*, 3>>{
+           {"0.temperature", "warm", "with 0.temperature = warm in its metadata, expected a finite number"},
+           {"0.temperature", "inf", "with 0.temperature = inf in its metadata, expected a finite number"},
+           {"2.temperature", "inf", "with 2.temperature = inf"},
+           {"2.temperature", "nan", "with 2.temperature = nan"},
+           {"2.temperature", "0", "with a temperature of 0, expected one > 0"},
+           {"2.draw", "-1", "with 2.draw = -1"},
+           {"2.gamma", "-0.2", "with 2.gamma = -0.2 in its metadata, expected -0.1, as the gates of the network"},
+           {"0.zeta", "1.2", "with 0.zeta = 1.2 in its metadata, expected 1.1"},
+           {"2.frozen", "2", "with 2.frozen = 2, expected 0 or 1"},
+       }) {
+    CAPTURE(key, value);
+    auto tensors = whole;
+    tensors.metadata[key] = value;
+    l0::write_safetensors(file.path(), tensors);
+    CHECK_THROWS_WITH(l0::load_network(file.path(), net), ContainsSubstring(message));
+    tensors.metadata.erase(key);
+    l0::write_safetensors(file.path(), tensors);
+    CHECK_THROWS_WITH(l0::load_network(file.path(), net), ContainsSubstring("without " + std::string(key)));
+    CHECK(net.part<0>().weight() == Matrix<float>::Constant(2, 3, 3));
+    CHECK(net.part<0>().temperature() == 0.75F);
+  }
+  l0::write_safetensors(file.path(), whole);
+  CHECK_NOTHROW(l0::load_network(file.path(), net));
+}
+
+TEST_CASE("Gates that are held come back held, others free") {
+  l0::Rng rng(1);
+  l0::Sequential net{l0::L0Linear<float>(3, 2, rng), l0::Relu{}, l0::L0Linear<float>(2, 2, rng)};
+  net.part<2>().gate().freeze();
+  const TemporaryFile file;
+  l0::save_network(file.path(), net);
+  l0::Sequential other{l0::L0Linear<float>(3, 2, rng), l0::Relu{}, l0::L0Linear<float>(2, 2, rng)};
+  other.part<0>().gate().freeze();
+  l0::load_network(file.path(), other);
+  CHECK_FALSE(other.part<0>().gate().frozen());
+  CHECK(other.part<2>().gate().frozen());
 }
 
 TEST_CASE("Files that cannot be written leave the old one") {

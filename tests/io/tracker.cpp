@@ -109,8 +109,10 @@ TEST_CASE("A run as CSV and as JSON lines", "[io]") {
   CHECK(file.read() == tracker.csv());
   tracker.write_json_lines(file.path());
   CHECK(file.read() == tracker.json_lines());
-  CHECK_THROWS_MATCHES(tracker.write_csv("/no such folder/run.csv"), l0::Error,
-                       Message("l0: path is /no such folder/run.csv, expected a file that can be written"));
+  CHECK_THROWS_MATCHES(
+      tracker.write_csv("/no such folder/run.csv"), l0::Error,
+      Message("l0: file /no such folder/run.csv is not writable (No such file or directory), expected a "
+              "place where a file can be made"));
 }
 
 TEST_CASE("The picture of a run", "[io]") {

@@ -118,3 +118,15 @@ TEST_CASE("Gates per sample need one gate per input") {
       (l0::L0Linear<double>(3, 2, rng, {.gates_per_sample = true})), l0::Error,
       Catch::Matchers::Message("l0: gates_per_sample is true, expected false, or one gate per input (PerInput)"));
 }
+
+TEST_CASE("Gates per sample that were frozen in forward stay without a gradient, thawed or not") {
+  Layer layer = make_layer(3, true);
+  const Matrix<double> X = make_batch();
+  l0::Rng rng(3);
+  layer.gate().freeze();
+  layer.forward(X, rng);
+  layer.gate().unfreeze();
+  layer.backward(l0::test::fixed_numbers(samples, 3, 6));
+  CHECK(layer.log_alpha_gradient().isZero(0));
+  CHECK_FALSE(layer.weight_gradient().isZero(0));
+}

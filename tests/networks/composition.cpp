@@ -8,6 +8,7 @@
 
 #include "networks/networks.hpp"
 #include "support/catch.hpp"
+#include "support/concurrently.hpp"
 #include "support/tolerances.hpp"
 
 namespace {
@@ -99,6 +100,8 @@ TEST_CASE("Layers, activations and operations of the user's own plug in") {
   }
   CHECK(last < first / 2);
   CHECK(l0::test::close(l0::compact(net).predict(X), net.predict(X), l0::test::tolerance::golden));
+  CHECK(l0::test::same_from_threads([&] { return net.predict(X); }));
+  CHECK(l0::test::same_from_threads([&, small = l0::compact(net)] { return small.predict(X); }));
 }
 
 TEST_CASE("The contract's names") {

@@ -119,3 +119,39 @@ TEST_CASE("The same seed gives the same bits") {
   };
   CHECK(run() == run());
 }
+
+TEST_CASE("A part run by itself ends what forward of the network began") {
+  l0::Rng rng(5);
+  l0::Sequential net{l0::L0Conv2d<double>({1, 6, 6}, 2, 3, rng), l0::MaxPool2d({2, 4, 4}, 2),
+                     l0::L0Linear<double>(8, 2, rng)};
+  const Matrix<double> X = fixed_numbers(4, 36, 1);
+  const Matrix<double> more = fixed_numbers(400, 36, 1);  // takes another buffer, which the pooling does not know of
+  const Matrix<double> upstream = fixed_numbers(4, 2, 2);
+  const auto refuses = [&] {
+    CHECK_THROWS_MATCHES(net.backward(upstream), l0::Error,
+                         Catch::Matchers::Message("l0: backward is called after the gates were drawn again, expected "
+                                                  "the draw of forward"));
+    for (const auto& parameter : net.parameters()) CHECK(parameter.gradients().isZero(0));
+  };
+  net.forward(X, rng);
+  net.part<0>().forward(more, rng);
+  refuses();
+  net.forward(X, rng);
+  net.part<0>() = l0::L0Conv2d<double>(net.part<0>());
+  refuses();
+  net.forward(X, rng);
+  net.part<2>().gate().sample(rng);
+  refuses();
+  net.forward(X, rng);
+  CHECK_NOTHROW(net.backward(upstream));
+}
+
+TEST_CASE("A network that was moved from has no forward to go back from") {
+  l0::Rng rng(5);
+  l0::Sequential net{l0::L0Linear<double>(4, 2, rng), l0::Relu{}};
+  const Matrix<double> X = fixed_numbers(3, 4, 1);
+  net.forward(X, rng);
+  auto taken = std::move(net);
+  CHECK_NOTHROW(taken.backward(fixed_numbers(3, 2, 2)));
+  CHECK_THROWS_AS(net.backward(fixed_numbers(3, 2, 2)), l0::Error);  // NOLINT(bugprone-use-after-move)
+}

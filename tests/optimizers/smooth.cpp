@@ -167,6 +167,30 @@ TEST_CASE("minimize_smooth stops at the number of iterations asked for") {
   }
 }
 
+TEST_CASE("minimize_smooth forgets what it knows where that leads nowhere, and follows the gradient") {
+  const auto smooth = quadratic<double>(1e4);
+  Vector<double> x = Vector<double>::Zero(20);
+  bool narrow = false;  // then nothing but the way down the gradient is finite
+  int refused = 0;
+  const auto f = [&](const Vector<double>& at, Vector<double>& gradient) {
+    const double value = smooth(at, gradient);
+    if (!narrow) return value;
+    Vector<double> here(20);
+    smooth(x, here);
+    const Vector<double> way = at - x;
+    if (-way.dot(here) > (1 - 1e-9) * way.norm() * here.norm()) return value;
+    ++refused;
+    return std::numeric_limits<double>::infinity();
+  };
+  const auto result = minimize_smooth(f, x, {.max_iterations = 1000, .tolerance = 1e-8}, [&](Index iterations, double) {
+    narrow = iterations == 5;
+    return true;
+  });
+  CHECK(refused == 40);
+  CHECK(result.converged);
+  CHECK((x - Vector<double>::LinSpaced(20, 0, 19)).cwiseAbs().maxCoeff() < 1e-6);
+}
+
 TEST_CASE("minimize_smooth of nothing") {
   Vector<double> x(0);
   const auto zero = [](const Vector<double>&, Vector<double>&) { return 3.0; };

@@ -6,6 +6,7 @@
 
 #include "networks/networks.hpp"
 #include "support/catch.hpp"
+#include "support/concurrently.hpp"
 #include "support/tolerances.hpp"
 
 namespace {
@@ -127,6 +128,7 @@ TEST_CASE("Pruning at threshold 0 leaves predictions as they are and writes exac
   l0::test::spread_gates(net);
   const Matrix<double> X = fixed_numbers(3, net.inputs(), 1);
   const Matrix<double> before = net.predict(X);
+  CHECK(l0::test::same_from_threads([&] { return net.predict(X); }));
   const auto [open, all] = net.count_gates();
   CHECK(l0::prune(net) == all - open);
   CHECK(net.predict(X) == before);

@@ -7,10 +7,12 @@
 #include <utility>
 #include <vector>
 
+#include <l0/regression/logistic_regression.hpp>
+#include <l0/regression/poisson_regression.hpp>
 #include <l0/regression/regularization_path.hpp>
 
-#include "regression/instances.hpp"
 #include "support/catch.hpp"
+#include "support/concurrently.hpp"
 
 namespace {
 
@@ -56,6 +58,7 @@ TEMPLATE_TEST_CASE("The criterion finds the features, and diagnostics agree with
   for (const Index j : truth) CHECK(model.coefficients()(j) != 0);
   const Eigen::VectorXd eta = model.linear_predictor(X);
   const Eigen::VectorXd mean = model.predict_mean(X);
+  CHECK(l0::test::same_from_threads([&] { return model.predict_mean(X); }));
   double deviance = 0;
   for (Index i = 0; i < y.size(); ++i) {
     if constexpr (is_logistic<TestType>) {

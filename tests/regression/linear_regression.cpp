@@ -4,10 +4,11 @@
 #include <string>
 #include <vector>
 
+#include <l0/regression/linear_regression.hpp>
 #include <l0/regression/regularization_path.hpp>
 
-#include "regression/instances.hpp"
 #include "support/catch.hpp"
+#include "support/concurrently.hpp"
 
 namespace {
 
@@ -52,6 +53,7 @@ TEST_CASE("The criterion finds the support and the refit is least squares on it"
   CHECK(model.loss(problem.X, problem.y) == Catch::Approx(residuals.squaredNorm() / 120).epsilon(1e-12));
   CHECK(model.report().loss == Catch::Approx(model.loss(problem.X, problem.y)).epsilon(1e-9));
   CHECK((model.predict(problem.X) + residuals - problem.y).norm() < 1e-10);
+  CHECK(l0::test::same_from_threads([&] { return model.predict(problem.X); }));
   CHECK(model.r_squared(problem.X, problem.y) > 0.9);
   CHECK(model.importance()(3) > 0.99);
   CHECK(model.importance().maxCoeff() <= 1);

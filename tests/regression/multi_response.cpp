@@ -7,10 +7,11 @@
 
 #include <Eigen/QR>
 
+#include <l0/regression/linear_regression.hpp>
 #include <l0/regression/regularization_path.hpp>
 
-#include "regression/instances.hpp"
 #include "support/catch.hpp"
+#include "support/concurrently.hpp"
 
 namespace {
 
@@ -65,6 +66,7 @@ TEST_CASE("Rows of coefficients: the best pair of all, refitted by least squares
     CHECK(model.report().loss == Catch::Approx(lowest).epsilon(1e-10));
     CHECK(model.loss(problem.X, problem.Y) == Catch::Approx(lowest).epsilon(1e-10));
     CHECK((model.predict(problem.X) + model.residuals(problem.X, problem.Y) - problem.Y).norm() < 1e-10);
+    CHECK(l0::test::same_from_threads([&] { return model.predict(problem.X); }));
   }
 }
 

@@ -6,8 +6,11 @@
 #include <random>
 #include <vector>
 
-#include "regression/instances.hpp"
+#include <l0/regression/logistic_regression.hpp>
+#include <l0/regression/multinomial_regression.hpp>
+
 #include "support/catch.hpp"
+#include "support/concurrently.hpp"
 
 namespace {
 
@@ -126,6 +129,7 @@ TEST_CASE("The criterion finds the features of several classes; float, sparse an
   const Eigen::VectorXd label = model.predict(problem.X);
   CHECK((label.array() == problem.y.array()).cast<double>().mean() > 0.6);
   CHECK((model.predict_probability(problem.X).rowwise().sum().array() - 1).abs().maxCoeff() < 1e-12);
+  CHECK(l0::test::same_from_threads([&] { return model.predict_probability(problem.X); }));
   CHECK(model.deviance(problem.X, problem.y) == Catch::Approx(1200 * model.report().loss).epsilon(1e-9));
   CHECK(model.loss(problem.X.array(), problem.y.array()) == model.loss(problem.X, problem.y));
   l0::MultinomialRegression<double> sparse;

@@ -5,7 +5,10 @@
 #include <type_traits>
 #include <vector>
 
-#include "regression/instances.hpp"
+#include <l0/regression/linear_regression.hpp>
+#include <l0/regression/logistic_regression.hpp>
+#include <l0/regression/poisson_regression.hpp>
+
 #include "support/catch.hpp"
 
 namespace {

@@ -4,6 +4,7 @@
 #include <l0/selection/sample_gate.hpp>
 
 #include "support/catch.hpp"
+#include "support/concurrently.hpp"
 
 namespace {
 
@@ -95,6 +96,8 @@ TEST_CASE("The gates of the choice are 0 outside it", "[selection]") {
   features.log_alpha()(2) = 18;
   CHECK(features.gates() == Eigen::Vector4d(0, 1, 1, 1));
   CHECK(features.predict(Matrix<double>::Ones(1, 4)) == Eigen::RowVector4d(0, 1, 1, 1));
+  CHECK(l0::test::same_from_threads([&] { return features.predict(Matrix<double>::Ones(1, 4)); }));
+  CHECK(l0::test::same_from_threads([&] { return features.selected(); }));
 }
 
 TEST_CASE("Columns are chosen from dense and sparse data", "[selection]") {

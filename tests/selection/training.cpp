@@ -8,6 +8,7 @@
 #include "layers/batches.hpp"
 #include "support/catch.hpp"
 #include "support/finite_difference.hpp"
+#include "support/fixed_numbers.hpp"
 #include "support/tolerances.hpp"
 
 namespace {
@@ -178,4 +179,21 @@ TEST_CASE("Handles of a gate survive its move and assignment", "[selection]") {
   CHECK(handle.values()(2) == 3);
   CHECK_THROWS_AS(moved = l0::FeatureGate<double>(4), l0::Error);
   CHECK(moved.size() == 3);
+}
+
+TEST_CASE("Gates of features drawn again after apply are refused by backward", "[selection]") {
+  l0::FeatureGate<double> gate(3);
+  const Matrix<double> X = l0::test::fixed_numbers(4, 3, 1);
+  const l0::Rng rng(3);
+  gate.apply(X, rng);
+  gate.gate().sample(rng);
+  CHECK_THROWS_MATCHES(
+      gate.backward(X), l0::Error,
+      Catch::Matchers::Message("l0: backward is called after the gates were drawn again, expected the draw of apply"));
+  CHECK(gate.log_alpha_gradient().isZero(0));
+  gate.gate().freeze();
+  gate.apply(X, rng);
+  gate.gate().unfreeze();
+  gate.backward(X);
+  CHECK(gate.log_alpha_gradient().isZero(0));
 }

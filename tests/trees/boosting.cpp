@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/concurrently.hpp"
 #include "support/finite_difference.hpp"
 #include "support/tolerances.hpp"
 #include "trees/friedman.hpp"
@@ -110,6 +111,7 @@ TEMPLATE_TEST_CASE("Boosted trees keep Friedman's five features", "[trees]", flo
   Matrix<TestType> other = data.x;
   other.rightCols(15).setConstant(7);
   CHECK(model.predict(other) == model.predict(data.x));
+  CHECK(l0::test::same_from_threads([&] { return model.predict(data.x); }));
 
   const auto& report = model.report();
   CHECK(report.features == 5);

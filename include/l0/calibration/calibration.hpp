@@ -18,6 +18,7 @@
 /// column_sums forms M w for workers in an order that does not depend on their number. run_control reports passes to
 /// the callback and hands out states; state holds all that a run needs to go on to the same bits.
 
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -112,7 +113,7 @@ class SparseCalibrationWeights {
         }
       }
     } else if constexpr (std::is_base_of_v<Eigen::SparseMatrixBase<M>, M>) {
-      return product(Eigen::SparseMatrix<typename M::Scalar>(m), w);
+      return product(Eigen::SparseMatrix<typename M::Scalar, Eigen::ColMajor, int>(m), w);
     } else {
       for (Index j = 0; j < m.cols(); ++j) {
         if (w[j] != 0) result += m.col(j).template cast<double>() * static_cast<double>(w[j]);
@@ -168,8 +169,10 @@ class SparseCalibrationWeights {
       reader(theirs);
       if (theirs != mark) detail::fail("resume", "the state of another run", "one with the same data and options");
       reader(passes);
+      reader.require(passes >= 0 && passes <= std::numeric_limits<Index>::max() / 2);
       control.set_passes(passes);
       solver.archive(reader);
+      reader.finish();
     }
     solver.run([&] {
       detail::StateWriter writer;

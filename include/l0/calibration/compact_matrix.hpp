@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <Eigen/SparseCore>
@@ -91,7 +92,7 @@ class CompactMatrix {
     if constexpr (std::is_base_of_v<Eigen::SparseCompressedBase<Derived>, Derived>) {
       fill(m.derived());
     } else {
-      fill(Eigen::SparseMatrix<typename Derived::Scalar>(m.derived()));
+      fill(Eigen::SparseMatrix<typename Derived::Scalar, Eigen::ColMajor, int>(m.derived()));
     }
   }
 
@@ -159,7 +160,7 @@ class CompactMatrix {
   /// Two sweeps over M in its own order: counting, then placing.
   template <class Sparse>
   void fill(const Sparse& m) {
-    require(rows_ <= Index{std::numeric_limits<std::uint32_t>::max()}, "the number of targets", rows_,
+    require(std::cmp_less_equal(rows_, std::numeric_limits<std::uint32_t>::max()), "the number of targets", rows_,
             "less than 2^32");
     start_.assign(at(columns_) + 1, 0);
     for (Index outer = 0; outer < m.outerSize(); ++outer) {

@@ -10,6 +10,7 @@
 
 #include <l0/calibration/coordinate_records.hpp>
 #include <l0/calibration/run_control.hpp>
+#include <l0/core/sort_stably.hpp>
 #include <l0/gates/moment_table.hpp>
 
 namespace l0::detail {
@@ -75,9 +76,15 @@ class CoordinateCalibration : public CoordinateRecords<Scalar> {
     archive(stage_);
     archive(epoch_);
     archive(price_);
+    if constexpr (Archive::reads) {
+      archive.require(stage_ >= choosing && stage_ <= done && epoch_ >= 0 &&
+                      epoch_ <= std::max(epochs_, options_.refit_epochs) && std::isfinite(price_));
+      best_.resize(stage_ == choosing ? 0 : at(records_));
+    }
     archive(best_);
     archive(best_loss_);
     archive(recent_loss_);
+    if constexpr (Archive::reads) archive.require(stage_ != choosing || (has_choice() && !std::isfinite(best_loss_)));
     Base::archive_records(archive);
   }
 
@@ -213,7 +220,7 @@ class CoordinateCalibration : public CoordinateRecords<Scalar> {
     const auto size = [&](Index j) {
       return static_cast<double>(curvature_[at(j)]) * start_.weight[at(j)] * start_.weight[at(j)];
     };
-    std::stable_sort(candidates_.begin(), candidates_.end(), [&](Index a, Index b) { return size(a) > size(b); });
+    sort_stably(candidates_, [&](Index a, Index b) { return size(a) > size(b); });
     for (Index c = 0; c < missing; ++c) is_open_[at(candidates_[at(c)])] = 1;
     Base::list_open();
   }

@@ -111,9 +111,10 @@ class CoordinateRecords {
 
   /// Brings the `first` most worthy of the open records to the front.
   void order_by_worth(Index first) {
-    std::nth_element(open_.begin(), open_.begin() + (first - 1), open_.end(), [&](Index a, Index b) {
-      return worth_[at(a)] != worth_[at(b)] ? worth_[at(a)] > worth_[at(b)] : a < b;
-    });
+    // What has overflowed to no number is worth nothing: it has no place in an order.
+    const auto worth = [&](Index j) { return worth_[at(j)] >= 0 ? worth_[at(j)] : Scalar(0); };
+    std::nth_element(open_.begin(), open_.begin() + (first - 1), open_.end(),
+                     [&](Index a, Index b) { return worth(a) != worth(b) ? worth(a) > worth(b) : a < b; });
   }
 
   /// What the loss would fall by if record j, now at 0, got its best weight.
@@ -164,9 +165,15 @@ class CoordinateRecords {
     archive(lowest_);
     archive(log_alpha_);
     archive(is_open_);
-    archive(open_);
-    archive(total_);
+    archive(total_.residual);
+    archive(total_.multiplier);
     problem_.archive(archive);
+    if constexpr (Archive::reads) {
+      for (Index j = 0; j < records_; ++j) {
+        archive.require(is_open_[at(j)] == 0 || (is_open_[at(j)] == 1 && start_.weight[at(j)] > 0));
+      }
+      list_open();
+    }
   }
 
   void list_open() {

@@ -9,6 +9,7 @@
 
 #include <l0/calibration/coordinate_calibration.hpp>
 #include <l0/calibration/expected_loss.hpp>
+#include <l0/core/sort_stably.hpp>
 #include <l0/penalties/budget_price.hpp>
 
 namespace l0::detail {
@@ -63,6 +64,7 @@ class GradientCalibration {
   void archive(Archive& archive) {
     archive(epoch_);
     archive(handed_over_);
+    if constexpr (Archive::reads) archive.require(epoch_ >= 0 && epoch_ <= epochs_);
     price_.archive(archive);
     for (auto* array : {&weight_first_, &weight_second_, &alpha_first_, &alpha_second_}) archive(*array);
     loss_.archive(archive);
@@ -145,7 +147,7 @@ class GradientCalibration {
     }
     if (!options_.max_records || !gated()) return records;
     const std::vector<double> worth = loss_.worth();
-    std::stable_sort(records.begin(), records.end(), [&](Index a, Index b) {
+    sort_stably(records, [&](Index a, Index b) {
       return worth[static_cast<std::size_t>(a)] > worth[static_cast<std::size_t>(b)];
     });
     records.resize(static_cast<std::size_t>(*options_.max_records));

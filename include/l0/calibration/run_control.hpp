@@ -21,10 +21,11 @@ class RunControl {
     if (!run_.proceeds(report)) stop_ = StopReason::callback;
   }
 
-  /// Hands out the state that `make()` builds where one is due.
+  /// Hands out the state that `make()` builds where one is due; a run that has come to no number has none.
   template <class Make>
   void checkpoint(const Make& make) const {
-    if (task_->checkpoint_every > 0 && task_->checkpoint && passes_ % task_->checkpoint_every == 0) {
+    if (stop_ != StopReason::not_finite && task_->checkpoint_every > 0 && task_->checkpoint &&
+        passes_ % task_->checkpoint_every == 0) {
       task_->checkpoint(make());
     }
   }

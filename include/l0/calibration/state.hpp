@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include <l0/core/error.hpp>
+#include <l0/core/replace_file.hpp>
 #include <l0/core/types.hpp>
 
 namespace l0 {
@@ -36,10 +38,10 @@ class CalibrationState {
   void save(const std::string& path) const {
     const std::string fresh = path + ".new";
     std::FILE* file = std::fopen(fresh.c_str(), "wb");
-    bool good = file != nullptr && std::fwrite(bytes_.data(), 1, bytes_.size(), file) == bytes_.size();
-    if (file != nullptr) good = std::fclose(file) == 0 && good;
-    good = good && std::rename(fresh.c_str(), path.c_str()) == 0;
-    if (!good) detail::fail("path", path, "a file that can be written");
+    if (file != nullptr) std::fwrite(bytes_.data(), 1, bytes_.size(), file);  // replace_file sees whether that failed
+    if (file == nullptr || !detail::replace_file(file, fresh, path)) {
+      detail::fail("path", path, "a file that can be written");
+    }
   }
 
   /// Throws `Error` if the file cannot be read; what it holds is checked by `fit`.
@@ -71,6 +73,8 @@ namespace detail {
 /// Writes values one after the other; the counterpart of `StateReader`, with which solvers share one list of members.
 class StateWriter {
  public:
+  static constexpr bool reads = false;
+
   template <class T>
     requires std::is_trivially_copyable_v<T>
   void operator()(const T& value) { append(&value, sizeof value); }
@@ -100,9 +104,13 @@ class StateWriter {
   std::string bytes_;
 };
 
-/// Reads what `StateWriter` wrote; throws `Error` for bytes that are damaged or end early.
+/// Reads what `StateWriter` wrote; throws `Error` for bytes that are damaged or end early. Bytes with a good checksum
+/// are not trusted either: lists keep the sizes that their members have, numbers in them are finite, and solvers
+/// `require` the rest of what they rely on.
 class StateReader {
  public:
+  static constexpr bool reads = true;
+
   explicit StateReader(const CalibrationState& state) : left_(state.bytes()) {
     std::uint64_t sum = 0;
     bool good = left_.size() >= sizeof sum;
@@ -116,16 +124,35 @@ class StateReader {
 
   template <class T>
     requires std::is_trivially_copyable_v<T>
-  void operator()(T& value) { take(&value, 1, sizeof value); }
+  void operator()(T& value) {
+    if constexpr (std::is_same_v<T, bool>) {
+      char byte = 0;
+      take(&byte, 1, 1);
+      require(byte == 0 || byte == 1);
+      value = byte == 1;
+    } else {
+      take(&value, 1, sizeof value);
+    }
+  }
 
   template <class T>
   void operator()(std::vector<T>& values) {
     std::uint64_t size = 0;
     (*this)(size);
-    if (size > left_.size() / sizeof(T)) fail("resume", "too short", "the bytes of a CalibrationState");
-    values.resize(static_cast<std::size_t>(size));
+    require(size == values.size());
     take(values.data(), values.size(), sizeof(T));
+    if constexpr (std::is_floating_point_v<T>) {
+      for (const T value : values) require(std::isfinite(value));
+    }
   }
+
+  /// Refuses the state unless `good`.
+  static void require(bool good) {
+    if (!good) fail("resume", "damaged", "the bytes of a CalibrationState of this run");
+  }
+
+  /// Refuses bytes that nobody has asked for.
+  void finish() const { require(left_.empty()); }
 
  private:
   void take(void* to, std::size_t count, std::size_t size) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cmath>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -109,9 +110,12 @@ class ProgressBar {
       std::string bar(static_cast<std::size_t>(share * static_cast<double>(width)), '#');
       bar.resize(width, '.');
       char text[160];
-      std::snprintf(text, sizeof text, "%-8.10s [%s] %3.0f %%  loss %-10.4g open %-7.5g", std::string(stage_).c_str(),
-                    bar.c_str(), 100 * share, report.loss, report.expected_l0);
+      std::snprintf(text, sizeof text, "%-8.10s [%s] %3.0f %%", std::string(stage_).c_str(), bar.c_str(), 100 * share);
       std::string result = text;
+      if (!(std::isnan(report.loss) && std::isnan(report.expected_l0))) {  // both: a file is read
+        std::snprintf(text, sizeof text, "  loss %-10.4g open %-7.5g", report.loss, report.expected_l0);
+        result += text;
+      }
       if (rate > 0) {
         std::snprintf(text, sizeof text, " %.3g/s", rate);
         result += text;

@@ -25,7 +25,7 @@ using DenseView = Eigen::Map<const Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::
                              Eigen::OuterStride<>>;
 
 template <class Scalar, int order>
-using SparseView = Eigen::Map<const Eigen::SparseMatrix<Scalar, order>>;
+using SparseView = Eigen::Map<const Eigen::SparseMatrix<Scalar, order, int>>;
 
 template <class View>
 inline constexpr bool is_sparse_view = std::is_base_of_v<Eigen::SparseMatrixBase<View>, View>;
@@ -131,8 +131,8 @@ class BatchView {
   }
 
   Matrix<Scalar> dense_;
-  Eigen::SparseMatrix<Scalar, Eigen::ColMajor> sparse_columns_;
-  Eigen::SparseMatrix<Scalar, Eigen::RowMajor> sparse_rows_;
+  Eigen::SparseMatrix<Scalar, Eigen::ColMajor, int> sparse_columns_;
+  Eigen::SparseMatrix<Scalar, Eigen::RowMajor, int> sparse_rows_;
   std::variant<std::monostate, DenseView<Scalar, Eigen::ColMajor>, DenseView<Scalar, Eigen::RowMajor>,
                SparseView<Scalar, Eigen::ColMajor>, SparseView<Scalar, Eigen::RowMajor>>
       view_;

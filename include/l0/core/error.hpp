@@ -13,6 +13,8 @@
 
 #include <Eigen/Core>
 
+#include <l0/core/types.hpp>
+
 /// \def L0_ON_ERROR
 /// What happens instead of `l0::Error` where exceptions are switched off (-fno-exceptions): a macro of the user's with
 /// one argument, the message as a `const char*`, defined before the first header of l0 and alike in every file of a
@@ -119,8 +121,9 @@ void require_non_negative(std::string_view argument, Scalar value) {
   require(value >= 0 && value < std::numeric_limits<Scalar>::infinity(), argument, value, "a finite number >= 0");
 }
 
-inline void require_size(std::string_view argument, Eigen::Index size) {
+inline Eigen::Index require_size(std::string_view argument, Eigen::Index size) {
   require(size >= 0, argument, size, "a size >= 0");
+  return size;
 }
 
 inline void require_shape(std::string_view argument, Eigen::Index rows, Eigen::Index columns,

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
+#include <limits>
+#include <type_traits>
 
 #include <l0/core/simd.hpp>
 
@@ -121,14 +124,18 @@ L0_ALWAYS_INLINE Scalar fast_logistic(Scalar x) {
   return 1 / (1 + fast_exp(-x));
 }
 
-/// √x for x ≥ 0 by three (float) or four (double) Newton steps on 1/√x; 0 for 0. std::sqrt sets errno, which keeps g++
-/// from vectorising loops that call it.
+/// √x for x ≥ 4.7e-38 (float) or 8.9e-308 (double), below a number in [0, √x], by three (float) or four (double) Newton
+/// steps on 1/√x. std::sqrt sets errno, which keeps g++ from vectorising loops that call it.
 template <class Scalar>
 L0_ALWAYS_INLINE Scalar fast_sqrt(Scalar x) {
   using Bits = typename FloatFormat<Scalar>::Bits;
-  Scalar y =
-      std::bit_cast<Scalar>(static_cast<Bits>(FloatFormat<Scalar>::inverse_sqrt - (std::bit_cast<Bits>(x) >> 1)));
-  const Scalar half = x / 2;
+  using Signed = std::make_signed_t<Bits>;
+  // Below, y·y, which -ffast-math takes first, would be infinite and x/2 no normal number. Numbers ≥ 0 are ordered as
+  // their bits are.
+  constexpr auto least = std::bit_cast<Signed>(4 * std::numeric_limits<Scalar>::min());
+  const auto bits = std::bit_cast<Bits>(std::max(std::bit_cast<Signed>(x), least));
+  Scalar y = std::bit_cast<Scalar>(static_cast<Bits>(FloatFormat<Scalar>::inverse_sqrt - (bits >> 1)));
+  const Scalar half = std::bit_cast<Scalar>(bits) / 2;
   y *= Scalar(1.5) - half * y * y;
   y *= Scalar(1.5) - half * y * y;
   y *= Scalar(1.5) - half * y * y;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>
+#include <utility>
 
 #include <Eigen/Core>
 
+#include <l0/core/eigen_internals.hpp>
 #include <l0/core/types.hpp>
 
 namespace l0::detail {
@@ -42,23 +43,23 @@ class Scratch {
   Index columns_ = 0;
 };
 
-/// The sizes of a product: (rows × depth) · (depth × columns).
-struct ProductSizes {
-  Index rows;
-  Index columns;
-  Index depth;
-};
-
 /// Matrix products that reuse their packing buffers. Eigen's own product takes them from the heap at every call once
-/// they exceed 128 KB; a training step must not allocate, so the same kernel is called here with buffers that stay.
-/// (Eigen/src/Core/products/GeneralMatrixMatrix.h, unchanged in this since 3.4.)
+/// they exceed 128 KB; a training step must not allocate, so the same kernel is called with buffers that stay.
 template <class Scalar>
 class ProductWorkspace {
  public:
   /// Takes all memory that products up to these sizes need.
   void reserve(const ProductSizes& largest) {
     strided_.reserve(largest.depth);
-    if (largest.rows > 1 && largest.columns > 1 && largest.depth > 0) blocking_.reserve(largest);
+    if (largest.rows <= 1 || largest.columns <= 1 || largest.depth <= 0) return;
+    blocking_.reserve(largest, [](Index left, Index right) {
+      // Shared by all products of a thread.
+      static thread_local Scratch<Scalar> lhs;
+      static thread_local Scratch<Scalar> rhs;
+      lhs.reserve(left);
+      rhs.reserve(right);
+      return std::pair(lhs.get().data(), rhs.get().data());
+    });
   }
 
   /// result = lhs · rhs. Operands have direct access with inner stride 1; `result` has its shape and aliases neither.
@@ -75,7 +76,6 @@ class ProductWorkspace {
     static_assert(bool(Lhs::Flags & Eigen::DirectAccessBit) && bool(Rhs::Flags & Eigen::DirectAccessBit));
     // Before all else: a product that is empty or a vector in this step may be neither in the next.
     reserve(largest);
-    blocking_.limit({lhs.rows(), rhs.cols(), lhs.cols()});
     if (lhs.cols() == 0 || result.size() == 0) return;
     // As vectors in the type too: Eigen copies what is a vector only by its size, above 128 KB to the heap.
     Eigen::Map<Vector<Scalar>> vector(result.data(), result.size());
@@ -87,11 +87,7 @@ class ProductWorkspace {
       vector.noalias() += rhs.transpose() * contiguous(lhs.data(), Lhs::IsRowMajor ? 1 : lhs.outerStride(), lhs.cols());
       return;
     }
-    using Product = Eigen::internal::general_matrix_matrix_product<
-        Index, Scalar, Lhs::IsRowMajor ? Eigen::RowMajor : Eigen::ColMajor, false, Scalar,
-        Rhs::IsRowMajor ? Eigen::RowMajor : Eigen::ColMajor, false, Eigen::ColMajor, 1>;
-    Product::run(lhs.rows(), rhs.cols(), lhs.cols(), lhs.data(), lhs.outerStride(), rhs.data(), rhs.outerStride(),
-                 result.data(), 1, result.outerStride(), Scalar(1), blocking_, nullptr);
+    blocking_.add(lhs, rhs, result);
   }
 
   template <class Lhs, class Rhs>
@@ -101,41 +97,6 @@ class ProductWorkspace {
   }
 
  private:
-  class Blocking : public Eigen::internal::level3_blocking<Scalar, Scalar> {
-   public:
-    void reserve(const ProductSizes& largest) {
-      Index kc = largest.depth;
-      Index mc = largest.rows;
-      Index nc = largest.columns;
-      Eigen::internal::computeProductBlockingSizes<Scalar, Scalar, 1>(kc, mc, nc, Index{1});
-      // Eigen's panels may be as large as the weights. Where no caches are exceeded, smaller ones are as fast.
-      kc = std::min(kc, (largest.depth + (largest.depth - 1) / most_depth) / ((largest.depth - 1) / most_depth + 1));
-      mc = std::min(mc, rounded(most_entries / kc));
-      nc = std::min(nc, rounded(most_entries / kc));
-      // Shared by all products of a thread.
-      static thread_local Scratch<Scalar> lhs;
-      static thread_local Scratch<Scalar> rhs;
-      lhs.reserve(mc * kc);
-      rhs.reserve(kc * nc);
-      this->m_kc = kc;
-      this->m_mc = mc;
-      this->m_nc = nc;
-      this->m_blockA = lhs.get().data();
-      this->m_blockB = rhs.get().data();
-    }
-
-    void limit(const ProductSizes& sizes) {
-      this->m_kc = std::min(this->m_kc, sizes.depth);
-      this->m_mc = std::min(this->m_mc, sizes.rows);
-      this->m_nc = std::min(this->m_nc, sizes.columns);
-    }
-
-   private:
-    static constexpr Index most_depth = 256;
-    static constexpr Index most_entries = 98304 / Index{sizeof(Scalar)};                          // of a panel: 96 KB
-    static constexpr Index rounded(Index size) { return std::max<Index>(48, size - size % 48); }  // whole registers
-  };
-
   /// A vector whose entries lie `stride` apart, copied unless they are neighbours.
   Eigen::Map<const Vector<Scalar>> contiguous(const Scalar* data, Index stride, Index size) {
     if (stride == 1 || size <= 1) return {data, size};
@@ -145,7 +106,7 @@ class ProductWorkspace {
     return {copy.data(), size};
   }
 
-  Blocking blocking_;
+  ProductBlocking<Scalar> blocking_;
   Scratch<Scalar> strided_;
 };
 

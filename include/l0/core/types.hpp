@@ -20,18 +20,27 @@
 
 #include <Eigen/Core>
 
+#if !EIGEN_VERSION_AT_LEAST(3, 4, 0)
+#error "l0 needs Eigen 3.4 or newer"
+#endif
+
+#if defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__
+#error "l0 compares with infinity and NaN, which -ffast-math and -Ofast remove: add -fno-finite-math-only behind them"
+#endif
+
 /// Everything of the library; what is in `l0::detail` may change at any time.
 namespace l0 {
 
+/// For sizes and counts: as many bits as the program gives to Eigen, 64 or 32.
 using Eigen::Index;
 
-/// Column-major, as everywhere in Eigen; rows are samples.
+/// Column-major, whatever the program's default is; rows are samples.
 template <class Scalar>
-using Matrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
+using Matrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::ColMajor>;
 
 /// A column.
 template <class Scalar>
-using Vector = Eigen::Matrix<Scalar, Eigen::Dynamic, 1>;
+using Vector = Eigen::Matrix<Scalar, Eigen::Dynamic, 1, Eigen::ColMajor>;
 
 namespace detail {
 

@@ -72,7 +72,8 @@ struct Ratings {
     if constexpr (std::is_base_of_v<Eigen::SparseCompressedBase<Derived>, Derived>) {
       return read_stored(r.derived(), accepts, expectation);
     } else {
-      return read_stored(Eigen::SparseMatrix<typename Derived::Scalar>(r.derived()), accepts, expectation);
+      return read_stored(Eigen::SparseMatrix<typename Derived::Scalar, Eigen::ColMajor, int>(r.derived()), accepts,
+                         expectation);
     }
   }
 

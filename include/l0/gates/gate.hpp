@@ -26,6 +26,7 @@
 #include <l0/core/parameter.hpp>
 #include <l0/core/shape.hpp>
 #include <l0/gates/distribution.hpp>
+#include <l0/gates/draw.hpp>
 #include <l0/gates/hard_concrete.hpp>
 #include <l0/gates/kernels.hpp>
 #include <l0/random/noise.hpp>
@@ -45,13 +46,17 @@ namespace l0 {
 ///
 /// Draw number d of the gate depends on the seed of the Rng, the gate's stream and d alone. Copies are deep and carry
 /// the draw number on; for moves and assignment see `Parameter`. `sample` allocates at the first call only.
+///
+/// Backward belongs to a draw: the distribution of that time, and whether the gates were frozen, are kept with its
+/// values. Later calls of `set_temperature` and `unfreeze` do not change it; no gradient reaches gates that were frozen
+/// then or are now.
 template <GateDistribution Distribution_, int Columns = 1>
 class Gate {
  public:
-  using Distribution = Distribution_;                             ///< the distribution of a gate
-  using Scalar = typename Distribution::Scalar;                   ///< float or double
-  using Values = Eigen::Matrix<Scalar, Eigen::Dynamic, Columns>;  ///< a value per gate
-  using Options = GateOptions<Scalar>;                            ///< what can be set
+  using Distribution = Distribution_;                                              ///< the distribution of a gate
+  using Scalar = typename Distribution::Scalar;                                    ///< float or double
+  using Values = Eigen::Matrix<Scalar, Eigen::Dynamic, Columns, Eigen::ColMajor>;  ///< a value per gate
+  using Options = GateOptions<Scalar>;                                             ///< what can be set
   /// The name of the parameter in handles and files.
   static constexpr bool named_log_alpha = std::string_view(Distribution::location_name) == "log_alpha";
   /// The name of the parameter in handles and files.
@@ -78,10 +83,10 @@ class Gate {
 
   /// Gates of any distribution, where they start at the default options.
   Gate(const Distribution& distribution, Index rows, Index columns, std::uint64_t stream = 0)
-      : shape_(checked_rows(rows), checked_columns(columns)), distribution_((distribution.validate(), distribution)),
-        stream_(stream),
+      : shape_(detail::require_size("rows", rows), checked_columns(columns)),
+        distribution_((distribution.validate(), distribution)), stream_(stream),
         location_(ParameterKind::gate, Distribution::location_name, rows, columns, Scalar(detail::log_alpha_limit)),
-        sampled_(distribution) {
+        drawn_{distribution}, each_drawn_{distribution} {
     location_.value().setConstant(distribution_.initial_location(Options{}.init_sparsity));
   }
 
@@ -137,6 +142,9 @@ class Gate {
   std::uint64_t draw() const { return draw_; }
   /// Sets the number of the next draw, to resume or repeat a run.
   void set_draw(std::uint64_t draw) { draw_ = draw; }
+  /// A number that changes with every `sample`, `sample_each` and assignment, of frozen gates too: whether values kept
+  /// elsewhere still are those of the last draw.
+  std::uint64_t sample_number() const { return number_.get(); }
 
   /// Adds N(0, deviation²) to the locations, so that gates do not start alike.
   void jitter(const Rng& rng, Scalar deviation) {
@@ -158,14 +166,14 @@ class Gate {
       detail::dispatch<detail::SampleGates>(distribution_.formulas(), uniforms, location().data(), values_.data(),
                                             size());
     }
-    sampled_ = distribution_;
-    has_sample_ = true;
+    drawn_ = {distribution_, true, frozen_};
+    number_.next();
     return values_;
   }
 
   /// The values of the last `sample`.
   const Values& values() const {
-    require_sample("values", has_sample_);
+    detail::require_sample("values", drawn_.is_there);
     return values_;
   }
 
@@ -173,9 +181,9 @@ class Gate {
   /// the shape of the gates. May be called again; each call adds.
   template <class Derived>
   void backward(const Eigen::DenseBase<Derived>& upstream) {
-    require_sample("backward", has_sample_);
+    detail::require_sample("backward", drawn_.is_there);
     detail::require_shape("upstream", upstream.rows(), upstream.cols(), rows(), columns());
-    if (frozen_) return;
+    if (is_held(drawn_)) return;
     if constexpr (has_plain_storage<Derived>()) {
       add_gradient(upstream.derived().data());
     } else {
@@ -189,25 +197,27 @@ class Gate {
   /// the gates.
   void backward_product(const Eigen::Ref<const Values>& upstream, const Eigen::Ref<const Values>& weight,
                         Eigen::Ref<Values> weight_gradient) {
-    require_sample("backward_product", has_sample_);
+    detail::require_sample("backward_product", drawn_.is_there);
     detail::require_shape("upstream", upstream.rows(), upstream.cols(), rows(), columns());
     detail::require_shape("weight", weight.rows(), weight.cols(), rows(), columns());
     detail::require_shape("weight_gradient", weight_gradient.rows(), weight_gradient.cols(), rows(), columns());
     const auto in_one_piece = [&](const auto& x) { return x.cols() == 1 || x.outerStride() == x.rows(); };
-    if (frozen_ || !in_one_piece(upstream) || !in_one_piece(weight) || !in_one_piece(weight_gradient)) {
+    const bool held = is_held(drawn_);
+    if (held || !in_one_piece(upstream) || !in_one_piece(weight) || !in_one_piece(weight_gradient)) {
       weight_gradient += upstream.cwiseProduct(values_);
-      if (!frozen_) backward(upstream.cwiseProduct(weight));
+      if (!held) backward(upstream.cwiseProduct(weight));
       return;
     }
-    detail::dispatch<detail::BackpropagateProducts>(sampled_.formulas(), std::as_const(*this).location().data(),
-                                                    std::as_const(values_).data(), upstream.data(), weight.data(),
-                                                    weight_gradient.data(), location_gradient().data(), size());
+    detail::dispatch<detail::BackpropagateProducts>(
+        drawn_.distribution.formulas(), std::as_const(*this).location().data(), std::as_const(values_).data(),
+        upstream.data(), weight.data(), weight_gradient.data(), location_gradient().data(), size());
   }
 
   /// Draws a vector of gates once for every sample of a batch, a samples × gates matrix: the gates' local
   /// reparameterisation (section 2.3 of the paper), with less noise in the gradient at the price of more noise drawn.
   template <NoiseSource Noise>
   const Matrix<Scalar>& sample_each(Index samples, Noise&& noise) requires(Columns == 1) {
+    detail::require_size("samples", samples);
     if (frozen_) {
       write_deterministic(upstream_);
       each_value_ = upstream_.transpose().replicate(samples, 1);
@@ -219,26 +229,26 @@ class Gate {
       detail::dispatch<detail::SampleGates>(distribution_.formulas(), uniforms, std::as_const(each_location_).data(),
                                             each_value_.data(), each_value_.size());
     }
-    sampled_ = distribution_;
-    has_sample_each_ = true;
+    each_drawn_ = {distribution_, true, frozen_};
+    number_.next();
     return each_value_;
   }
 
   /// The values of the last `sample_each`.
   const Matrix<Scalar>& each_values() const {
-    require_sample("each_values", has_sample_each_, "sample_each");
+    detail::require_sample("each_values", each_drawn_.is_there, "sample_each");
     return each_value_;
   }
 
   /// location_gradient() += Σ over samples of upstream ∘ dz/dlocation, at the last `sample_each`.
   void backward_each(const Matrix<Scalar>& upstream) requires(Columns == 1) {
-    require_sample("backward_each", has_sample_each_, "sample_each");
+    detail::require_sample("backward_each", each_drawn_.is_there, "sample_each");
     detail::require_shape("upstream", upstream.rows(), upstream.cols(), each_value_.rows(), size());
-    if (frozen_) return;
+    if (is_held(each_drawn_)) return;
     each_gradient_.setZero(upstream.rows(), upstream.cols());
-    detail::dispatch<detail::BackpropagateGates>(sampled_.formulas(), std::as_const(each_location_).data(),
-                                                 std::as_const(each_value_).data(), upstream.data(),
-                                                 each_gradient_.data(), upstream.size());
+    detail::dispatch<detail::BackpropagateGates>(
+        each_drawn_.distribution.formulas(), std::as_const(each_location_).data(), std::as_const(each_value_).data(),
+        upstream.data(), each_gradient_.data(), upstream.size());
     location_gradient() += each_gradient_.colwise().sum().transpose();
   }
 
@@ -337,10 +347,6 @@ class Gate {
   }
 
  private:
-  static Index checked_rows(Index rows) {
-    detail::require_size("rows", rows);
-    return rows;
-  }
   static Index checked_columns(Index columns) {
     detail::require_size("columns", columns);
     if constexpr (Columns != Eigen::Dynamic) {
@@ -356,11 +362,7 @@ class Gate {
            (bool(Derived::IsVectorAtCompileTime) || bool(Derived::IsRowMajor) == bool(Values::IsRowMajor));
   }
 
-  static void require_sample(std::string_view function, bool has_sample, std::string_view first = "sample") {
-    if (!has_sample) {
-      detail::fail(function, "called before " + std::string(first), "a call of " + std::string(first) + " first");
-    }
-  }
+  bool is_held(const detail::Draw<Distribution>& draw) const { return draw.frozen || frozen_; }
 
   void write_deterministic(Values& result) const {
     result.resize(rows(), columns());
@@ -368,7 +370,7 @@ class Gate {
   }
 
   void add_gradient(const Scalar* upstream) {
-    detail::dispatch<detail::BackpropagateGates>(sampled_.formulas(), std::as_const(*this).location().data(),
+    detail::dispatch<detail::BackpropagateGates>(drawn_.distribution.formulas(), std::as_const(*this).location().data(),
                                                  std::as_const(values_).data(), upstream, location_gradient().data(),
                                                  size());
   }
@@ -384,9 +386,9 @@ class Gate {
   Matrix<Scalar> each_location_;
   Matrix<Scalar> each_value_;
   Matrix<Scalar> each_gradient_;
-  Distribution sampled_;  // of the last sample: backward after set_temperature still belongs to it
-  bool has_sample_ = false;
-  bool has_sample_each_ = false;
+  detail::Draw<Distribution> drawn_;       // by sample
+  detail::Draw<Distribution> each_drawn_;  // by sample_each
+  detail::DrawNumber number_;
   bool frozen_ = false;
 };
 

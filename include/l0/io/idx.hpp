@@ -6,8 +6,18 @@
 /// dimensions, the dimensions as 32-bit integers, then the numbers, all big-endian, the last dimension running fastest.
 /// A door of its own: `l0.hpp` does not include it.
 
+#include <bit>
+#include <concepts>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
 #include <l0/core/types.hpp>
 #include <l0/io/bytes.hpp>
+#include <l0/io/file.hpp>
 
 namespace l0 {
 
@@ -15,7 +25,11 @@ namespace l0 {
 class IdxArray {
  public:
   /// Throws `Error` for a file that cannot be read, is no IDX file, or has fewer or more bytes than its header tells.
-  static IdxArray read(const std::string& path) { return IdxArray(path, detail::read_bytes(path)); }
+  static IdxArray read(const std::string& path) { return IdxArray(path, detail::read_file(path)); }
+  /// The same from the bytes of a file.
+  static IdxArray parse(std::string_view bytes, const std::string& name = "in memory") {
+    return IdxArray(name, std::string(bytes));
+  }
 
   /// The size of every dimension.
   const std::vector<Index>& shape() const { return shape_; }
@@ -29,8 +43,8 @@ class IdxArray {
     const Index rows = shape_.front();
     const Index columns = rows == 0 ? 0 : size_ / rows;
     Matrix<Scalar> result(rows, columns);
-    for (Index i = 0; i < rows; ++i) {
-      for (Index j = 0; j < columns; ++j) result(i, j) = static_cast<Scalar>(at(i * columns + j));
+    for (Index j = 0; j < columns; ++j) {  // outside: rows without columns may be announced by the billion
+      for (Index i = 0; i < rows; ++i) result(i, j) = static_cast<Scalar>(at(i * columns + j));
     }
     return result;
   }
@@ -39,6 +53,8 @@ class IdxArray {
   Eigen::VectorXi labels(Index classes) const {
     if (shape_.size() != 1)
       detail::fail_file(path_, "of " + detail::to_text(shape_.size()) + " dimensions", "one: labels");
+    detail::require(classes >= 0 && classes <= std::numeric_limits<int>::max(), "classes", classes,
+                    "a number from 0 to 2147483647");
     Eigen::VectorXi result(size_);
     for (Index i = 0; i < size_; ++i) {
       const double value = at(i);
@@ -53,16 +69,16 @@ class IdxArray {
   }
 
  private:
-  IdxArray(const std::string& path, std::vector<unsigned char> bytes) : path_(path), bytes_(std::move(bytes)) {
+  IdxArray(const std::string& path, std::string bytes) : path_(path), bytes_(std::move(bytes)) {
     if (bytes_.size() < 4) detail::fail_file(path, detail::to_text(bytes_.size()) + " bytes long", "an IDX header");
     if (bytes_[0] != 0 || bytes_[1] != 0)
       detail::fail_file(path, "without the two zero bytes at its start", "an IDX file");
-    type_ = bytes_[2];
+    type_ = static_cast<unsigned char>(bytes_[2]);
     width_ = width_of(type_);
     if (width_ == 0) {
       detail::fail_file(path, "of number type " + detail::to_text(int{type_}), "one of 8, 9, 11, 12, 13, 14");
     }
-    const std::size_t dimensions = bytes_[3];
+    const std::size_t dimensions = static_cast<unsigned char>(bytes_[3]);
     begin_ = 4 + 4 * dimensions;
     if (dimensions == 0) detail::fail_file(path, "without dimensions", "at least one");
     if (bytes_.size() < begin_)
@@ -73,6 +89,9 @@ class IdxArray {
     bool empty = false;
     for (std::size_t d = 0; d < dimensions; ++d) {
       const auto extent = std::size_t{detail::number_at<std::uint32_t>(&bytes_[4 + 4 * d], std::endian::big)};
+      if (extent > static_cast<std::size_t>(std::numeric_limits<Index>::max())) {
+        detail::fail_file(path, "of dimension " + detail::to_text(extent), "fewer than 2^31 in 32-bit programs");
+      }
       shape_.push_back(static_cast<Index>(extent));
       empty = empty || extent == 0;
       if (extent > 0) count = count > most / extent ? most + 1 : count * extent;  // no product overflows
@@ -98,10 +117,10 @@ class IdxArray {
   }
 
   double at(Index k) const {
-    const unsigned char* from = &bytes_[begin_ + static_cast<std::size_t>(k) * width_];
+    const char* from = bytes_.data() + (begin_ + static_cast<std::size_t>(k) * width_);
     const auto big = std::endian::big;
     switch (type_) {
-      case 8: return *from;
+      case 8: return detail::number_at<std::uint8_t>(from, big);
       case 9: return detail::number_at<std::int8_t>(from, big);
       case 11: return detail::number_at<std::int16_t>(from, big);
       case 12: return detail::number_at<std::int32_t>(from, big);
@@ -111,7 +130,7 @@ class IdxArray {
   }
 
   std::string path_;
-  std::vector<unsigned char> bytes_;
+  std::string bytes_;
   std::vector<Index> shape_;
   unsigned char type_ = 0;
   std::size_t width_ = 0;

@@ -4,12 +4,14 @@
 /// \file
 /// Stores networks and training runs as safetensors files. A door of its own: `l0.hpp` does not include it.
 
-#include <charconv>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <l0/core/parameter.hpp>
 #include <l0/io/safetensors.hpp>
+#include <l0/io/text.hpp>
 
 namespace l0 {
 
@@ -22,10 +24,6 @@ struct NamedParameter {
   std::vector<Index> shape;
   ParameterRef<Scalar> parameter;
 };
-
-/// A gate array under the name of its layer.
-template <class Gate>
-using NamedGate = std::pair<std::string, Gate*>;
 
 /// The shape under which others know a parameter: OIHW for the weights of convolutions, vectors with one dimension.
 template <class Part, class Scalar>
@@ -107,18 +105,53 @@ Number metadata_number(const std::string& path, const std::map<std::string, std:
   const auto found = metadata.find(key);
   Number number{};
   if (found == metadata.end()) fail_file(path, "without " + key + " in its metadata", "a number");
-  const std::string& text = found->second;
-  const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (status != std::errc{} || end != text.data() + text.size()) {
-    fail_file(path, "with " + key + " = " + text + " in its metadata", "a number");
+  if (!parse_number(found->second, number)) {
+    fail_file(path, "with " + key + " = " + found->second + " in its metadata", "a finite number");
   }
   return number;
 }
 
+/// The state of a gate array that is no tensor.
+template <class Scalar>
+struct GateState {
+  Scalar temperature;
+  std::uint64_t draw;
+  bool frozen;
+};
+
+/// Refuses a file whose gates were stretched otherwise than those of the network.
+template <class Scalar>
+void require_stretch(const std::string& path, const std::map<std::string, std::string>& metadata,
+                     const std::string& key, Scalar expected) {
+  const auto value = metadata_number<Scalar>(path, metadata, key);
+  if (value != expected) {
+    fail_file(path, "with " + key + " = " + to_text(value) + " in its metadata",
+              to_text(expected) + ", as the gates of the network were made");
+  }
+}
+
+/// What the metadata say of a gate array. Throws `Error` for what it cannot have.
+template <class Gate>
+GateState<typename Gate::Scalar> gate_state(const std::string& path, const std::map<std::string, std::string>& metadata,
+                                            const std::string& place, const Gate& gate) {
+  using Scalar = typename Gate::Scalar;
+  GateState<Scalar> state{metadata_number<Scalar>(path, metadata, place + "temperature"),
+                          metadata_number<std::uint64_t>(path, metadata, place + "draw"), false};
+  if (!(state.temperature > 0)) fail_file(path, "with a temperature of " + to_text(state.temperature), "one > 0");
+  const int frozen = metadata_number<int>(path, metadata, place + "frozen");
+  if (frozen != 0 && frozen != 1) fail_file(path, "with " + place + "frozen = " + to_text(frozen), "0 or 1");
+  state.frozen = frozen == 1;
+  if constexpr (requires { gate.distribution().gamma; }) {
+    require_stretch(path, metadata, place + "gamma", gate.distribution().gamma);
+    require_stretch(path, metadata, place + "zeta", gate.distribution().zeta);
+  }
+  return state;
+}
+
 }  // namespace detail
 
-/// What a file of `save_network` holds: weights, biases and log α as tensors named by the place of their layer, and the
-/// temperatures of the gates in the metadata.
+/// What a file of `save_network` holds: weights, biases and log α as tensors named by the place of their layer, and in
+/// the metadata temperature, draw number, γ, ζ and the frozen flag of every layer's gates.
 template <class Network>
 TensorFile<typename Network::Scalar> to_tensors(Network& network) {
   using Scalar = typename Network::Scalar;
@@ -135,13 +168,19 @@ TensorFile<typename Network::Scalar> to_tensors(Network& network) {
   detail::for_each_gate(network, "", [&](const std::string& place, auto& gate) {
     file.metadata[place + "temperature"] = detail::to_text(gate.temperature());
     file.metadata[place + "draw"] = detail::to_text(gate.draw());
+    file.metadata[place + "frozen"] = gate.frozen() ? "1" : "0";
+    if constexpr (requires { gate.distribution().gamma; }) {
+      file.metadata[place + "gamma"] = detail::to_text(gate.distribution().gamma);
+      file.metadata[place + "zeta"] = detail::to_text(gate.distribution().zeta);
+    }
   });
   file.metadata["format"] = "pt";  // as PyTorch's users expect it
   return file;
 }
 
-/// Puts tensors into a network. Throws `Error` unless the file has all of its parameters in their shapes and no others,
-/// and changes nothing then. `more` more tensors may be there, for what else a file holds.
+/// Puts tensors into a network. Throws `Error` unless the file has all of its parameters in their shapes and no others
+/// (tensors of whole numbers are passed over), and its gates are of the same γ and ζ; then nothing is changed. `more`
+/// more tensors may be there, for what else a file holds.
 template <class Network>
 void from_tensors(const std::string& path, const TensorFile<typename Network::Scalar>& file, Network& network,
                   std::size_t more = 0) {
@@ -153,30 +192,34 @@ void from_tensors(const std::string& path, const TensorFile<typename Network::Sc
                       detail::to_text(parameters.size() + more) + ": it belongs to another network");
   }
   for (const auto& named : parameters) detail::find_tensor(path, file, named.name, named.shape);
-  std::map<std::string, std::pair<Scalar, std::uint64_t>> gates;
-  detail::for_each_gate(network, "", [&](const std::string& place, auto&) {
-    const auto temperature = detail::metadata_number<Scalar>(path, file.metadata, place + "temperature");
-    if (!(temperature > 0)) detail::fail_file(path, "with a temperature of " + detail::to_text(temperature), "one > 0");
-    gates[place] = {temperature, detail::metadata_number<std::uint64_t>(path, file.metadata, place + "draw")};
+  std::map<std::string, detail::GateState<Scalar>> gates;
+  detail::for_each_gate(network, "", [&](const std::string& place, const auto& gate) {
+    gates[place] = detail::gate_state(path, file.metadata, place, gate);
   });
   for (const auto& named : parameters) {
     detail::from_tensor(file.tensors.at(named.name), named, named.parameter.values());
   }
   detail::for_each_gate(network, "", [&](const std::string& place, auto& gate) {
-    gate.set_temperature(gates[place].first);
-    gate.set_draw(gates[place].second);
+    const auto& state = gates[place];
+    gate.set_temperature(state.temperature);
+    gate.set_draw(state.draw);
+    if (state.frozen) {
+      gate.freeze();
+    } else {
+      gate.unfreeze();
+    }
   });
 }
 
 /// Stores weights, biases and gates of a network, for `load_network` or for Python: safetensors.torch.load_file(path)
 /// gives "0.weight", "0.bias", "0.log_alpha", ... in PyTorch's shapes. Throws `Error` where the file cannot be written.
 template <class Network>
-void save_network(const std::string& path, Network& network) {
-  write_safetensors(path, to_tensors(network));
+void save_network(const std::string& path, Network& network, StoredPrecision precision = StoredPrecision::full) {
+  write_safetensors(path, to_tensors(network), precision);
 }
 
-/// Reads them into a network of the same layers and scalar type. Throws `Error` for anything else, and then the network
-/// is as before.
+/// Reads them into a network of the same layers, of the same scalar type or one that holds the file's numbers exactly.
+/// Throws `Error` for anything else, and then the network is as before.
 template <class Network>
 void load_network(const std::string& path, Network& network) {
   from_tensors(path, read_safetensors<typename Network::Scalar>(path), network);

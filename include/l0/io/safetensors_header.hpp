@@ -3,13 +3,15 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include <l0/io/bytes.hpp>
+#include <l0/core/types.hpp>
+#include <l0/io/file.hpp>
 
 namespace l0::detail {
 
@@ -24,26 +26,6 @@ struct TensorHeader {
   std::map<std::string, TensorEntry> tensors;
   std::map<std::string, std::string> metadata;
 };
-
-/// A JSON string. Names are passed on byte by byte; what must be escaped is.
-inline std::string quoted(std::string_view text) {
-  constexpr char digits[] = "0123456789abcdef";
-  std::string result = "\"";
-  for (const char c : text) {
-    const auto code = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      result += '\\';
-      result += c;
-    } else if (code < 0x20) {
-      result += "\\u00";
-      result += digits[code / 16];
-      result += digits[code % 16];
-    } else {
-      result += c;
-    }
-  }
-  return result + '"';
-}
 
 /// Reads the header: the part of JSON that the format allows there, and nothing else.
 class HeaderParser {
@@ -133,9 +115,9 @@ class HeaderParser {
     }
   }
 
-  /// \uXXXX as UTF-8, outside the surrogates.
-  std::string code_point() {
-    unsigned code = 0;
+  /// The four digits of \uXXXX.
+  std::uint32_t hexadecimal() {
+    std::uint32_t code = 0;
     for (int k = 0; k < 4; ++k) {
       const char c = at_ < text_.size() ? text_[at_++] : '?';
       const int digit = c >= '0' && c <= '9'   ? c - '0'
@@ -143,20 +125,33 @@ class HeaderParser {
                         : c >= 'A' && c <= 'F' ? c - 'A' + 10
                                                : -1;
       if (digit < 0) refuse("four hexadecimal digits");
-      code = code * 16 + static_cast<unsigned>(digit);
+      code = code * 16 + static_cast<std::uint32_t>(digit);
     }
-    if (code >= 0xD800 && code < 0xE000) refuse("a character below U+D800 or from U+E000 on");
+    return code;
+  }
+
+  /// \uXXXX as UTF-8; two of them for a character beyond U+FFFF, as Python's json writes it.
+  std::string code_point() {
+    std::uint32_t code = hexadecimal();
+    if (code >= 0xD800 && code < 0xE000) {
+      const bool has_second = code < 0xDC00 && text_.substr(at_, 2) == "\\u";
+      at_ += has_second ? 2 : 0;
+      const std::uint32_t second = has_second ? hexadecimal() : 0;
+      if (second < 0xDC00 || second >= 0xE000) refuse("two surrogates, or none");
+      code = 0x10000 + ((code - 0xD800) << 10) + (second - 0xDC00);
+    }
     if (code < 0x80) return std::string(1, static_cast<char>(code));
-    const auto last = static_cast<char>(0x80 | (code & 0x3F));
-    if (code < 0x800) return {static_cast<char>(0xC0 | (code >> 6)), last};
-    return {static_cast<char>(0xE0 | (code >> 12)), static_cast<char>(0x80 | ((code >> 6) & 0x3F)), last};
+    const int more = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;  // bytes after the first
+    std::string result(1, static_cast<char>((0xFF00U >> (more + 1) & 0xFFU) | code >> (6 * more)));
+    for (int k = more - 1; k >= 0; --k) result += static_cast<char>(0x80U | (code >> (6 * k) & 0x3FU));
+    return result;
   }
 
   std::uint64_t number() {
     skip_spaces();
     const std::size_t first = at_;
     std::uint64_t value = 0;
-    constexpr std::uint64_t limit = std::uint64_t{1} << 59;  // no sum or product of two of these overflows silently
+    constexpr std::uint64_t limit = std::numeric_limits<Index>::max() / 16;  // ten times as much is still a number
     while (at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9') {
       value = value * 10 + static_cast<std::uint64_t>(text_[at_++] - '0');
       if (value > limit) refuse("a smaller number");

@@ -4,12 +4,13 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <l0/io/csv_field.hpp>
+#include <l0/io/file.hpp>
 #include <l0/io/report.hpp>
 
 namespace l0 {
@@ -118,7 +119,7 @@ class Tracker {
     std::string text =
         "stage,step,steps,loss,objective,expected_l0,lambda,temperature,seconds,validation_loss,validation_error\n";
     for (const StepReport& r : history_) {
-      text += csv_text(r.stage) + ',' + detail::to_text(r.step) + ',' + detail::to_text(r.steps);
+      text += csv_field(r.stage) + ',' + detail::to_text(r.step) + ',' + detail::to_text(r.steps);
       for (const double value : {r.loss, r.objective, r.expected_l0, r.lambda, r.temperature, r.seconds,
                                  r.validation_loss, r.validation_error}) {
         text += ',';
@@ -136,9 +137,9 @@ class Tracker {
   }
 
   /// Writes `csv()` or `json_lines()`. Throws `Error` where the file cannot be written.
-  void write_csv(const std::string& path) const { write(path, csv()); }
+  void write_csv(const std::string& path) const { detail::write_file(path, csv()); }
   /// Writes `json_lines()`. Throws `Error` where the file cannot be written.
-  void write_json_lines(const std::string& path) const { write(path, json_lines()); }
+  void write_json_lines(const std::string& path) const { detail::write_file(path, json_lines()); }
 
   /// A gnuplot script, data included, that draws loss and open gates of all steps kept as an SVG picture.
   std::string gnuplot_script(const std::string& picture) const {
@@ -170,7 +171,7 @@ class Tracker {
   bool draw(const std::string& picture) const {
     if (history_.empty()) detail::fail("the tracker", "without a step", "a run first");
     const std::string file = picture + ".gnuplot";
-    write(file, gnuplot_script(picture));
+    detail::write_file(file, gnuplot_script(picture));
 #ifdef _WIN32
     const std::string quiet = " >NUL 2>&1";
     const std::string quoted = '"' + file + '"';
@@ -193,20 +194,6 @@ class Tracker {
     stage.first_open = report.expected_l0;
     stage.smallest_loss = std::numeric_limits<double>::quiet_NaN();
     stages_.push_back(stage);
-  }
-
-  static std::string csv_text(std::string_view text) {
-    if (text.find_first_of(",\"\n\r") == std::string_view::npos) return std::string(text);
-    std::string quoted = "\"";
-    for (const char c : text) quoted.append(c == '"' ? 2 : 1, c);
-    return quoted + '"';
-  }
-
-  static void write(const std::string& path, const std::string& text) {
-    std::ofstream file(path, std::ios::binary);
-    file << text;
-    file.close();
-    if (!file) detail::fail("path", path, "a file that can be written");
   }
 
   Index every_;

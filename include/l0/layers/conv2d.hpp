@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -129,6 +130,7 @@ class L0Conv2d : public GatedWeights<Gate<Distribution, detail::ConvGrouping<Gro
   const Matrix<Scalar>& forward(X&& x, Noise&& noise) {
     detail::check_batch(x, inputs());
     gate().sample(noise);
+    draw_ = gate().sample_number();
     batch_.set(std::forward<X>(x));
     output_.resize(batch_.rows(), outputs());
     apply(convolution_, gate().values(), column_, batch_.data(), batch_.rows(), output_.data());
@@ -136,7 +138,8 @@ class L0Conv2d : public GatedWeights<Gate<Distribution, detail::ConvGrouping<Gro
   }
 
   /// Adds the gradients of the weights, the bias and log α, given `upstream`, the gradient with respect to Y. May be
-  /// called again after one forward; each call adds. Throws `Error` before a forward or for another shape.
+  /// called again after one forward; each call adds. Throws `Error` before a forward, after the gates were drawn again
+  /// and for another shape.
   template <class Derived>
   void backward(const Eigen::DenseBase<Derived>& upstream) {
     backward_batch(upstream, nullptr);
@@ -219,6 +222,7 @@ class L0Conv2d : public GatedWeights<Gate<Distribution, detail::ConvGrouping<Gro
   template <class Derived>
   void backward_batch(const Eigen::DenseBase<Derived>& given, Matrix<Scalar>* input_gradient) {
     if (batch_.empty()) detail::fail("backward", "called before forward", "a call of forward first");
+    detail::require_same_draw(gate().sample_number(), draw_, "forward");
     detail::require_shape("upstream", given.rows(), given.cols(), output_.rows(), outputs());
     upstream_.set(given.derived());
     const Index samples = batch_.rows();
@@ -248,6 +252,7 @@ class L0Conv2d : public GatedWeights<Gate<Distribution, detail::ConvGrouping<Gro
   }
 
   // Kept from forward for backward.
+  std::uint64_t draw_ = 0;
   detail::Convolution<Scalar> convolution_;
   detail::DenseBatch<Scalar> batch_;
   Matrix<Scalar> output_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 #include <utility>
 
@@ -83,6 +84,7 @@ class L0DepthwiseConv2d : public GatedWeights<Gate<Distribution, 1>, PerOutput> 
   const Matrix<Scalar>& forward(X&& x, Noise&& noise) {
     detail::check_batch(x, inputs());
     gate().sample(noise);
+    draw_ = gate().sample_number();
     batch_.set(std::forward<X>(x));
     output_.resize(batch_.rows(), outputs());
     kernels_ = gate().values().asDiagonal() * std::as_const(*this).weight();
@@ -135,6 +137,7 @@ class L0DepthwiseConv2d : public GatedWeights<Gate<Distribution, 1>, PerOutput> 
   template <class Derived>
   void backward_batch(const Eigen::DenseBase<Derived>& given, Matrix<Scalar>* input_gradient) {
     if (batch_.empty()) detail::fail("backward", "called before forward", "a call of forward first");
+    detail::require_same_draw(gate().sample_number(), draw_, "forward");
     detail::require_shape("upstream", given.rows(), given.cols(), output_.rows(), outputs());
     upstream_.set(given.derived());
     const Index samples = batch_.rows();
@@ -183,6 +186,7 @@ class L0DepthwiseConv2d : public GatedWeights<Gate<Distribution, 1>, PerOutput> 
   detail::Window window_;
 
   // Kept from forward for backward.
+  std::uint64_t draw_ = 0;
   Matrix<Scalar> kernels_;
   detail::DenseBatch<Scalar> batch_;
   Matrix<Scalar> output_;

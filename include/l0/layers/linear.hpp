@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -79,13 +80,15 @@ class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>,
     } else {
       gate().sample(noise);
     }
+    draw_ = gate().sample_number();
     batch_.set(std::forward<X>(x));
     forward_batch();
     return output_;
   }
 
   /// Adds the gradients of the weights, the bias and log α, given `upstream`, the gradient with respect to Y. May be
-  /// called again after one forward; each call adds. Throws `Error` before a forward or for another shape.
+  /// called again after one forward; each call adds. Throws `Error` before a forward, after the gates were drawn again
+  /// and for another shape.
   template <class Derived>
   void backward(const Eigen::DenseBase<Derived>& upstream) {
     backward_batch(as_columns(upstream), nullptr);
@@ -110,8 +113,8 @@ class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>,
   }
 
   /// `effective_weight()` with only the entries that are not 0 stored.
-  Eigen::SparseMatrix<Scalar> effective_weight_sparse() const {
-    Eigen::SparseMatrix<Scalar> result = effective_weight().sparseView(Scalar(1), Scalar(0));
+  Eigen::SparseMatrix<Scalar, Eigen::ColMajor, int> effective_weight_sparse() const {
+    Eigen::SparseMatrix<Scalar, Eigen::ColMajor, int> result = effective_weight().sparseView(Scalar(1), Scalar(0));
     result.makeCompressed();
     return result;
   }
@@ -228,6 +231,7 @@ class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>,
 
   void backward_batch(const UpstreamRef& upstream, Matrix<Scalar>* input_gradient) {
     if (batch_.empty()) detail::fail("backward", "called before forward", "a call of forward first");
+    detail::require_same_draw(gate().sample_number(), draw_, "forward");
     detail::require_shape("upstream", upstream.rows(), upstream.cols(), output_.rows(), outputs());
     if (has_bias()) bias_gradient() += upstream.colwise().sum().transpose();
     if (input_gradient != nullptr && !gates_per_sample_) {
@@ -342,6 +346,7 @@ class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>,
   bool gates_per_sample_;
 
   // Kept from forward for backward.
+  std::uint64_t draw_ = 0;
   detail::BatchView<Scalar> batch_;
   std::vector<Index> open_;
   bool skipping_ = false;

@@ -35,10 +35,10 @@ struct SelectColumns {
 /// Y = X Wᵀ + 1 bᵀ with W outputs × inputs, dense or, in `sparse`, with only the weights that are not 0.
 template <class Scalar>
 struct DenseOrSparseLinear {
-  Matrix<Scalar> weight;                                ///< outputs × inputs; empty if sparse
-  Eigen::SparseMatrix<Scalar, Eigen::RowMajor> sparse;  ///< the same, where that is faster
-  bool is_sparse = false;                               ///< which of the two is used
-  Vector<Scalar> bias;                                  ///< a number per output (channel)
+  Matrix<Scalar> weight;                                     ///< outputs × inputs; empty if sparse
+  Eigen::SparseMatrix<Scalar, Eigen::RowMajor, int> sparse;  ///< the same, where that is faster
+  bool is_sparse = false;                                    ///< which of the two is used
+  Vector<Scalar> bias;                                       ///< a number per output (channel)
 
   /// Columns that go out.
   Index outputs() const { return bias.size(); }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstdint>
+#include <utility>
+
 #include <l0/core/types.hpp>
 
 namespace l0::detail {
@@ -23,7 +26,8 @@ struct PartCache {
 struct LastResult {
   LastResult() = default;
   LastResult(const LastResult&) {}
-  LastResult(LastResult&&) noexcept = default;
+  LastResult(LastResult&& other) noexcept
+      : is_there(std::exchange(other.is_there, false)), rows(other.rows), columns(other.columns), draw(other.draw) {}
   LastResult& operator=(const LastResult&) {
     is_there = false;
     return *this;
@@ -33,6 +37,7 @@ struct LastResult {
   bool is_there = false;
   Index rows = 0;
   Index columns = 0;
+  std::uint64_t draw = 0;  ///< the sum of the numbers of all draws
 };
 
 }  // namespace l0::detail

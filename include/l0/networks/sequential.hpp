@@ -8,14 +8,13 @@
 ///       ▼ Sequential::forward(x, noise)    each layer draws its gates and returns a buffer of its own; activations and
 ///       │                                  poolings write to buffers that the network keeps for them
 ///     loss → gradient
-///       ▼ backward(upstream, dx)           back to front: each layer adds to its parameters' gradients, writes that by
-///       x
+///       ▼ backward(upstream, dx)           back to front: each adds to its parameters' gradients, writes that by x
 ///     penalty, optimizer                   find gates by for_each_gated and parameters by parameters()
 ///       ▼
-///     prune, compact (pruning/)            what is left becomes a CompactModel (network.hpp): plain layers, predict
-///     only
+///     prune, compact (pruning/)            what is left becomes a CompactModel (network.hpp), which only predicts
 
 #include <array>
+#include <cstdint>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -88,7 +87,7 @@ class Sequential {
     return columns;
   }
 
-  /// Part number I.
+  /// Part number I. Running it by itself ends what `forward` began: the next parts refer to its result.
   template <std::size_t I>
   auto& part() {
     return std::get<I>(parts_);
@@ -120,11 +119,12 @@ class Sequential {
     last_.is_there = true;
     last_.rows = result.rows();
     last_.columns = result.cols();
+    last_.draw = sample_number();
     return result;
   }
 
   /// Adds the gradients of all parameters, given `upstream`, the gradient with respect to the result of the last
-  /// forward; each call adds. Throws `Error` before a forward or for another shape.
+  /// forward; each call adds. Throws `Error` before a forward, after gates were drawn again and for another shape.
   template <class Derived>
   void backward(const Eigen::DenseBase<Derived>& upstream) {
     backward_all(upstream, nullptr);
@@ -295,6 +295,7 @@ class Sequential {
   template <class Derived>
   void backward_all(const Eigen::DenseBase<Derived>& upstream, Matrix<Scalar>* input_gradient) {
     if (!last_.is_there) detail::fail("backward", "called before forward", "a call of forward first");
+    detail::require_same_draw(sample_number(), last_.draw, "forward");
     detail::require_shape("upstream", upstream.rows(), upstream.cols(), last_.rows, last_.columns);
     if constexpr (std::is_same_v<Derived, Matrix<Scalar>>) {
       backward_from<size - 1>(upstream.derived(), nullptr, input_gradient);
@@ -302,6 +303,19 @@ class Sequential {
       upstream_ = detail::as_matrix_of<Scalar>(upstream);
       backward_from<size - 1>(upstream_, nullptr, input_gradient);
     }
+  }
+
+  /// Numbers only grow, so that their sum changes where one does.
+  std::uint64_t sample_number() {
+    std::uint64_t sum = 0;
+    for_each_gated([&](auto& part) {
+      if constexpr (requires { part.gate().sample_number(); }) {
+        sum += part.gate().sample_number();
+      } else if constexpr (requires { part.sample_number(); }) {
+        sum += part.sample_number();
+      }
+    });
+    return sum;
   }
 
   /// Is there a layer with parameters before part I?

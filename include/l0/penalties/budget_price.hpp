@@ -79,6 +79,7 @@ class BudgetPrice {
   template <class Archive>
   void archive(Archive& archive) {
     archive(price_);
+    if constexpr (Archive::reads) archive.require(price_ >= 0 && std::isfinite(price_));
     for (auto* array : {&earned_, &slope_}) archive(*array);
   }
 

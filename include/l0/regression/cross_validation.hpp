@@ -37,7 +37,8 @@ inline std::vector<Index> assign_folds(Index samples, Index folds, std::uint64_t
   std::vector<Index> fold(static_cast<std::size_t>(samples));
   for (std::size_t i = 0; i < fold.size(); ++i) fold[i] = static_cast<Index>(i) % folds;
   Rng rng(seed);
-  for (std::size_t i = fold.size(); i > 1; --i) std::swap(fold[i - 1], fold[rng() % i]);  // Fisher & Yates
+  for (std::size_t i = fold.size(); i > 1; --i)
+    std::swap(fold[i - 1], fold[static_cast<std::size_t>(rng() % i)]);  // Fisher & Yates
   return fold;
 }
 

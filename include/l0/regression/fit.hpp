@@ -91,8 +91,10 @@ auto refit_point(const Family& family, const Design& x, const Y& y, const Vector
 
 /// The supports of a selection as refitted points, size by size; sizes that were not met are left out.
 template <class Family, class Design, class Y, class Scalar>
-auto refit_path(const Family& family, const Design& x, const Y& y, const Vector<Scalar>& weight,
-                const SelectionResult& selection, const SelectionOptions& options) {
+std::vector<PathPoint<Scalar, Family::responses>> refit_path(const Family& family, const Design& x, const Y& y,
+                                                             const Vector<Scalar>& weight,
+                                                             const SelectionResult& selection,
+                                                             const SelectionOptions& options) {
   std::vector<PathPoint<Scalar, Family::responses>> path;
   const SupportScore score = criterion_score(family, x, y, options);
   for (const FoundSupport& found : selection.by_size) {
@@ -126,7 +128,7 @@ auto with_regression_data(const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y
   require_shape("y", y.rows(), y.cols(), x.rows(), Columns == 1 ? 1 : std::max<Index>(y.cols(), 1));
   require_finite("y", y);
   validate(options, x.cols());
-  const Eigen::Matrix<Scalar, Eigen::Dynamic, Columns> target = as_matrix(y).template cast<Scalar>();
+  const Eigen::Matrix<Scalar, Eigen::Dynamic, Columns, Eigen::ColMajor> target = as_matrix(y).template cast<Scalar>();
   const Vector<Scalar> unit_weight = unit_mean_weights<Scalar>(weight, x.rows());
   return with_design<Scalar>(x, [&](const auto& design) { return use(design, target, unit_weight); });
 }
@@ -227,7 +229,7 @@ SparseFit<Scalar, Family::responses> fit_sparse(const Family& family, const Desi
                            " suffice: no independent one is left to reach the budget of " +
                            to_text(*options.max_features));
   }
-  StandardizedColumns<Design> columns(x);
+  StandardizedDesign<Design> columns(x);
   columns.set_weights(weight, true);
   Index constant = 0;
   for (Index j = 0; j < x.columns(); ++j) constant += columns.scale(j) > 0 ? 0 : 1;

@@ -67,8 +67,7 @@ struct LikelihoodPipeline {
                       const PathPoint<Scalar, Responses>& point, const SelectionOptions& options, Use use) const {
     auto fitter = fitter_for(x, y, weight, options);
     const auto problem = expand_around(fitter.fit(point.support), fitter);
-    use(problem, fitter.ridge(),
-        [](const SupportScore& score, double deviance, SupportSize size) { return score.of_deviance(deviance, size); });
+    use(problem, fitter.ridge(), by_deviance);
   }
 
  private:

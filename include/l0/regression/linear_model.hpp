@@ -14,6 +14,7 @@
 #include <l0/callbacks/report.hpp>
 #include <l0/core/argument.hpp>
 #include <l0/core/error.hpp>
+#include <l0/core/sort_stably.hpp>
 #include <l0/core/types.hpp>
 #include <l0/regression/likelihood/point.hpp>
 #include <l0/regression/options.hpp>
@@ -25,9 +26,9 @@ namespace l0 {
 template <std::floating_point Scalar_, int Responses = 1>
 class LinearModel {
  public:
-  using Scalar = Scalar_;                                                 ///< float or double
-  using Coefficients = Eigen::Matrix<Scalar, Eigen::Dynamic, Responses>;  ///< a row per feature
-  using Intercept = detail::Intercept<Scalar, Responses>;                 ///< a number, or one per response
+  using Scalar = Scalar_;                                                                  ///< float or double
+  using Coefficients = Eigen::Matrix<Scalar, Eigen::Dynamic, Responses, Eigen::ColMajor>;  ///< a row per feature
+  using Intercept = detail::Intercept<Scalar, Responses>;  ///< a number, or one per response
 
   /// The options, as given.
   const RegressionOptions& options() const { return options_; }
@@ -71,7 +72,7 @@ class LinearModel {
   std::string summary() const {
     require_fitted();
     std::vector<Index> order = selected_;
-    std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return importance_(a) > importance_(b); });
+    detail::sort_stably(order, [&](Index a, Index b) { return importance_(a) > importance_(b); });
     std::size_t width = 9;
     for (const Index j : order) width = std::max(width, feature_name(j).size());
     const auto line = [&](const std::string& name, double coefficient, double importance) {

@@ -9,6 +9,7 @@
 #include <l0/core/argument.hpp>
 #include <l0/core/error.hpp>
 #include <l0/core/types.hpp>
+#include <l0/regression/compiled.hpp>
 #include <l0/regression/data/moments.hpp>
 #include <l0/regression/fit.hpp>
 #include <l0/regression/least_squares.hpp>
@@ -147,4 +148,10 @@ class MultiResponseRegression : public LeastSquaresRegression<Scalar, Eigen::Dyn
       : LeastSquaresRegression<Scalar, Eigen::Dynamic>(std::move(options)) {}
 };
 
+namespace detail {
+
+L0_COMPILED_FITS(SquaredFamily<1>);
+L0_COMPILED_FITS(SquaredFamily<Eigen::Dynamic>);
+
+}  // namespace detail
 }  // namespace l0

@@ -10,6 +10,7 @@
 #include <l0/core/argument.hpp>
 #include <l0/core/error.hpp>
 #include <l0/core/types.hpp>
+#include <l0/regression/compiled.hpp>
 #include <l0/regression/fit.hpp>
 #include <l0/regression/generalized_linear_model.hpp>
 #include <l0/regression/likelihood/multinomial.hpp>
@@ -179,4 +180,10 @@ class MultinomialRegression : public LinearModel<Scalar_, Eigen::Dynamic> {
   }
 };
 
+namespace detail {
+
+L0_COMPILED_SELECTIONS(MultinomialLikelihood<double>);
+L0_COMPILED_FITS(MultinomialFamily<double>);
+
+}  // namespace detail
 }  // namespace l0

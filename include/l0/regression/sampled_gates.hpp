@@ -10,6 +10,7 @@
 
 #include <l0/annealing/schedules.hpp>
 #include <l0/callbacks/report.hpp>
+#include <l0/core/sort_stably.hpp>
 #include <l0/core/types.hpp>
 #include <l0/gates/gate.hpp>
 #include <l0/optimizers/adam.hpp>
@@ -139,7 +140,7 @@ class SampledGates {
   const Vector<Scalar>& weight_;
   const RegressionOptions& options_;
   const SelectionOptions& settings_;
-  StandardizedColumns<Design> columns_;
+  StandardizedDesign<Design> columns_;
 };
 
 /// Supports read off sampled gates: one training at the given price or for the budget; without either one for each of a
@@ -170,7 +171,7 @@ SelectionResult select_sampled(const Family& family, const Design& x, const Y& y
     std::vector<Dependent<Index, Scalar>> order(outcome.effect.size());
     std::iota(order.begin(), order.end(), Index{0});
     const auto of = [&](Index unit) { return outcome.effect[static_cast<std::size_t>(unit)]; };
-    std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return of(a) > of(b); });
+    sort_stably(order, [&](Index a, Index b) { return of(a) > of(b); });
     std::vector<Dependent<Index, Scalar>> support, count;
     for (const Index unit : order) {
       if (static_cast<Index>(support.size()) == most || !(of(unit) > 0)) break;  // 0: a constant column

@@ -91,8 +91,8 @@ class GatedBatch {
 
   template <class X, int order>
   static void write(const X& x, const Vector<Scalar>& z,
-                    Eigen::SparseMatrix<Scalar, order>& result) requires(is_sparse<X>&& bool(X::IsRowMajor) ==
-                                                                         (order == Eigen::RowMajor)) {
+                    Eigen::SparseMatrix<Scalar, order, int>& result) requires(is_sparse<X>&& bool(X::IsRowMajor) ==
+                                                                              (order == Eigen::RowMajor)) {
     result.resize(x.rows(), x.cols());
     result.reserve(x.nonZeros());
     for (Index k = 0; k < x.outerSize(); ++k) {
@@ -124,8 +124,8 @@ class GatedBatch {
   Index rows_ = 0;
   Index columns_ = 0;
   Matrix<Scalar> dense_;
-  Eigen::SparseMatrix<Scalar, Eigen::ColMajor> sparse_columns_;
-  Eigen::SparseMatrix<Scalar, Eigen::RowMajor> sparse_rows_;
+  Eigen::SparseMatrix<Scalar, Eigen::ColMajor, int> sparse_columns_;
+  Eigen::SparseMatrix<Scalar, Eigen::RowMajor, int> sparse_rows_;
 };
 
 }  // namespace l0::detail

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <l0/core/argument.hpp>
+#include <l0/core/sort_stably.hpp>
 #include <l0/gates/gate.hpp>
 #include <l0/selection/gated_batch.hpp>
 #include <l0/selection/take.hpp>
@@ -62,14 +63,16 @@ class ItemGate {
     if constexpr (!is_sparse<std::remove_cvref_t<X>>) require_finite("X", x.derived());
 #endif
     const Vector<Scalar>& z = gate_.sample(noise);
+    draw_ = gate_.sample_number();
     return batch_.scale(std::forward<X>(x), z);
   }
 
   /// Adds to the gradient of log α, given `upstream`, the gradient with respect to what `apply` returned. May be called
-  /// again; each call adds. Throws `Error` before an `apply` or for another shape.
+  /// again; each call adds. Throws `Error` before an `apply`, after the gates were drawn again and for another shape.
   template <class Derived>
   void backward(const Eigen::DenseBase<Derived>& upstream) {
     if (batch_.empty()) fail("backward", "called before apply", "a call of apply first");
+    require_same_draw(gate_.sample_number(), draw_, "apply");
     require_shape("upstream", upstream.rows(), upstream.cols(), batch_.rows(), batch_.columns());
     if constexpr (std::is_same_v<Derived, Matrix<Scalar>>) {
       batch_.differentiate(upstream.derived(), gate_.values(), gate_gradient_);
@@ -98,7 +101,7 @@ class ItemGate {
     require_finite("log_alpha", log_alpha());
     std::vector<Index> order(static_cast<std::size_t>(size()));
     std::iota(order.begin(), order.end(), Index{0});
-    std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return log_alpha()(a) > log_alpha()(b); });
+    sort_stably(order, [&](Index a, Index b) { return log_alpha()(a) > log_alpha()(b); });
     return order;
   }
 
@@ -148,6 +151,7 @@ class ItemGate {
   Gates gate_;  // first: its assignment refuses another size before anything is written
   std::optional<Index> budget_;
   GatedBatch<Scalar, axis> batch_;
+  std::uint64_t draw_ = 0;  // of apply
   Vector<Scalar> gate_gradient_;
   Matrix<Scalar> upstream_;
 };

@@ -12,6 +12,7 @@
 #include <l0/callbacks/run.hpp>
 #include <l0/core/argument.hpp>
 #include <l0/core/error.hpp>
+#include <l0/core/sort_stably.hpp>
 #include <l0/gates/gate.hpp>
 #include <l0/optimizers/adam.hpp>
 #include <l0/optimizers/lbfgs.hpp>
@@ -141,7 +142,7 @@ class Minimization {
     active.resize(static_cast<std::size_t>(z.size()));
     std::iota(active.begin(), active.end(), Index{0});
     const auto keep = static_cast<std::ptrdiff_t>(std::min(options_.max_active, z.size()));
-    std::stable_sort(active.begin(), active.end(), [&](Index a, Index b) { return score(a) > score(b); });
+    detail::sort_stably(active, [&](Index a, Index b) { return score(a) > score(b); });
     active.resize(static_cast<std::size_t>(keep));
     std::sort(active.begin(), active.end());
     return active;

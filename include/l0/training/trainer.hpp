@@ -236,7 +236,7 @@ class Trainer {
                     "0 without validation data");
     if constexpr (std::integral<typename Y::Scalar>) require_labels(y);
     if constexpr (detail::is_sparse<X> && !X::IsRowMajor) {
-      const Eigen::SparseMatrix<Scalar, Eigen::RowMajor> rows(x.template cast<Scalar>());
+      const Eigen::SparseMatrix<Scalar, Eigen::RowMajor, int> rows(x.template cast<Scalar>());
       return epochs(rows, y, penalty, loss, validate);
     } else {
       return epochs(x, y, penalty, loss, validate);

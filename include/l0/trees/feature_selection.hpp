@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <l0/callbacks/run.hpp>
+#include <l0/core/sort_stably.hpp>
 #include <l0/parallel/threads.hpp>
 #include <l0/trees/ensemble.hpp>
 
@@ -32,7 +33,7 @@ class OutOfFold {
     std::vector<Dependent<Index, Scalar>> order(static_cast<std::size_t>(y.size()));
     std::iota(order.begin(), order.end(), Index{0});
     Rng rng(plan.seed);
-    for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[rng() % i]);
+    for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[static_cast<std::size_t>(rng() % i)]);
     std::vector<Dependent<std::size_t, Scalar>> fold_of(order.size());
     for (std::size_t i = 0; i < order.size(); ++i) fold_of[static_cast<std::size_t>(order[i])] = i % folds_.size();
     for (std::size_t f = 0; f < folds_.size(); ++f) {
@@ -59,7 +60,7 @@ class OutOfFold {
     }
     const auto best = std::min_element(step.staged.begin(), step.staged.end());
     step.out_of_fold_loss = *best;
-    step.trees = best - step.staged.begin();
+    step.trees = static_cast<Index>(best - step.staged.begin());
     step.worth.assign(features.size(), 0.0);
     workers.run(static_cast<Index>(folds_.size()),
                 [&](Index f) { close_gates(folds_[static_cast<std::size_t>(f)], features, step.trees); });
@@ -173,7 +174,7 @@ TreeSelection select_tree_features(const RankedSamples<Scalar>& data, const Vect
     const std::vector<double>& worth = selection.path[now].worth;
     std::vector<Dependent<std::size_t, Scalar>> order(features.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return worth[a] < worth[b]; });
+    sort_stably(order, [&](std::size_t a, std::size_t b) { return worth[a] < worth[b]; });
     const auto useless =
         static_cast<std::size_t>(std::count_if(worth.begin(), worth.end(), [](double w) { return w <= 0; }));
     const auto unused = static_cast<std::size_t>(std::count(worth.begin(), worth.end(), 0.0));

@@ -33,6 +33,7 @@
 #include <l0/callbacks/run.hpp>
 #include <l0/core/argument.hpp>
 #include <l0/core/error.hpp>
+#include <l0/core/sort_stably.hpp>
 #include <l0/trees/feature_selection.hpp>
 #include <l0/trees/options.hpp>
 #include <l0/trees/pruning.hpp>
@@ -177,7 +178,7 @@ class SoftTreeBoosting {
       table += text;
     }
     std::vector<Index> order = selected_;
-    std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return importances_(a) > importances_(b); });
+    detail::sort_stably(order, [&](Index a, Index b) { return importances_(a) > importances_(b); });
     std::size_t width = 9;
     for (const Index j : order) width = std::max(width, feature_name(j).size());
     table += "\nfeature" + std::string(width - 7, ' ') + "  importance\n";
@@ -318,7 +319,9 @@ class SoftTreeBoosting {
     scales.reserve(selected.size());
     for (const Index j : selected) scales.push_back(data.scales[static_cast<std::size_t>(j)]);
     for (auto& tree : ensemble.trees) {
-      for (Index& j : tree.features) j = std::lower_bound(selected.begin(), selected.end(), j) - selected.begin();
+      for (Index& j : tree.features) {
+        j = static_cast<Index>(std::lower_bound(selected.begin(), selected.end(), j) - selected.begin());
+      }
     }
     ensemble_ = std::move(ensemble);
     scales_ = std::move(scales);

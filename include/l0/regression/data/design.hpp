@@ -23,10 +23,10 @@ namespace l0::detail {
 
 /// Some rows or columns of a dense matrix. (The name of "all" in Eigen's indexed views differs between its versions.)
 template <class M>
-Eigen::Matrix<typename M::Scalar, Eigen::Dynamic, M::ColsAtCompileTime> rows_of(const M& x,
-                                                                                const std::vector<Index>& wanted) {
-  Eigen::Matrix<typename M::Scalar, Eigen::Dynamic, M::ColsAtCompileTime> result(static_cast<Index>(wanted.size()),
-                                                                                 x.cols());
+Eigen::Matrix<typename M::Scalar, Eigen::Dynamic, M::ColsAtCompileTime, Eigen::ColMajor> rows_of(
+    const M& x, const std::vector<Index>& wanted) {
+  Eigen::Matrix<typename M::Scalar, Eigen::Dynamic, M::ColsAtCompileTime, Eigen::ColMajor> result(
+      static_cast<Index>(wanted.size()), x.cols());
   for (Index j = 0; j < x.cols(); ++j) {
     for (std::size_t i = 0; i < wanted.size(); ++i) result(static_cast<Index>(i), j) = x(wanted[i], j);
   }
@@ -118,7 +118,7 @@ template <class Scalar_>
 class SparseDesign {
  public:
   using Scalar = Scalar_;
-  using Storage = Eigen::SparseMatrix<Scalar>;
+  using Storage = Eigen::SparseMatrix<Scalar, Eigen::ColMajor, int>;
   using View = Eigen::Map<const Storage>;
 
   template <class Derived>
@@ -205,7 +205,7 @@ class SparseDesign {
       return;
     }
     constexpr Index line = 64 / sizeof(Scalar);
-    Eigen::Matrix<Scalar, line, Eigen::Dynamic> side_by_side(line, r.rows());
+    Eigen::Matrix<Scalar, line, Eigen::Dynamic, Eigen::ColMajor> side_by_side(line, r.rows());
     for (Index m = 0; m < r.cols(); m += line) {
       const Index width = std::min(line, r.cols() - m);
       if (width < line) side_by_side.setZero();

@@ -32,7 +32,7 @@ class SelectionUnits {
     names.erase(std::unique(names.begin(), names.end()), names.end());
     columns_.resize(names.size());
     for (std::size_t j = 0; j < group_of.size(); ++j) {
-      const auto unit = std::lower_bound(names.begin(), names.end(), group_of[j]) - names.begin();
+      const auto unit = static_cast<Index>(std::lower_bound(names.begin(), names.end(), group_of[j]) - names.begin());
       unit_of_[j] = unit;
       columns_[static_cast<std::size_t>(unit)].push_back(static_cast<Number>(j));
     }

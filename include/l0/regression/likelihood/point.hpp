@@ -32,10 +32,10 @@ struct PathPoint {
   Index size = 0;              ///< features; with groups, groups
   double lambda = 0;           ///< price at which the last feature just pays: the drop in mean loss it brought
   std::vector<Index> support;  ///< columns of X, ascending
-  Eigen::Matrix<Scalar, Eigen::Dynamic, Responses> coefficients;  ///< of the support, in its order
-  detail::Intercept<Scalar, Responses> intercept{};               ///< of each response
-  double loss = 0;                                                ///< mean loss on the data of the fit
-  double criterion = 0;                                           ///< what `.criterion` charges; smaller is better
+  Eigen::Matrix<Scalar, Eigen::Dynamic, Responses, Eigen::ColMajor> coefficients;  ///< of the support, in its order
+  detail::Intercept<Scalar, Responses> intercept{};                                ///< of each response
+  double loss = 0;                                                                 ///< mean loss on the data of the fit
+  double criterion = 0;    ///< what `.criterion` charges; smaller is better
   double cv_loss = 0;      ///< mean loss on the held-out folds; NaN without cross validation
   bool separable = false;  ///< the likelihood has no maximum: coefficients were stopped on their way to infinity
 };
@@ -44,9 +44,9 @@ namespace detail {
 
 /// X W + b on the columns of a support.
 template <class Design, class Scalar, int Responses>
-Eigen::Matrix<Scalar, Eigen::Dynamic, Responses> linear_predictor(const Design& x,
-                                                                  const PathPoint<Scalar, Responses>& point) {
-  Eigen::Matrix<Scalar, Eigen::Dynamic, Responses> eta(x.rows(), point.coefficients.cols());
+Eigen::Matrix<Scalar, Eigen::Dynamic, Responses, Eigen::ColMajor> linear_predictor(
+    const Design& x, const PathPoint<Scalar, Responses>& point) {
+  Eigen::Matrix<Scalar, Eigen::Dynamic, Responses, Eigen::ColMajor> eta(x.rows(), point.coefficients.cols());
   for (Index m = 0; m < eta.cols(); ++m) {
     if constexpr (Responses == 1) {
       eta.setConstant(point.intercept);

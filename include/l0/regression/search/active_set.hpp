@@ -8,6 +8,7 @@
 
 #include <Eigen/Cholesky>
 
+#include <l0/core/sort_stably.hpp>
 #include <l0/core/types.hpp>
 #include <l0/regression/data/design.hpp>
 #include <l0/regression/data/gram.hpp>
@@ -39,13 +40,13 @@ namespace l0::detail {
 /// A scan of all k·p swaps takes k·p fused steps and reads neither X nor a factorisation. Moves are of units. Where
 /// those are groups of columns, i and j above stand for groups, d_j for the group's matrix D_j, and quotients for
 /// solutions with it: ‖C_j‖²/d_j becomes tr(C_jᵀ D_j⁻¹ C_j). Columns of a group that depend on others stay out.
-template <class Design>
+template <class Scalar_>
 class ActiveSet {
  public:
-  using Scalar = typename Design::Scalar;
-  using Precise = typename SweptProblem<Design>::Precise;
+  using Scalar = Scalar_;
+  using Precise = typename SweptProblem<Scalar>::Precise;
 
-  ActiveSet(GramRows<Design>& gram, const SupportRules& rules)
+  ActiveSet(GramRows<Scalar>& gram, const SupportRules& rules)
       : gram_(&gram), admission_(rules), problem_(gram, rules.units) {}
 
   /// See SweptProblem::reset.
@@ -78,8 +79,8 @@ class ActiveSet {
   }
   /// Coefficients of active_columns()[i] on the standardized columns, one per response.
   auto beta(Index i) const { return problem_.beta().row(i); }
-  GramRows<Design>& gram() { return *gram_; }
-  const GramRows<Design>& gram() const { return *gram_; }
+  GramRows<Scalar>& gram() { return *gram_; }
+  const GramRows<Scalar>& gram() const { return *gram_; }
   const SupportRules& rules() const { return admission_.rules(); }
   bool is_kept(Index unit) const { return rules().is_kept(unit); }
 
@@ -119,7 +120,7 @@ class ActiveSet {
     for (const Index j : units().of(unit)) {
       const auto& columns = active_columns();
       const auto place = std::find(columns.begin(), columns.end(), j);
-      if (place != columns.end()) problem_.drop(place - columns.begin());
+      if (place != columns.end()) problem_.drop(static_cast<Index>(place - columns.begin()));
     }
     problem_.renew_block(unit);
     active_units_[index(i)] = active_units_.back();
@@ -174,7 +175,7 @@ class ActiveSet {
     std::vector<std::pair<Double<Scalar>, Index>> gains;
     for (Index l = 0; l < unit_count(); ++l) {
       const bool open = units().trivial()
-                            ? problem_.d()(l) > SweptProblem<Design>::spanned() && admission_.may_enter(l, -1) &&
+                            ? problem_.d()(l) > SweptProblem<Scalar>::spanned() && admission_.may_enter(l, -1) &&
                                   admission_.sign_allows(problem_.c()(l, 0))
                             : l != admission_.banned() && width() + units().width(l) <= capacity();
       if (open && !contains(l)) {
@@ -251,7 +252,7 @@ class ActiveSet {
       const Index j = best_swap_for(i, gain);
       if (j >= 0 && gain > least) moves.push_back({SupportMove::Kind::swap, i, j, loss() - gain});
     }
-    std::stable_sort(moves.begin(), moves.end(), [](const auto& a, const auto& b) { return a.loss < b.loss; });
+    sort_stably(moves, [](const auto& a, const auto& b) { return a.loss < b.loss; });
     if (moves.size() > most) moves.resize(most);
     return moves;
   }
@@ -276,7 +277,7 @@ class ActiveSet {
 
   /// Copies of the changing state, to come back after an excursion.
   struct Saved {
-    typename SweptProblem<Design>::Saved problem;
+    typename SweptProblem<Scalar>::Saved problem;
     std::vector<Index> active_units;
   };
   void save(Saved& to) const {
@@ -331,14 +332,14 @@ class ActiveSet {
     for (const Index j : units().of(active_units_[index(i)])) {
       const auto& columns = active_columns();
       const auto place = std::find(columns.begin(), columns.end(), j);
-      if (place != columns.end()) places.push_back(place - columns.begin());
+      if (place != columns.end()) places.push_back(static_cast<Index>(place - columns.begin()));
     }
     return places;
   }
 
   double group_gain(Index unit, const Leaving* leaving) const {
     return problem_.blocks().gain(units().of(unit), unit, problem_.c(), problem_.b(), leaving,
-                                  static_cast<double>(SweptProblem<Design>::spanned()));
+                                  static_cast<double>(SweptProblem<Scalar>::spanned()));
   }
 
   /// The group that gains most, in place of the active one at position `leaving` where that is not −1.
@@ -368,11 +369,11 @@ class ActiveSet {
 
   static constexpr Index fetch_block = 8;
 
-  GramRows<Design>* gram_;
+  GramRows<Scalar>* gram_;
   Admission admission_;
-  SweptProblem<Design> problem_;
+  SweptProblem<Scalar> problem_;
   std::vector<Index> active_units_;  // with groups only
-  ColumnScan<Design> scan_;
+  ColumnScan<Scalar> scan_;
 };
 
 }  // namespace l0::detail

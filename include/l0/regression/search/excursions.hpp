@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <vector>
 
+#include <l0/core/sort_stably.hpp>
 #include <l0/core/types.hpp>
 #include <l0/regression/search/active_set.hpp>
 #include <l0/regression/search/move.hpp>
@@ -19,9 +20,9 @@ struct Excursion {
 
 /// For every active unit its best swap and its drop, and the `most` best adds, cheapest first. `rise(move)` is what a
 /// move adds to the score.
-template <class Design, class Rise>
-std::vector<Dependent<Excursion, Design>> excursions_from(const ActiveSet<Design>& state, Index most, Rise rise) {
-  std::vector<Dependent<Excursion, Design>> result;
+template <class Scalar, class Rise>
+std::vector<Dependent<Excursion, Scalar>> excursions_from(const ActiveSet<Scalar>& state, Index most, Rise rise) {
+  std::vector<Dependent<Excursion, Scalar>> result;
   const auto rise_of = [&](Index i, Index j, double change) {
     return rise(SupportMove{SupportMove::Kind::swap, i, j, state.loss() + change});
   };
@@ -33,7 +34,7 @@ std::vector<Dependent<Excursion, Design>> excursions_from(const ActiveSet<Design
     result.push_back({rise_of(i, -1, state.drop_cost(i)), out, -1});
   }
   for (const Index l : state.best_adds(most)) result.push_back({rise_of(-1, l, -state.add_gain(l)), -1, l});
-  std::stable_sort(result.begin(), result.end(), [](const auto& a, const auto& b) { return a.rise < b.rise; });
+  sort_stably(result, [](const auto& a, const auto& b) { return a.rise < b.rise; });
   return result;
 }
 
