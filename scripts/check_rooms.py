@@ -15,6 +15,9 @@ NOT_IN_UMBRELLA = {'iostream', 'istream', 'ostream', 'sstream', 'fstream', 'file
 OUTSIDE_UMBRELLA = 'io'                  # a room with doors of its own
 DOORS = {'training/progress.hpp'}        # one line for users, into another room
 ABOVE_ROOMS = {'l0.hpp', 'version.hpp'}  # in include/l0 itself
+EXCEPTIONS = re.compile(r'\b(throw|try|catch|dynamic_cast|typeid)\b')
+EXCEPTIONS_IN = 'core/error.hpp'         # what stands in for them with -fno-exceptions; nothing needs type information
+COMMENT = re.compile(r'//.*')
 
 ROW = re.compile(r'^\| `([a-z/_]+)` \|[^|]*\| `([a-z0-9_]+\.hpp)` \|([^|]*)\|$')
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.M)
@@ -69,6 +72,10 @@ def check(root):
         lines = text.count('\n')
         if lines > LONGEST:
             problems.append(f'{name}: {lines} lines, at most {LONGEST}')
+        if name != EXCEPTIONS_IN:
+            for number, line in enumerate(text.splitlines(), 1):
+                if EXCEPTIONS.search(COMMENT.sub('', line)):
+                    problems.append(f'{name}:{number}: exceptions and type information are for {EXCEPTIONS_IN} alone')
         room = room_of(name, rooms)
         if room is None:
             if name not in ABOVE_ROOMS:
@@ -110,6 +117,18 @@ def check(root):
         if name not in reached and room is not None and room.split('/')[0] != OUTSIDE_UMBRELLA and name not in DOORS:
             if not any(f'l0/{name}' in includes[door] for door in DOORS):
                 problems.append(f'{name}: not reached from l0.hpp')
+
+    # The compiler would not notice: the headers are compiled with Eigen's core at hand.
+    with_eigen = {name for name, others in includes.items() if any(other.startswith('Eigen/') for other in others)}
+    while True:
+        more = {name for name, others in includes.items()
+                if name not in with_eigen and any(other[len('l0/'):] in with_eigen for other in others)}
+        if not more:
+            break
+        with_eigen |= more
+    for name, text in headers.items():
+        if name not in with_eigen and re.search(r'^(?!\s*//).*Eigen::', text, re.M):
+            problems.append(f'{name}: names Eigen and includes nothing that does')
 
     arrows = sum(len(targets) for _, targets in rooms.values())
     return problems, f'{len(headers)} headers in {len(rooms)} rooms, {arrows} arrows between them, none back'

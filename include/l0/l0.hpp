@@ -29,6 +29,7 @@
 #include <l0/networks/sequential.hpp>
 #include <l0/networks/sparse_mlp.hpp>
 #include <l0/optimizers/adam.hpp>
+#include <l0/optimizers/check_gradient.hpp>
 #include <l0/optimizers/lbfgs.hpp>
 #include <l0/optimizers/sgd.hpp>
 #include <l0/penalties/budget.hpp>

@@ -167,12 +167,15 @@ TEST_CASE("Duplicate entries are summed, explicit zeros ignored, either storage 
     cal.fit(any, targets);
     CHECK(cal.weights() == expected.weights());
     CHECK(cal.predict(any).isApprox(expected.predict(m), 1e-14));
+    cal.fit(any, targets.array());
+    CHECK(cal.weights() == expected.weights());
   };
   check(parts);
   check(by_rows);
   check(single);
   check(loose);
   check(Eigen::MatrixXd(m));
+  check(Eigen::ArrayXXd(Eigen::MatrixXd(m)));
   check(2 * by_rows / 2);
 }
 

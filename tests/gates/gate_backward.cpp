@@ -145,6 +145,8 @@ TEMPLATE_TEST_CASE("upstream is any expression, in either storage order", "[gate
   CHECK(gradient_of(transposed.transpose()) == expected);
   CHECK(gradient_of(large.block(3, 4, 9, 8)) == expected);
   CHECK(gradient_of(upstream * Scalar(1)) == expected);
+  CHECK(gradient_of(Eigen::Array<Scalar, Eigen::Dynamic, Eigen::Dynamic>(upstream)) == expected);
+  CHECK(gradient_of(upstream.array() * Scalar(1)) == expected);
   CHECK(gradient_of(Eigen::Map<const Matrix<Scalar>>(upstream.data(), 9, 8)) == expected);
   CHECK(gradient_of(Matrix<Scalar>::Identity(9, 9) * upstream).isApprox(expected));
   CHECK(gradient_of(gate.location_gradient()).isZero(0));  // aliases the result, which gradient_of has set to 0
@@ -161,5 +163,8 @@ TEMPLATE_TEST_CASE("A vector of gates takes rows of a row-major matrix and fixed
   Eigen::Matrix<double, 2, 3, Eigen::RowMajor> rows;
   rows << 9, 9, 9, 1, 2, 3;
   gate.backward(rows.row(1).transpose());
+  CHECK(gate.location_gradient() == expected);
+  gate.location_gradient().setZero();
+  gate.backward(Eigen::ArrayXd(upstream.array()));
   CHECK(gate.location_gradient() == expected);
 }

@@ -61,6 +61,8 @@ TEST_CASE_METHOD(Fixture, "backward takes any dense expression") {
   const Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> rows = upstream;
   check(rows);
   check(2 * (0.5 * upstream));
+  check(upstream.array());
+  check(Eigen::ArrayXXd(upstream));
   const Matrix<double> transposed = upstream.transpose();
   check(transposed.transpose());
   Matrix<double> around = Matrix<double>::Constant(9, 8, 99);

@@ -47,6 +47,8 @@ TEMPLATE_TEST_CASE("A loss takes expressions and blocks", "", L0_TEST_ALL_LOSSES
   Matrix<double> around(8, 7);
   around.block(1, 2, 5, 4) = f;
   check(around.block(1, 2, 5, 4), y);
+  check(Eigen::ArrayXXd(f), Eigen::ArrayXXd(y));
+  check(f, y.array() + 0.0);
   check(f, Matrix<double>(y.transpose()).transpose());
 }
 

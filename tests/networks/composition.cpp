@@ -138,6 +138,12 @@ TEST_CASE("The first layer takes every kind of batch") {
   CHECK(l0::test::close(run(sparse), expected, l0::test::tolerance::golden));
   CHECK(l0::test::close(run(rows), expected, l0::test::tolerance::golden));
   CHECK(l0::test::close(run(X + 0 * X), expected, l0::test::tolerance::golden));
+  CHECK(run(Eigen::ArrayXXd(X)) == expected);
+  CHECK(mlp.predict(X.array()) == mlp.predict(X));
+  mlp.backward(expected);
+  const Eigen::VectorXd gradient = mlp.parameters()[0].gradients();
+  mlp.backward(expected.array());  // adds
+  CHECK(mlp.parameters()[0].gradients() == 2 * gradient);
   CHECK(l0::test::close(mlp.predict(sparse), mlp.predict(X), l0::test::tolerance::golden));
 }
 

@@ -6,8 +6,9 @@
 #include <string>
 #include <vector>
 
+#include <l0/regression/linear_regression.hpp>
+#include <l0/regression/logistic_regression.hpp>
 #include <l0/regression/regularization_path.hpp>
-#include "regression/instances.hpp"
 #include "support/catch.hpp"
 #include "support/fixed_numbers.hpp"
 

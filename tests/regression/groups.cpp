@@ -10,7 +10,9 @@
 
 #include <Eigen/QR>
 
-#include "regression/instances.hpp"
+#include <l0/regression/linear_regression.hpp>
+#include <l0/regression/logistic_regression.hpp>
+
 #include "support/catch.hpp"
 
 namespace {

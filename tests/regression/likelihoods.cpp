@@ -7,9 +7,10 @@
 #include <utility>
 #include <vector>
 
+#include <l0/regression/logistic_regression.hpp>
+#include <l0/regression/poisson_regression.hpp>
 #include <l0/regression/regularization_path.hpp>
 
-#include "regression/instances.hpp"
 #include "support/catch.hpp"
 #include "support/concurrently.hpp"
 

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
+#include <l0/regression/linear_regression.hpp>
 #include <l0/regression/regularization_path.hpp>
 
-#include "regression/instances.hpp"
 #include "support/catch.hpp"
 #include "support/concurrently.hpp"
 
@@ -98,11 +98,19 @@ TEST_CASE("Sparse, row-major and dense X give the same model") {
   Problem problem;
   problem.X = (problem.X.array().abs() > 0.7).select(problem.X, 0);
   problem.y = problem.X.col(3) - 2 * problem.X.col(10) + problem.y / 10;
-  l0::LinearRegression<double> dense, rows, columns, sparse_rows;
+  l0::LinearRegression<double> dense, rows, columns, sparse_rows, arrays;
   dense.fit(problem.X, problem.y);
   rows.fit(Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>(problem.X), problem.y);
   columns.fit(Eigen::SparseMatrix<double>(problem.X.sparseView()), problem.y);
   sparse_rows.fit(Eigen::SparseMatrix<double, Eigen::RowMajor>(problem.X.sparseView()), problem.y);
+  const Eigen::ArrayXXd X = problem.X;
+  const Eigen::ArrayXd y = problem.y;
+  arrays.fit(X, y, 0 * y + 1);
+  CHECK(arrays.coefficients() == dense.coefficients());
+  CHECK(arrays.predict(X) == dense.predict(problem.X));
+  CHECK(arrays.residuals(X, y) == dense.residuals(problem.X, problem.y));
+  CHECK(arrays.loss(X, y) == dense.loss(problem.X, problem.y));
+  CHECK(arrays.r_squared(X, y) == dense.r_squared(problem.X, problem.y));
   for (const auto* other : {&rows, &columns, &sparse_rows}) {
     CHECK(other->selected_features() == dense.selected_features());
     CHECK((other->coefficients() - dense.coefficients()).norm() < 1e-9);

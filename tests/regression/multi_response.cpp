@@ -7,9 +7,9 @@
 
 #include <Eigen/QR>
 
+#include <l0/regression/linear_regression.hpp>
 #include <l0/regression/regularization_path.hpp>
 
-#include "regression/instances.hpp"
 #include "support/catch.hpp"
 #include "support/concurrently.hpp"
 

@@ -6,7 +6,9 @@
 #include <random>
 #include <vector>
 
-#include "regression/instances.hpp"
+#include <l0/regression/logistic_regression.hpp>
+#include <l0/regression/multinomial_regression.hpp>
+
 #include "support/catch.hpp"
 #include "support/concurrently.hpp"
 
@@ -129,6 +131,7 @@ TEST_CASE("The criterion finds the features of several classes; float, sparse an
   CHECK((model.predict_probability(problem.X).rowwise().sum().array() - 1).abs().maxCoeff() < 1e-12);
   CHECK(l0::test::same_from_threads([&] { return model.predict_probability(problem.X); }));
   CHECK(model.deviance(problem.X, problem.y) == Catch::Approx(1200 * model.report().loss).epsilon(1e-9));
+  CHECK(model.loss(problem.X.array(), problem.y.array()) == model.loss(problem.X, problem.y));
   l0::MultinomialRegression<double> sparse;
   sparse.fit(Eigen::SparseMatrix<double, Eigen::RowMajor>(problem.X.sparseView()), problem.y);
   CHECK((sparse.coefficients() - model.coefficients()).norm() < 1e-7);

@@ -5,7 +5,10 @@
 #include <type_traits>
 #include <vector>
 
-#include "regression/instances.hpp"
+#include <l0/regression/linear_regression.hpp>
+#include <l0/regression/logistic_regression.hpp>
+#include <l0/regression/poisson_regression.hpp>
+
 #include "support/catch.hpp"
 
 namespace {
@@ -86,11 +89,16 @@ TEMPLATE_TEST_CASE("Likelihoods in parts come close to the fit on all", "", l0::
       problem.y(i) = static_cast<double>(std::poisson_distribution<int>(std::exp(problem.eta(i)))(rng));
     }
   }
-  TestType whole, parts;
+  TestType whole, parts, arrays;
+  const Eigen::ArrayXd weight = Eigen::ArrayXd::Ones(500);
   whole.fit(problem.X, problem.y);
   for (Index first = 0; first < 4000; first += 500) {
     parts.partial_fit(problem.X.middleRows(first, 500), problem.y.segment(first, 500));
+    arrays.partial_fit(problem.X.array().middleRows(first, 500), problem.y.array().segment(first, 500), weight);
   }
+  CHECK(arrays.coefficients() == parts.coefficients());
+  CHECK(arrays.predict(problem.X.array()) == parts.predict(problem.X));
+  CHECK(arrays.residuals(problem.X.array(), problem.y.array()) == parts.residuals(problem.X, problem.y));
   CHECK(whole.selected_features() == problem.truth);
   CHECK(parts.selected_features() == problem.truth);
   // The standard error of a coefficient is about 0.04 and 0.01; parts must not add a quarter of that.

@@ -145,6 +145,7 @@ TEST_CASE("Weights of chosen samples are scaled by their gates", "[selection]") 
   const auto chosen = samples.select_weighted(numbered(4, 2), weights);
   CHECK(chosen.indices == Indices{0, 1, 3});
   CHECK(chosen.weights.isApprox(Eigen::Vector3d(8, 3, 0), 1e-14));
+  CHECK(samples.select_weighted(numbered(4, 2).array(), weights.array()).weights == chosen.weights);
   CHECK(chosen.weights(2) == 0);  // the budget kept one that training had closed
   CHECK(chosen.data == numbered(4, 2)({0, 1, 3}, {0, 1}));
 }

@@ -99,7 +99,7 @@ void check_gradients() {
 
   gates.log_alpha() = start;
   batch.forward(layer, x, noise);
-  gates.backward(upstream + Matrix<double>::Zero(7, 5));  // an expression; adds
+  gates.backward(upstream.array() + Matrix<double>::Zero(7, 5).array());  // an expression of arrays; adds
   CHECK(close(gates.log_alpha_gradient(), 2 * numerical, tolerance::gradient(numerical)));
 }
 

@@ -67,6 +67,7 @@ TEST_CASE("The gradient has the size of w when the objective is called, and w0 m
   const Eigen::Matrix4d start = Eigen::Matrix4d::Ones();
   const auto result = l0::minimize(f, 2 * start.col(1), {.epochs = 3});
   CHECK(result.weights.size() == 4);
+  CHECK(l0::minimize(f, 2 * start.col(1).array(), {.epochs = 3}).weights == result.weights);
 }
 
 TEST_CASE("An objective that takes the step number sees 0, 1, 2, ... and may choose its minibatch") {

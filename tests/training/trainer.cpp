@@ -152,11 +152,15 @@ TEST_CASE_METHOD(Problem, "Dense and sparse data train alike, numbers as targets
   Mlp first = network();
   Mlp second = network();
   Mlp third = network();
+  Mlp fourth = network();
+  l0::Trainer(fourth, options(2)).fit(X.array(), y.array(), penalty);
   l0::Trainer(first, options(2)).fit(X, y, penalty);
   l0::Trainer(second, options(2)).fit(columns, y, penalty);
   l0::Trainer(third, options(2)).fit(rows, y, penalty);
   CHECK(same(first, second));
   CHECK(same(first, third));
+  CHECK(same(first, fourth));
+  CHECK(l0::evaluate(first, X.array(), y.array()).error == l0::evaluate(first, X, y).error);
   const auto report = l0::Trainer(first, options(3)).fit(X, Matrix<double>(X.leftCols(3)), penalty);
   CHECK(report.loss < 0.5);
   CHECK(std::isnan(l0::evaluate(first, X, X.leftCols(3)).error));

@@ -101,6 +101,10 @@ TEST_CASE("Boosted trees take little and dull data", "[trees]") {
   // Two rows.
   model.fit(data.x.topRows(2), data.y.head(2));
   CHECK(model.predict(data.x).allFinite());
+  const VectorXd two_rows = model.predict(data.x);
+  model.fit(data.x.array().topRows(2), data.y.array().head(2));
+  CHECK(model.predict(data.x.array()) == two_rows);
+  CHECK(model.loss(data.x.array(), data.y.array()) == model.loss(data.x, data.y));
   // No column; no variation in any; none in y.
   model.fit(MatrixXd(60, 0), data.y);
   CHECK(model.predict(MatrixXd(3, 0))(0) == Approx(data.y.mean()));

@@ -24,6 +24,7 @@
 
 #include <l0/calibration/diagnostics.hpp>
 #include <l0/calibration/gradient_calibration.hpp>
+#include <l0/core/argument.hpp>
 
 namespace l0 {
 
@@ -63,16 +64,16 @@ class SparseCalibrationWeights {
   /// Fits the weights; always from the starting weights, or from `task.resume`. Throws `Error` for wrong shapes, values
   /// that are not finite, targets that the loss cannot take, and impossible tasks; the weights are then as they were.
   template <class M, class T>
-  CalibrationReport fit(const Eigen::EigenBase<M>& m, const Eigen::MatrixBase<T>& targets,
+  CalibrationReport fit(const Eigen::EigenBase<M>& m, const Eigen::DenseBase<T>& targets,
                         const CalibrationTask& task = {}) {
     detail::require_shape("targets", targets.rows(), targets.cols(), m.rows(), 1);
     detail::require_shape("M", m.rows(), m.cols(), targets.rows(), records());
     require_task(task);
     const detail::CalibrationTerms terms(targets, task);
     if constexpr (std::is_base_of_v<Eigen::SparseMatrixBase<M>, M>) {
-      return fit_terms(m.derived(), terms, task);
+      return fit_terms(detail::as_matrix(m), terms, task);
     } else {
-      return fit_terms(m.derived().sparseView(), terms, task);
+      return fit_terms(detail::as_matrix(m).sparseView(), terms, task);
     }
   }
 
@@ -93,7 +94,7 @@ class SparseCalibrationWeights {
   template <class M>
   Vector<Scalar> predict(const Eigen::EigenBase<M>& m) const {
     detail::require_shape("M", m.rows(), m.cols(), m.rows(), records());
-    return product(m.derived(), weights_).template cast<Scalar>();
+    return product(detail::as_matrix(m), weights_).template cast<Scalar>();
   }
 
  private:

@@ -56,12 +56,12 @@ struct CalibrationReport : TrainingReport {
 
 /// Σw, spread and effective sample size; `start` gives w₀, and may be empty.
 template <class Derived>
-WeightDiagnostics weight_diagnostics(const Eigen::MatrixBase<Derived>& weights, const std::vector<double>& start = {}) {
+WeightDiagnostics weight_diagnostics(const Eigen::DenseBase<Derived>& weights, const std::vector<double>& start = {}) {
   WeightDiagnostics result;
   std::vector<detail::Dependent<double, Derived>> positive;
   double squares = 0;
   for (Index j = 0; j < weights.size(); ++j) {
-    const auto w = static_cast<double>(weights(j));
+    const auto w = static_cast<double>(weights.derived()(j));
     if (!(w > 0)) continue;
     positive.push_back(w);
     result.sum += w;

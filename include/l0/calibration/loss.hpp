@@ -49,12 +49,12 @@ class CalibrationTerms {
   CalibrationTerms() = default;
 
   template <class Derived>
-  CalibrationTerms(const Eigen::MatrixBase<Derived>& targets, const CalibrationTask& task)
+  CalibrationTerms(const Eigen::DenseBase<Derived>& targets, const CalibrationTask& task)
       : loss_(task.loss), cap_(task.cap), targets_(targets.size()) {
     require_positive("cap", task.cap);
     const std::vector<Dependent<double, Derived>> weight = target_weights(targets.size(), task);
     for (Index j = 0; j < targets_; ++j) {
-      const auto t = static_cast<double>(targets(j));
+      const auto t = static_cast<double>(targets.derived()(j));
       if (!std::isfinite(t)) fail("targets(" + to_text(j) + ")", to_text(t), "a finite number");
       terms_.push_back({t, scale("targets(" + to_text(j) + ")", t), weight[static_cast<std::size_t>(j)]});
     }

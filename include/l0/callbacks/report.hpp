@@ -15,7 +15,9 @@
 
 #include <concepts>
 #include <functional>
+#include <iosfwd>
 #include <limits>
+#include <string>
 #include <string_view>
 
 #include <l0/core/types.hpp>
@@ -54,17 +56,22 @@ class AnyCallback {
  public:
   AnyCallback() = default;
 
-  /// Takes a function of a `StepReport` that returns nothing or a `Flow`.
-  template <Callback C>
-    requires(!std::same_as<std::remove_cvref_t<C>, AnyCallback>)
+  /// Takes a function of a `StepReport` that returns nothing or a `Flow`. (Any class or function pointer, so that the
+  /// compiler can say in one sentence what is wrong with another.)
+  template <class C>
+    requires((std::is_class_v<C> || std::is_pointer_v<C>)&&!std::same_as<C, AnyCallback>)
   AnyCallback(C callback)  // NOLINT(google-explicit-constructor): options are filled with lambdas
       : callback_([callback = std::move(callback)](const StepReport& report) mutable {
+          static_assert(Callback<C>,
+                        "l0: a callback is a function of a const l0::StepReport& that returns nothing or an l0::Flow");
           if constexpr (requires {
                           { callback(report) } -> std::same_as<Flow>;
                         }) {
             return callback(report);
-          } else {
+          } else if constexpr (Callback<C>) {
             callback(report);
+            return Flow::proceed;
+          } else {
             return Flow::proceed;
           }
         }) {}
@@ -119,5 +126,23 @@ struct TrainingReport {
   /// Whether the run ended as planned.
   bool converged() const { return stop == StopReason::converged || stop == StopReason::completed; }
 };
+
+namespace detail {
+
+template <class R>
+concept PrintedReport = requires(const R& report) {
+  { to_string(report) } -> std::same_as<std::string>;
+};
+
+}  // namespace detail
+
+/// Reports are printed by <l0/io/report.hpp>, which `l0.hpp` does not include; without it the compiler says so.
+template <class Report>
+  requires std::same_as<std::remove_const_t<decltype(Report::stop)>, StopReason> &&
+      (!detail::PrintedReport<Report>)std::ostream&
+      operator<<(std::ostream& stream, const Report& /*report*/) {
+    static_assert(!std::is_class_v<Report>, "l0: include <l0/io/report.hpp> to print a report");
+    return stream;
+  }
 
 }  // namespace l0

@@ -27,13 +27,13 @@ class FitRun {
     ++reports_;
     if (counter != nullptr) report.step = ++*counter;
     report.seconds = seconds();
-    try {
-      stopped_ = (*callback_)(report) == Flow::stop;
-    } catch (...) {
-      stopped_ = true;
-      throw;
-    }
-    return !stopped_;
+    struct StopUnlessAnswered {
+      std::atomic<bool>& stopped;
+      Flow flow = Flow::stop;
+      ~StopUnlessAnswered() { stopped = flow == Flow::stop; }
+    } answer{stopped_};
+    answer.flow = (*callback_)(report);
+    return answer.flow != Flow::stop;
   }
 
  private:

@@ -7,6 +7,7 @@
 
 #include <Eigen/SparseCore>
 
+#include <l0/core/argument.hpp>
 #include <l0/core/error.hpp>
 #include <l0/core/product.hpp>
 #include <l0/core/types.hpp>
@@ -70,9 +71,9 @@ class BatchView {
   template <BatchInput X>
   void set(X&& batch) {
     using Plain = std::remove_cvref_t<X>;
-    static_assert(std::is_same_v<typename Plain::Scalar, Scalar>,
-                  "l0: X has another scalar type than the layer; convert it with X.cast<Scalar>()");
-    if constexpr (is_sparse<Plain>) {
+    if constexpr (!std::is_same_v<typename Plain::Scalar, Scalar>) {
+      as_matrix_of<Scalar>(batch);
+    } else if constexpr (is_sparse<Plain>) {
       set_sparse(batch, std::bool_constant<std::is_lvalue_reference_v<X>>{});
     } else {
       set_dense(batch.derived(), std::bool_constant<std::is_lvalue_reference_v<X>>{});
@@ -102,7 +103,7 @@ class BatchView {
         return;
       }
     }
-    dense_ = batch;
+    dense_ = as_matrix(batch);
     view_.template emplace<DenseView<Scalar, Eigen::ColMajor>>(dense_.data(), dense_.rows(), dense_.cols(),
                                                                Eigen::OuterStride<>(dense_.outerStride()));
   }

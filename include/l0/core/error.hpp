@@ -3,6 +3,10 @@
 
 #include <charconv>
 #include <concepts>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -10,6 +14,22 @@
 #include <Eigen/Core>
 
 #include <l0/core/types.hpp>
+
+/// \def L0_ON_ERROR
+/// What happens instead of `l0::Error` where exceptions are switched off (-fno-exceptions): a macro of the user's with
+/// one argument, the message as a `const char*`, defined before the first header of l0 and alike in every file of a
+/// program. It should not return; where it does, or is not defined, the program aborts. Not defined, the message is
+/// written to the standard error before. Where there are exceptions it is not used.
+///
+///     #define L0_ON_ERROR(message) restart_controller(message)
+#if defined(__cpp_exceptions) || defined(_CPPUNWIND)
+#define L0_DETAIL_EXCEPTIONS 1
+#else
+#define L0_DETAIL_EXCEPTIONS 0
+#ifndef L0_ON_ERROR
+#define L0_ON_ERROR(message) std::fprintf(stderr, "%s\n", message)
+#endif
+#endif
 
 namespace l0 {
 
@@ -60,9 +80,30 @@ class Error : public std::invalid_argument {
 
 namespace detail {
 
-/// Throws `Error` from functions that should not hold the code that makes one.
+/// Throws `Error`, from functions that should not hold the code that makes one; without exceptions `L0_ON_ERROR`.
 [[noreturn]] inline void fail(std::string_view argument, std::string_view value, std::string_view expectation) {
+#if L0_DETAIL_EXCEPTIONS
   throw Error(argument, value, expectation);
+#else
+  const Error error(argument, value, expectation);
+  L0_ON_ERROR(error.what());
+  std::abort();
+#endif
+}
+
+/// Calls work() and keeps what it throws in `failure`.
+template <class Work>
+void keep_failure(std::exception_ptr& failure, const Work& work) {
+#if L0_DETAIL_EXCEPTIONS
+  try {
+    work();
+  } catch (...) {
+    failure = std::current_exception();
+  }
+#else
+  static_cast<void>(failure);
+  work();
+#endif
 }
 
 template <class Value>
@@ -80,8 +121,9 @@ void require_non_negative(std::string_view argument, Scalar value) {
   require(value >= 0 && value < std::numeric_limits<Scalar>::infinity(), argument, value, "a finite number >= 0");
 }
 
-inline void require_size(std::string_view argument, Eigen::Index size) {
+inline Eigen::Index require_size(std::string_view argument, Eigen::Index size) {
   require(size >= 0, argument, size, "a size >= 0");
+  return size;
 }
 
 inline void require_shape(std::string_view argument, Eigen::Index rows, Eigen::Index columns,

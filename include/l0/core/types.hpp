@@ -6,6 +6,7 @@
 ///
 ///     types, number_list   Matrix, Vector, Index: Eigen's, by columns, rows are samples; lists of numbers in options
 ///     error                Error, and the checks with which a call begins, before anything is changed
+///     argument             arrays are matrices; another scalar type is one sentence of the compiler
 ///     batch                what a layer takes, dense or sparse, any expression: seen where it lies, or copied once
 ///       ▼
 ///     product              products of matrices into buffers that stay

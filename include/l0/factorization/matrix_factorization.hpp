@@ -84,6 +84,14 @@ class MatrixFactorization {
     return *this;
   }
 
+  /// What is observed is what a sparse matrix stores; a dense one does not say, and the compiler says so.
+  template <class R>
+  MatrixFactorization& fit(const Eigen::DenseBase<R>& /*r*/) {
+    static_assert(!std::is_class_v<R>,
+                  "l0: ratings come as a sparse matrix, whose stored entries are the observed ones");
+    return *this;
+  }
+
   /// What the last fit did.
   const FactorizationReport& report() const { return report_; }
   /// Number of rows.

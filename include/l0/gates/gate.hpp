@@ -22,6 +22,7 @@
 #include <string_view>
 #include <utility>
 
+#include <l0/core/argument.hpp>
 #include <l0/core/parameter.hpp>
 #include <l0/core/shape.hpp>
 #include <l0/gates/distribution.hpp>
@@ -65,22 +66,25 @@ class Gate {
   explicit Gate(Index size, const Options& options = {}) requires(Columns == 1) : Gate(size, 1, options) {}
 
   /// rows × columns gates.
-  Gate(Index rows, Index columns, const Options& options = {})
+  template <std::integral Number>  // so that `Gate(50, {})` means options
+  Gate(Index rows, Number columns, const Options& options = {})
       : Gate(Distribution::from_options(options), rows, columns, options.stream) {
     location_.value().setConstant(distribution_.initial_location(options.init_sparsity));
   }
 
   /// One gate per entry of `init_sparsity`, each with a probability of its own; `options.init_sparsity` is not used.
   template <class Derived>
-  explicit Gate(const Eigen::MatrixBase<Derived>& init_sparsity, const Options& options = {})
+  explicit Gate(const Eigen::DenseBase<Derived>& init_sparsity, const Options& options = {})
       : Gate(Distribution::from_options(options), init_sparsity.rows(), init_sparsity.cols(), options.stream) {
-    location_.value() = init_sparsity.unaryExpr([&](Scalar s) { return distribution_.initial_location(s); });
+    location_.value() = detail::as_matrix_of<Scalar>(init_sparsity).unaryExpr([&](Scalar s) {
+      return distribution_.initial_location(s);
+    });
   }
 
   /// Gates of any distribution, where they start at the default options.
   Gate(const Distribution& distribution, Index rows, Index columns, std::uint64_t stream = 0)
-      : shape_(checked_rows(rows), checked_columns(columns)), distribution_((distribution.validate(), distribution)),
-        stream_(stream),
+      : shape_(detail::require_size("rows", rows), checked_columns(columns)),
+        distribution_((distribution.validate(), distribution)), stream_(stream),
         location_(ParameterKind::gate, Distribution::location_name, rows, columns, Scalar(detail::log_alpha_limit)),
         drawn_{distribution}, each_drawn_{distribution} {
     location_.value().setConstant(distribution_.initial_location(Options{}.init_sparsity));
@@ -176,14 +180,14 @@ class Gate {
   /// location_gradient() += upstream ∘ dz/dlocation, at the noise and temperature of the last `sample`. `upstream` has
   /// the shape of the gates. May be called again; each call adds.
   template <class Derived>
-  void backward(const Eigen::MatrixBase<Derived>& upstream) {
+  void backward(const Eigen::DenseBase<Derived>& upstream) {
     detail::require_sample("backward", drawn_.is_there);
     detail::require_shape("upstream", upstream.rows(), upstream.cols(), rows(), columns());
     if (is_held(drawn_)) return;
     if constexpr (has_plain_storage<Derived>()) {
       add_gradient(upstream.derived().data());
     } else {
-      upstream_ = upstream;
+      upstream_ = detail::as_matrix_of<Scalar>(upstream);
       add_gradient(upstream_.data());
     }
   }
@@ -296,14 +300,15 @@ class Gate {
 
   /// location_gradient() += price ∘ dP(z ≠ 0)/dlocation, for a price of its own per gate (nothing while frozen).
   template <class Derived>
-  void accumulate_active_gradient(const Eigen::MatrixBase<Derived>& price) {
+  void accumulate_active_gradient(const Eigen::DenseBase<Derived>& price) {
     detail::require_shape("price", price.rows(), price.cols(), rows(), columns());
     if (frozen_) return;
     const auto formulas = distribution_.formulas();
     const auto slope = [&](Scalar a) {
       return formulas.active_probability_derivative(formulas.active_probability(a), a);
     };
-    location_gradient() += price.cwiseProduct(std::as_const(*this).location().unaryExpr(slope));
+    location_gradient() +=
+        detail::as_matrix_of<Scalar>(price).cwiseProduct(std::as_const(*this).location().unaryExpr(slope));
   }
 
   /// Prices what the gates keep open: `add_prices(p, price)` gets P(z ≠ 0) of the gates and adds to `price`, all 0 at
@@ -342,10 +347,6 @@ class Gate {
   }
 
  private:
-  static Index checked_rows(Index rows) {
-    detail::require_size("rows", rows);
-    return rows;
-  }
   static Index checked_columns(Index columns) {
     detail::require_size("columns", columns);
     if constexpr (Columns != Eigen::Dynamic) {

@@ -5,8 +5,10 @@
 /// io/: files in, files and texts out. This header brings all of them; each also is a door of its own, and `l0.hpp`
 /// includes none, for most programs need one or two, and files cost compile time.
 ///
-///     text   ─ csv: a table of texts by column, numbers when asked for
-///            ─ matrix_market: a sparse matrix
+///     file     directories, compressed files and files that change while they are read end here
+///       ▼
+///     text   ─ csv: a table of texts by column, or its parts; numbers and categories when asked for
+///            ─ matrix_market: a sparse matrix, stored zeros too
 ///     bytes  ─ idx: the arrays of MNIST and its relatives
 ///            ─ safetensors: tensors by name ─ network: parameters and gates of a network, the state of a training run
 ///       ▼
@@ -24,4 +26,5 @@
 #include <l0/io/network.hpp>
 #include <l0/io/report.hpp>
 #include <l0/io/safetensors.hpp>
+#include <l0/io/text.hpp>
 #include <l0/io/tracker.hpp>

@@ -164,9 +164,9 @@ class MatrixMarketReader {
     if (stored_ > static_cast<std::int64_t>(lines_.left())) {
       lines_.refuse(whole, "no more entries than the file can hold");
     }
-    const std::int64_t widest = std::max<std::int64_t>(std::int64_t{1} << 24, 4 * static_cast<std::int64_t>(size_));
+    const std::int64_t widest = std::max<std::int64_t>(std::int64_t{1} << 22, 4 * static_cast<std::int64_t>(size_));
     if (columns_ > widest) {
-      lines_.refuse(whole, "at most " + to_text(widest) + " columns: four for every byte of the file, or 16777216");
+      lines_.refuse(whole, "at most " + to_text(widest) + " columns: four for every byte of the file, or 4194304");
     }
   }
 
@@ -279,7 +279,7 @@ void write_matrix_market(const std::string& path, const Eigen::SparseMatrixBase<
   for (Index j = 0; j < m.outerSize(); ++j) {
     for (typename decltype(m)::InnerIterator entry(m, j); entry; ++entry) {
       if constexpr (!is_whole) {
-        if (!(entry.value() - entry.value() == 0)) {
+        if (!detail::has_finite_bits(entry.value())) {
           detail::fail("matrix(" + detail::to_text(entry.row()) + ", " + detail::to_text(entry.col()) + ")",
                        detail::to_text(entry.value()), "a finite number");
         }

@@ -82,7 +82,7 @@ PackedTensor packed(const std::string& name, const Tensor<Scalar>& tensor, Store
   result.bytes.reserve(2 * tensor.values.size());
   for (const Scalar value : tensor.values) {
     const std::uint16_t bits = is_half ? half_bits(value) : bfloat16_bits(value);
-    if (is_infinite(bits, is_half) && value - value == 0) {
+    if (is_infinite(bits, is_half) && has_finite_bits(value)) {
       fail("a number of tensor " + name, to_text(value),
            is_half ? "one of F16, at most 65504" : "one of BF16, at most 3.39e38");
     }

@@ -59,7 +59,7 @@ template <std::floating_point Scalar>
 float rounded_to_odd(Scalar value) {
   const auto nearest = static_cast<float>(value);
   const auto again = static_cast<Scalar>(nearest);
-  if (again == value || !(again - again == 0)) return nearest;
+  if (again == value || !has_finite_bits(nearest)) return nearest;
   const auto bits = std::bit_cast<std::uint32_t>(nearest);
   if ((bits & 1U) != 0) return nearest;
   return std::bit_cast<float>(std::abs(again) < std::abs(value) ? bits + 1 : bits - 1);

@@ -6,11 +6,9 @@
 /// and those of formats of your own may.
 
 #include <algorithm>
-#include <bit>
 #include <charconv>
 #include <concepts>
 #include <cstdint>
-#include <cstring>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -24,6 +22,7 @@
 #include <xlocale.h>
 #endif
 
+#include <l0/io/bytes.hpp>
 #include <l0/io/file.hpp>
 
 namespace l0 {
@@ -89,15 +88,13 @@ bool parse_decimal_by_strtod(std::string_view text, Real& number) {
   const std::string longer(text.size() < sizeof buffer ? std::string_view() : text);
   if (longer.empty()) buffer[text.copy(buffer, sizeof buffer - 1)] = '\0';
   const char* begin = longer.empty() ? buffer : longer.c_str();
-  using Bits = std::conditional_t<sizeof(Real) == 4, std::uint32_t, std::uint64_t>;
-  constexpr Bits exponent = std::bit_cast<Bits>(std::numeric_limits<Real>::infinity());
   Real value;
   if constexpr (sizeof(Real) == 4) {
     value = strtof_l(begin, nullptr, plain);
   } else {
     value = strtod_l(begin, nullptr, plain);
   }
-  if ((std::bit_cast<Bits>(value) & exponent) == exponent) return false;  // also where infinities are compiled away
+  if (!has_finite_bits(value)) return false;
   number = value;
   return true;
 }

@@ -141,13 +141,13 @@ class L0Conv2d : public GatedWeights<Gate<Distribution, detail::ConvGrouping<Gro
   /// called again after one forward; each call adds. Throws `Error` before a forward, after the gates were drawn again
   /// and for another shape.
   template <class Derived>
-  void backward(const Eigen::MatrixBase<Derived>& upstream) {
+  void backward(const Eigen::DenseBase<Derived>& upstream) {
     backward_batch(upstream, nullptr);
   }
 
   /// As above, and writes the gradient with respect to X to `input_gradient`.
   template <class Derived>
-  void backward(const Eigen::MatrixBase<Derived>& upstream, Matrix<Scalar>& input_gradient) {
+  void backward(const Eigen::DenseBase<Derived>& upstream, Matrix<Scalar>& input_gradient) {
     backward_batch(upstream, &input_gradient);
   }
 
@@ -220,7 +220,7 @@ class L0Conv2d : public GatedWeights<Gate<Distribution, detail::ConvGrouping<Gro
   }
 
   template <class Derived>
-  void backward_batch(const Eigen::MatrixBase<Derived>& given, Matrix<Scalar>* input_gradient) {
+  void backward_batch(const Eigen::DenseBase<Derived>& given, Matrix<Scalar>* input_gradient) {
     if (batch_.empty()) detail::fail("backward", "called before forward", "a call of forward first");
     detail::require_same_draw(gate().sample_number(), draw_, "forward");
     detail::require_shape("upstream", given.rows(), given.cols(), output_.rows(), outputs());

@@ -95,12 +95,12 @@ class L0DepthwiseConv2d : public GatedWeights<Gate<Distribution, 1>, PerOutput> 
 
   /// As `L0Conv2d::backward`.
   template <class Derived>
-  void backward(const Eigen::MatrixBase<Derived>& upstream) {
+  void backward(const Eigen::DenseBase<Derived>& upstream) {
     backward_batch(upstream, nullptr);
   }
   /// The same, and writes the gradient by the input into `input_gradient`.
   template <class Derived>
-  void backward(const Eigen::MatrixBase<Derived>& upstream, Matrix<Scalar>& input_gradient) {
+  void backward(const Eigen::DenseBase<Derived>& upstream, Matrix<Scalar>& input_gradient) {
     backward_batch(upstream, &input_gradient);
   }
 
@@ -135,7 +135,7 @@ class L0DepthwiseConv2d : public GatedWeights<Gate<Distribution, 1>, PerOutput> 
   }
 
   template <class Derived>
-  void backward_batch(const Eigen::MatrixBase<Derived>& given, Matrix<Scalar>* input_gradient) {
+  void backward_batch(const Eigen::DenseBase<Derived>& given, Matrix<Scalar>* input_gradient) {
     if (batch_.empty()) detail::fail("backward", "called before forward", "a call of forward first");
     detail::require_same_draw(gate().sample_number(), draw_, "forward");
     detail::require_shape("upstream", given.rows(), given.cols(), output_.rows(), outputs());

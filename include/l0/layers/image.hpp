@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <l0/core/argument.hpp>
 #include <l0/core/batch.hpp>
 #include <l0/core/error.hpp>
 
@@ -144,12 +145,11 @@ class DenseBatch {
   template <BatchInput X>
   void set(X&& batch) {
     using Plain = std::remove_cvref_t<X>;
-    static_assert(std::is_same_v<typename Plain::Scalar, Scalar>,
-                  "l0: X has another scalar type than the layer; convert it with X.cast<Scalar>()");
     rows_ = batch.rows();
     columns_ = batch.cols();
     empty_ = false;
-    if constexpr (std::is_lvalue_reference_v<X> && !is_sparse<Plain>) {
+    if constexpr (std::is_lvalue_reference_v<X> && !is_sparse<Plain> &&
+                  std::is_same_v<typename Plain::Scalar, Scalar>) {
       if constexpr (bool(Plain::Flags & Eigen::DirectAccessBit) && !bool(Plain::IsRowMajor)) {
         if (batch.innerStride() == 1 && (batch.outerStride() == rows_ || columns_ <= 1)) {
           data_ = batch.data();
@@ -157,7 +157,7 @@ class DenseBatch {
         }
       }
     }
-    buffer_ = batch;
+    buffer_ = as_matrix_of<Scalar>(batch);
     data_ = buffer_.data();
   }
 

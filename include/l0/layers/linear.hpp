@@ -8,6 +8,7 @@
 
 #include <Eigen/SparseCore>
 
+#include <l0/core/argument.hpp>
 #include <l0/core/batch.hpp>
 #include <l0/core/product.hpp>
 #include <l0/core/shape.hpp>
@@ -89,13 +90,13 @@ class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>,
   /// called again after one forward; each call adds. Throws `Error` before a forward, after the gates were drawn again
   /// and for another shape.
   template <class Derived>
-  void backward(const Eigen::MatrixBase<Derived>& upstream) {
+  void backward(const Eigen::DenseBase<Derived>& upstream) {
     backward_batch(as_columns(upstream), nullptr);
   }
 
   /// As above, and writes the gradient with respect to X, samples × inputs, to `input_gradient`.
   template <class Derived>
-  void backward(const Eigen::MatrixBase<Derived>& upstream, Matrix<Scalar>& input_gradient) {
+  void backward(const Eigen::DenseBase<Derived>& upstream, Matrix<Scalar>& input_gradient) {
     backward_batch(as_columns(upstream), &input_gradient);
   }
 
@@ -103,9 +104,10 @@ class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>,
   template <BatchInput X>
   Matrix<Scalar> predict(const X& x) const {
     detail::check_batch(x, inputs());
+    const auto& data = detail::as_matrix_of<Scalar>(x);
     Matrix<Scalar> result = Matrix<Scalar>::Zero(x.rows(), outputs());
     // Eigen steps from a null pointer where a sparse product has no rows or columns.
-    if (inputs() > 0 && result.size() > 0) result.noalias() += x * effective_weight().transpose();
+    if (inputs() > 0 && result.size() > 0) result.noalias() += data * effective_weight().transpose();
     if (has_bias()) result.rowwise() += bias().transpose();
     return result;
   }
@@ -331,14 +333,12 @@ class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>,
   }
 
   template <class Derived>
-  UpstreamRef as_columns(const Eigen::MatrixBase<Derived>& upstream) {
-    static_assert(std::is_same_v<typename Derived::Scalar, Scalar>,
-                  "l0: upstream has another scalar type than the layer");
-    if constexpr (bool(Derived::Flags & Eigen::DirectAccessBit) && !Derived::IsRowMajor &&
-                  Derived::InnerStrideAtCompileTime == 1) {
-      return upstream.derived();
+  UpstreamRef as_columns(const Eigen::DenseBase<Derived>& upstream) {
+    if constexpr (std::is_same_v<typename Derived::Scalar, Scalar> && bool(Derived::Flags & Eigen::DirectAccessBit) &&
+                  !Derived::IsRowMajor && Derived::InnerStrideAtCompileTime == 1) {
+      return detail::as_matrix(upstream);
     } else {
-      upstream_ = upstream;
+      upstream_ = detail::as_matrix_of<Scalar>(upstream);
       return upstream_;
     }
   }

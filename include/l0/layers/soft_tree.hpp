@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include <l0/core/argument.hpp>
 #include <l0/core/product.hpp>
 #include <l0/core/shape.hpp>
 #include <l0/core/types.hpp>
@@ -202,14 +203,14 @@ class SoftTree {
   /// Adds the gradients of leaves, weights, thresholds and log α, given that with respect to Y. May be called again
   /// after one forward; each call adds. Throws `Error` before a forward or for another shape.
   template <class Derived>
-  void backward(const Eigen::MatrixBase<Derived>& upstream) {
+  void backward(const Eigen::DenseBase<Derived>& upstream) {
     splits_.backward(distance_gradient(upstream));
     add_leaf_gradient();
   }
 
   /// As above, and writes the gradient with respect to X, samples × inputs, to `input_gradient`.
   template <class Derived>
-  void backward(const Eigen::MatrixBase<Derived>& upstream, Matrix<Scalar>& input_gradient) {
+  void backward(const Eigen::DenseBase<Derived>& upstream, Matrix<Scalar>& input_gradient) {
     splits_.backward(distance_gradient(upstream), input_gradient);
     add_leaf_gradient();
   }
@@ -273,12 +274,10 @@ class SoftTree {
 
   /// The gradient with respect to x·(w∘z) − t.
   template <class Derived>
-  const Matrix<Scalar>& distance_gradient(const Eigen::MatrixBase<Derived>& upstream) {
-    static_assert(std::is_same_v<typename Derived::Scalar, Scalar>,
-                  "l0: upstream has another scalar type than the layer");
+  const Matrix<Scalar>& distance_gradient(const Eigen::DenseBase<Derived>& upstream) {
     if (!has_forward_) detail::fail("backward", "called before forward", "a call of forward first");
     detail::require_shape("upstream", upstream.rows(), upstream.cols(), output_.rows(), outputs());
-    upstream_ = upstream;
+    upstream_ = detail::as_matrix_of<Scalar>(upstream);
     const Index n = upstream_.rows();
     product_.multiply(upstream_, leaf().transpose(), membership_gradient_, {n, leaf().rows(), outputs()});
     step_gradient_.resize(n, step_.cols());

@@ -3,6 +3,7 @@
 
 #include <concepts>
 
+#include <l0/core/argument.hpp>
 #include <l0/core/error.hpp>
 #include <l0/core/types.hpp>
 
@@ -32,7 +33,7 @@ Scalar mean_scale(Index count) {
 
 /// Refuses a target of another shape; builds with assertions also refuse NaN and infinity in it.
 template <class P, class T>
-void require_target(const Eigen::MatrixBase<P>& prediction, const Eigen::MatrixBase<T>& target) {
+void require_target(const Eigen::DenseBase<P>& prediction, const Eigen::DenseBase<T>& target) {
   require_shape("target", target.rows(), target.cols(), prediction.rows(), prediction.cols());
 #ifndef NDEBUG
   require_finite("target", target);
@@ -41,14 +42,16 @@ void require_target(const Eigen::MatrixBase<P>& prediction, const Eigen::MatrixB
 
 /// Mean over all entries of a loss that is a sum over entries: `value(f, y)` per entry and `slope(f, y)` = dvalue/df.
 template <class P, class T, class Value, class Slope>
-typename P::Scalar elementwise_loss(const Eigen::MatrixBase<P>& prediction, const Eigen::MatrixBase<T>& target,
+typename P::Scalar elementwise_loss(const Eigen::DenseBase<P>& prediction, const Eigen::DenseBase<T>& target,
                                     Matrix<typename P::Scalar>& gradient, Value value, Slope slope) {
   using Scalar = typename P::Scalar;
   require_target(prediction, target);
   const auto scale = mean_scale<Scalar>(prediction.size());
-  const Scalar total = prediction.derived().binaryExpr(target.derived(), value).sum();
+  const auto& f = as_matrix(prediction);
+  const auto& y = as_matrix_of<Scalar>(target);
+  const Scalar total = f.binaryExpr(y, value).sum();
   gradient.resize(prediction.rows(), prediction.cols());
-  gradient = prediction.derived().binaryExpr(target.derived(), slope) * scale;
+  gradient = f.binaryExpr(y, slope) * scale;
   return total * scale;
 }
 

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include <l0/core/argument.hpp>
 #include <l0/losses/loss.hpp>
 
 namespace l0 {
@@ -20,12 +21,12 @@ namespace l0 {
 /// Mean squared error (1/nk) Σ (f − y)² over all entries; prediction f and target y are n × k. Writes
 /// 2(f − y)/nk to `gradient`. Throws `Error` where the shapes differ.
 template <class P, class T>
-typename P::Scalar mse_loss(const Eigen::MatrixBase<P>& prediction, const Eigen::MatrixBase<T>& target,
+typename P::Scalar mse_loss(const Eigen::DenseBase<P>& prediction, const Eigen::DenseBase<T>& target,
                             Matrix<typename P::Scalar>& gradient) {
   using Scalar = typename P::Scalar;
   detail::require_target(prediction, target);
   const auto scale = detail::mean_scale<Scalar>(prediction.size());
-  gradient = prediction - target;
+  gradient = detail::as_matrix(prediction) - detail::as_matrix_of<Scalar>(target);
   const Scalar value = gradient.squaredNorm() * scale;
   gradient *= 2 * scale;
   return value;
@@ -34,12 +35,12 @@ typename P::Scalar mse_loss(const Eigen::MatrixBase<P>& prediction, const Eigen:
 /// Binary cross entropy on logits, the mean of log(1 + eᶠ) − y f over all entries, for y in [0, 1]; finite for every
 /// finite logit. Writes (σ(f) − y)/nk to `gradient`. Throws `Error` where the shapes differ or y is outside [0, 1].
 template <class P, class T>
-typename P::Scalar binary_cross_entropy_loss(const Eigen::MatrixBase<P>& logits, const Eigen::MatrixBase<T>& target,
+typename P::Scalar binary_cross_entropy_loss(const Eigen::DenseBase<P>& logits, const Eigen::DenseBase<T>& target,
                                              Matrix<typename P::Scalar>& gradient) {
   using Scalar = typename P::Scalar;
   for (Index j = 0; j < target.cols(); ++j) {
     for (Index i = 0; i < target.rows(); ++i) {
-      const Scalar y = target.derived().coeff(i, j);
+      const auto y = target.derived().coeff(i, j);
       detail::require(y >= 0 && y <= 1, "target", y, "probabilities or labels in [0, 1]");
     }
   }
@@ -57,19 +58,21 @@ typename P::Scalar binary_cross_entropy_loss(const Eigen::MatrixBase<P>& logits,
 /// sum to 1; finite for every finite logit. Writes (softmax(f) − y)/n to `gradient`.
 template <class P, class T>
   requires(!std::integral<typename T::Scalar>)
-typename P::Scalar cross_entropy_loss(const Eigen::MatrixBase<P>& logits, const Eigen::MatrixBase<T>& target,
+typename P::Scalar cross_entropy_loss(const Eigen::DenseBase<P>& logits, const Eigen::DenseBase<T>& target,
                                       Matrix<typename P::Scalar>& gradient) {
   using Scalar = typename P::Scalar;
   detail::require_target(logits, target);
+  const auto& f = detail::as_matrix(logits);
+  const auto& y = detail::as_matrix_of<Scalar>(target);
   const auto scale = detail::mean_scale<Scalar>(logits.rows());
   gradient.resize(logits.rows(), logits.cols());
   Scalar total = 0;
   for (Index i = 0; i < logits.rows(); ++i) {
-    const Scalar largest = logits.row(i).maxCoeff();
-    gradient.row(i) = (logits.row(i).array() - largest).exp();
+    const Scalar largest = f.row(i).maxCoeff();
+    gradient.row(i) = (f.row(i).array() - largest).exp();
     const Scalar sum = gradient.row(i).sum();
-    total += std::log(sum) + largest * target.row(i).sum() - target.row(i).dot(logits.row(i));
-    gradient.row(i) = (gradient.row(i) / sum - target.row(i)) * scale;
+    total += std::log(sum) + largest * y.row(i).sum() - y.row(i).dot(f.row(i));
+    gradient.row(i) = (gradient.row(i) / sum - y.row(i)) * scale;
   }
   return total * scale;
 }
@@ -77,7 +80,7 @@ typename P::Scalar cross_entropy_loss(const Eigen::MatrixBase<P>& logits, const 
 /// The same with one class label 0, 1, ... per row, an integer vector. Throws `Error` for a label outside the columns.
 template <class P, class T>
   requires std::integral<typename T::Scalar>
-typename P::Scalar cross_entropy_loss(const Eigen::MatrixBase<P>& logits, const Eigen::MatrixBase<T>& labels,
+typename P::Scalar cross_entropy_loss(const Eigen::DenseBase<P>& logits, const Eigen::DenseBase<T>& labels,
                                       Matrix<typename P::Scalar>& gradient) {
   using Scalar = typename P::Scalar;
   detail::require_shape("labels", labels.rows(), labels.cols(), logits.rows(), 1);
@@ -87,15 +90,16 @@ typename P::Scalar cross_entropy_loss(const Eigen::MatrixBase<P>& logits, const 
       detail::fail("label", detail::to_text(label), "a class in [0, " + detail::to_text(logits.cols()) + ")");
     }
   }
+  const auto& f = detail::as_matrix(logits);
   const auto scale = detail::mean_scale<Scalar>(logits.rows());
   gradient.resize(logits.rows(), logits.cols());
   Scalar total = 0;
   for (Index i = 0; i < logits.rows(); ++i) {
     const auto label = static_cast<Index>(labels.derived().coeff(i, 0));
-    const Scalar largest = logits.row(i).maxCoeff();
-    gradient.row(i) = (logits.row(i).array() - largest).exp();
+    const Scalar largest = f.row(i).maxCoeff();
+    gradient.row(i) = (f.row(i).array() - largest).exp();
     const Scalar sum = gradient.row(i).sum();
-    total += std::log(sum) + (largest - logits.derived().coeff(i, label));
+    total += std::log(sum) + (largest - f.coeff(i, label));
     gradient.row(i) *= scale / sum;
     gradient(i, label) -= scale;
   }
@@ -105,12 +109,12 @@ typename P::Scalar cross_entropy_loss(const Eigen::MatrixBase<P>& logits, const 
 /// Poisson loss with log link, the mean of eᶠ − y f over all entries, for counts y ≥ 0 (the term log y! is left out).
 /// Writes (eᶠ − y)/nk to `gradient`. Throws `Error` where the shapes differ or y is negative.
 template <class P, class T>
-typename P::Scalar poisson_loss(const Eigen::MatrixBase<P>& log_rate, const Eigen::MatrixBase<T>& target,
+typename P::Scalar poisson_loss(const Eigen::DenseBase<P>& log_rate, const Eigen::DenseBase<T>& target,
                                 Matrix<typename P::Scalar>& gradient) {
   using Scalar = typename P::Scalar;
   for (Index j = 0; j < target.cols(); ++j) {
     for (Index i = 0; i < target.rows(); ++i) {
-      const Scalar y = target.derived().coeff(i, j);
+      const auto y = target.derived().coeff(i, j);
       detail::require(y >= 0, "target", y, "counts >= 0");
     }
   }
@@ -121,7 +125,7 @@ typename P::Scalar poisson_loss(const Eigen::MatrixBase<P>& log_rate, const Eige
 
 /// The same losses with a gradient of their own: `auto [value, gradient] = mse_loss(prediction, target)`.
 template <class P, class T>
-LossResult<typename P::Scalar> mse_loss(const Eigen::MatrixBase<P>& prediction, const Eigen::MatrixBase<T>& target) {
+LossResult<typename P::Scalar> mse_loss(const Eigen::DenseBase<P>& prediction, const Eigen::DenseBase<T>& target) {
   LossResult<typename P::Scalar> result{};
   result.value = mse_loss(prediction, target, result.gradient);
   return result;
@@ -129,8 +133,8 @@ LossResult<typename P::Scalar> mse_loss(const Eigen::MatrixBase<P>& prediction, 
 
 /// The same with a gradient of its own.
 template <class P, class T>
-LossResult<typename P::Scalar> binary_cross_entropy_loss(const Eigen::MatrixBase<P>& logits,
-                                                         const Eigen::MatrixBase<T>& target) {
+LossResult<typename P::Scalar> binary_cross_entropy_loss(const Eigen::DenseBase<P>& logits,
+                                                         const Eigen::DenseBase<T>& target) {
   LossResult<typename P::Scalar> result{};
   result.value = binary_cross_entropy_loss(logits, target, result.gradient);
   return result;
@@ -138,8 +142,8 @@ LossResult<typename P::Scalar> binary_cross_entropy_loss(const Eigen::MatrixBase
 
 /// The same with a gradient of its own.
 template <class P, class T>
-LossResult<typename P::Scalar> cross_entropy_loss(const Eigen::MatrixBase<P>& logits,
-                                                  const Eigen::MatrixBase<T>& target) {
+LossResult<typename P::Scalar> cross_entropy_loss(const Eigen::DenseBase<P>& logits,
+                                                  const Eigen::DenseBase<T>& target) {
   LossResult<typename P::Scalar> result{};
   result.value = cross_entropy_loss(logits, target, result.gradient);
   return result;
@@ -147,7 +151,7 @@ LossResult<typename P::Scalar> cross_entropy_loss(const Eigen::MatrixBase<P>& lo
 
 /// The same with a gradient of its own.
 template <class P, class T>
-LossResult<typename P::Scalar> poisson_loss(const Eigen::MatrixBase<P>& log_rate, const Eigen::MatrixBase<T>& target) {
+LossResult<typename P::Scalar> poisson_loss(const Eigen::DenseBase<P>& log_rate, const Eigen::DenseBase<T>& target) {
   LossResult<typename P::Scalar> result{};
   result.value = poisson_loss(log_rate, target, result.gradient);
   return result;

@@ -9,6 +9,7 @@
 
 #include <Eigen/SparseCore>
 
+#include <l0/core/argument.hpp>
 #include <l0/layers/convolution.hpp>
 #include <l0/layers/depthwise_conv2d.hpp>
 
@@ -152,17 +153,18 @@ class CompactModel {
   template <BatchInput X>
   Matrix<Scalar> predict(const X& x) const {
     detail::check_batch(x, inputs_);
+    const auto& data = detail::as_matrix_of<Scalar>(x);
     Matrix<Scalar> now;
     Matrix<Scalar> next;
     auto layer = layers_.begin();
     if constexpr (!detail::is_sparse<X>) {  // no copy of columns that nothing reads
       if (layer != layers_.end() && std::holds_alternative<SelectColumns>(*layer)) {
-        std::get<SelectColumns>(*layer++).apply(x, now);
+        std::get<SelectColumns>(*layer++).apply(data, now);
       } else {
-        now = x;
+        now = data;
       }
     } else {
-      now = x;
+      now = data;
     }
     for (; layer != layers_.end(); ++layer) {
       std::visit([&](const auto& l) { l.apply(now, next); }, *layer);

@@ -20,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include <l0/core/argument.hpp>
 #include <l0/core/shape.hpp>
 #include <l0/layers/conv2d.hpp>
 #include <l0/layers/depthwise_conv2d.hpp>
@@ -125,12 +126,12 @@ class Sequential {
   /// Adds the gradients of all parameters, given `upstream`, the gradient with respect to the result of the last
   /// forward; each call adds. Throws `Error` before a forward, after gates were drawn again and for another shape.
   template <class Derived>
-  void backward(const Eigen::MatrixBase<Derived>& upstream) {
+  void backward(const Eigen::DenseBase<Derived>& upstream) {
     backward_all(upstream, nullptr);
   }
   /// As above, and writes the gradient with respect to X to `input_gradient`.
   template <class Derived>
-  void backward(const Eigen::MatrixBase<Derived>& upstream, Matrix<Scalar>& input_gradient) {
+  void backward(const Eigen::DenseBase<Derived>& upstream, Matrix<Scalar>& input_gradient) {
     backward_all(upstream, &input_gradient);
   }
 
@@ -138,7 +139,7 @@ class Sequential {
   template <BatchInput X>
   Matrix<Scalar> predict(const X& x) const {
     detail::require_columns(x, inputs());
-    return predict_from<0>(x);
+    return predict_from<0>(detail::as_matrix_of<Scalar>(x));
   }
 
   /// Handles for an optimizer; what they survive: see `Parameter`.
@@ -292,16 +293,14 @@ class Sequential {
   }
 
   template <class Derived>
-  void backward_all(const Eigen::MatrixBase<Derived>& upstream, Matrix<Scalar>* input_gradient) {
-    static_assert(std::is_same_v<typename Derived::Scalar, Scalar>,
-                  "l0: upstream has another scalar type than the network");
+  void backward_all(const Eigen::DenseBase<Derived>& upstream, Matrix<Scalar>* input_gradient) {
     if (!last_.is_there) detail::fail("backward", "called before forward", "a call of forward first");
     detail::require_same_draw(sample_number(), last_.draw, "forward");
     detail::require_shape("upstream", upstream.rows(), upstream.cols(), last_.rows, last_.columns);
     if constexpr (std::is_same_v<Derived, Matrix<Scalar>>) {
       backward_from<size - 1>(upstream.derived(), nullptr, input_gradient);
     } else {
-      upstream_ = upstream;
+      upstream_ = detail::as_matrix_of<Scalar>(upstream);
       backward_from<size - 1>(upstream_, nullptr, input_gradient);
     }
   }

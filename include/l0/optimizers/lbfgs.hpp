@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <l0/core/error.hpp>
 #include <l0/core/types.hpp>
+#include <l0/optimizers/objective.hpp>
 
 namespace l0 {
 
@@ -49,8 +51,10 @@ LbfgsResult minimize_smooth(
   Vector<Scalar> candidate(x.size());
   Vector<Scalar> candidate_gradient(x.size());
   Vector<Scalar> weight(options.memory);
+  static_assert(detail::require_objective<std::remove_reference_t<Function>, Scalar>());
+  detail::ObjectiveCall<Scalar, std::remove_reference_t<Function>> call(f);
   LbfgsResult result;
-  Scalar value = f(static_cast<const Vector<Scalar>&>(x), gradient);
+  Scalar value = call(x, gradient, 0);
   result.finite = std::isfinite(value) && gradient.allFinite();
   while (result.finite && result.iterations < options.max_iterations && x.size() > 0) {
     const Scalar scale = std::max(Scalar(1), std::abs(value));
@@ -83,7 +87,7 @@ LbfgsResult minimize_smooth(
     bool accepted = false;
     for (int trial = 0; trial < 40 && !accepted; ++trial) {
       candidate = x + step * direction;
-      candidate_value = f(static_cast<const Vector<Scalar>&>(candidate), candidate_gradient);
+      candidate_value = call(candidate, candidate_gradient, result.iterations);
       accepted = std::isfinite(candidate_value) && candidate_gradient.allFinite() &&
                  candidate_value <= value + Scalar(1e-4) * step * slope;
       step /= accepted ? Scalar(1) : Scalar(3);

@@ -11,7 +11,8 @@
 ///       ▼ AdamRule, SgdRule      one loop over the numbers of a parameter; what leaves ±bound is put back on it
 ///     the values, in the model's own storage
 ///
-/// `minimize_smooth` (lbfgs.hpp) stands apart: it minimises a function of a vector, without handles, for refits.
+/// `minimize_smooth` (lbfgs.hpp) stands apart: it minimises a function of a vector, without handles, for refits; what
+/// such a function is, and whether its gradient is right, say objective.hpp and check_gradient.hpp.
 
 #include <concepts>
 #include <functional>
@@ -59,6 +60,12 @@ class GradientOptimizer {
   /// One group of parameters under one set of options. Throws `Error` for options outside their ranges.
   explicit GradientOptimizer(Parameters<Scalar> parameters, Options options = {}) {
     add_group(std::move(parameters), std::move(options));
+  }
+  /// Not for parameters of another scalar type; the compiler says so.
+  template <class Other>
+    requires(!std::same_as<Other, Scalar>)
+  explicit GradientOptimizer(const Parameters<Other>& /*parameters*/, const Options& /*options*/ = {}) {
+    static_assert(!std::floating_point<Other>, "l0: these parameters have another scalar type than the optimizer");
   }
 
   /// Adds parameters with options of their own.

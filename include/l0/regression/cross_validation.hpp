@@ -90,11 +90,9 @@ std::vector<double> cross_validate(const Family& family, const Design& x, const 
   const auto workers = static_cast<Index>(std::min<std::ptrdiff_t>(threads, folds));
   std::vector<Dependent<std::exception_ptr, Scalar>> failed(static_cast<std::size_t>(workers));
   const auto run_share = [&](Index worker) {
-    try {
+    keep_failure(failed[static_cast<std::size_t>(worker)], [&] {
       for (Index fold = worker; fold < folds; fold += workers) run_fold(fold);
-    } catch (...) {
-      failed[static_cast<std::size_t>(worker)] = std::current_exception();
-    }
+    });
   };
   Workers(static_cast<int>(workers)).run(workers, run_share);
   for (const std::exception_ptr& failure : failed) {

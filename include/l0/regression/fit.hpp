@@ -11,6 +11,7 @@
 
 #include <l0/callbacks/report.hpp>
 #include <l0/callbacks/run.hpp>
+#include <l0/core/argument.hpp>
 #include <l0/core/error.hpp>
 #include <l0/core/types.hpp>
 #include <l0/gates/gate_mode.hpp>
@@ -90,8 +91,10 @@ auto refit_point(const Family& family, const Design& x, const Y& y, const Vector
 
 /// The supports of a selection as refitted points, size by size; sizes that were not met are left out.
 template <class Family, class Design, class Y, class Scalar>
-auto refit_path(const Family& family, const Design& x, const Y& y, const Vector<Scalar>& weight,
-                const SelectionResult& selection, const SelectionOptions& options) {
+std::vector<PathPoint<Scalar, Family::responses>> refit_path(const Family& family, const Design& x, const Y& y,
+                                                             const Vector<Scalar>& weight,
+                                                             const SelectionResult& selection,
+                                                             const SelectionOptions& options) {
   std::vector<PathPoint<Scalar, Family::responses>> path;
   const SupportScore score = criterion_score(family, x, y, options);
   for (const FoundSupport& found : selection.by_size) {
@@ -119,13 +122,13 @@ std::vector<Index> support_by_criterion(const Family& family, const Design& x, c
 /// Checks the data and options of a fit and calls `use(design, y, weight)`. y has one column unless `Columns` says
 /// Eigen::Dynamic.
 template <class Scalar, int Columns, class X, class Y, class W, class Use>
-auto with_regression_data(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y,
-                          const Eigen::MatrixBase<W>& weight, const RegressionOptions& options, Use&& use) {
+auto with_regression_data(const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y, const Eigen::DenseBase<W>& weight,
+                          const RegressionOptions& options, Use&& use) {
   require(x.rows() > 0, "X", x.rows(), "at least one sample (row)");
   require_shape("y", y.rows(), y.cols(), x.rows(), Columns == 1 ? 1 : std::max<Index>(y.cols(), 1));
   require_finite("y", y);
   validate(options, x.cols());
-  const Eigen::Matrix<Scalar, Eigen::Dynamic, Columns, Eigen::ColMajor> target = y.template cast<Scalar>();
+  const Eigen::Matrix<Scalar, Eigen::Dynamic, Columns, Eigen::ColMajor> target = as_matrix(y).template cast<Scalar>();
   const Vector<Scalar> unit_weight = unit_mean_weights<Scalar>(weight, x.rows());
   return with_design<Scalar>(x, [&](const auto& design) { return use(design, target, unit_weight); });
 }
@@ -226,7 +229,7 @@ SparseFit<Scalar, Family::responses> fit_sparse(const Family& family, const Desi
                            " suffice: no independent one is left to reach the budget of " +
                            to_text(*options.max_features));
   }
-  StandardizedColumns<Design> columns(x);
+  StandardizedDesign<Design> columns(x);
   columns.set_weights(weight, true);
   Index constant = 0;
   for (Index j = 0; j < x.columns(); ++j) constant += columns.scale(j) > 0 ? 0 : 1;

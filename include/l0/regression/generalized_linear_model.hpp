@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <l0/callbacks/run.hpp>
+#include <l0/core/argument.hpp>
 #include <l0/core/error.hpp>
 #include <l0/core/types.hpp>
 #include <l0/regression/data/design.hpp>
@@ -66,8 +67,7 @@ struct LikelihoodPipeline {
                       const PathPoint<Scalar, Responses>& point, const SelectionOptions& options, Use use) const {
     auto fitter = fitter_for(x, y, weight, options);
     const auto problem = expand_around(fitter.fit(point.support), fitter);
-    use(problem, fitter.ridge(),
-        [](const SupportScore& score, double deviance, SupportSize size) { return score.of_deviance(deviance, size); });
+    use(problem, fitter.ridge(), by_deviance);
   }
 
  private:
@@ -146,8 +146,8 @@ class GeneralizedLinearModel : public LinearModel<Scalar_> {
   /// values that are not finite, targets that are none of the family's, no samples, and options outside their ranges;
   /// the model is then as it was.
   template <class X, class Y, class W = Vector<Scalar>>
-  GeneralizedLinearModel& fit(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y,
-                              const Eigen::MatrixBase<W>& sample_weight = Vector<Scalar>()) {
+  GeneralizedLinearModel& fit(const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y,
+                              const Eigen::DenseBase<W>& sample_weight = Vector<Scalar>()) {
     auto fit = detail::with_regression_data<Scalar, 1>(
         x, y, sample_weight, this->options_, [&](const auto& design, const auto& target, const auto& weight) {
           const Family family = family_for(target);
@@ -157,7 +157,7 @@ class GeneralizedLinearModel : public LinearModel<Scalar_> {
       fit.report.notes.emplace_back(
           "the selected features separate the data: coefficients have no finite optimum and were stopped");
     }
-    if ((y.array() == y.coeff(0)).all()) fit.report.notes.emplace_back("all targets are equal");
+    if ((y.derived().array() == y.coeff(0)).all()) fit.report.notes.emplace_back("all targets are equal");
     this->set_model(x.cols(), fit.point, fit.importance, fit.report);
     moments_ = {};
     return *this;
@@ -169,8 +169,8 @@ class GeneralizedLinearModel : public LinearModel<Scalar_> {
   /// the quadratic one. Throws `Error` as `fit` does, for another number of features than before, and for options that
   /// need the samples again (`folds`, sampled gates).
   template <class X, class Y, class W = Vector<Scalar>>
-  GeneralizedLinearModel& partial_fit(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y,
-                                      const Eigen::MatrixBase<W>& sample_weight = Vector<Scalar>()) {
+  GeneralizedLinearModel& partial_fit(const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y,
+                                      const Eigen::DenseBase<W>& sample_weight = Vector<Scalar>()) {
     const RegressionOptions& options = this->options_;
     detail::require_streamable(options, moments_.columns(), x.cols(), moments_.empty());
     detail::with_regression_data<Scalar, 1>(
@@ -187,7 +187,8 @@ class GeneralizedLinearModel : public LinearModel<Scalar_> {
           }
           Vector<Scalar> weight = unit_weight;
           if (sample_weight.size() > 0) {
-            weight *= static_cast<Scalar>(sample_weight.template cast<double>().sum()) / weight.sum();
+            weight *=
+                static_cast<Scalar>(detail::as_matrix(sample_weight).template cast<double>().sum()) / weight.sum();
           }
           const auto likelihood = family.likelihood(target, weight);
           detail::Moments<Precise> moments;
@@ -221,7 +222,7 @@ class GeneralizedLinearModel : public LinearModel<Scalar_> {
 
   /// Σ of the deviances of the samples.
   template <class X, class Y>
-  double deviance(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y) const {
+  double deviance(const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y) const {
     detail::require_shape("y", y.rows(), y.cols(), x.rows(), 1);
     const Vector<Scalar> eta = this->linear_predictor(x);
     double total = 0;
@@ -233,15 +234,15 @@ class GeneralizedLinearModel : public LinearModel<Scalar_> {
 
   /// Mean loss, deviance/(2n).
   template <class X, class Y>
-  double loss(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y) const {
+  double loss(const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y) const {
     return x.rows() == 0 ? 0.0 : deviance(x, y) / (2 * static_cast<double>(x.rows()));
   }
 
   /// y − E[y | X].
   template <class X, class Y>
-  Vector<Scalar> residuals(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y) const {
+  Vector<Scalar> residuals(const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y) const {
     detail::require_shape("y", y.rows(), y.cols(), x.rows(), 1);
-    return y.template cast<Scalar>() - predict_mean(x);
+    return detail::as_matrix(y).template cast<Scalar>() - predict_mean(x);
   }
 
  private:

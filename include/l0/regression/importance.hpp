@@ -20,22 +20,22 @@ namespace l0::detail {
 inline double gate_probability(double rise) { return 1 / (1 + std::exp(-std::clamp(rise / 2, -700.0, 700.0))); }
 
 /// P(open) of every column's gate given the others, σ((F without − F with)/2), in a least-squares problem on a support;
-/// `judge(score, squares, size)` is F.
-template <class Scalar, class Design, class Judge>
-Vector<Scalar> importance_of(const LeastSquaresProblem<Design>& problem, double ridge, const SelectionOptions& options,
-                             const SupportScore& score, const std::vector<Index>& support, Judge judge) {
-  Vector<Scalar> importance = Vector<Scalar>::Zero(problem.columns.columns());
-  const auto of = [&](double change) { return static_cast<Scalar>(gate_probability(change)); };
+/// `judge` tells F.
+template <class Result, class Scalar>
+Vector<Result> importance_of(const LeastSquaresProblem<Scalar>& problem, double ridge, const SelectionOptions& options,
+                             const SupportScore& score, const std::vector<Index>& support, Judge* judge) {
+  Vector<Result> importance = Vector<Result>::Zero(problem.columns().columns());
+  const auto of = [&](double change) { return static_cast<Result>(gate_probability(change)); };
   if (!options.rules.units.trivial()) {
     SupportRules rules;
     rules.units = options.rules.units;
-    GramRows<Design> gram(problem.columns, ridge);
-    ActiveSet<Design> state(gram, rules);
+    GramRows<Scalar> gram(problem.columns(), ridge);
+    ActiveSet<Scalar> state(gram, rules);
     const std::vector<Index> units = rules.units.units_of(support);
     state.reset(problem.correlation, problem.squares, rules.units.widest(static_cast<Index>(units.size()) + 1));
     state.set(units);
     const double here = judge(score, state.loss(), state.extent());
-    const auto write = [&](Index unit, Scalar value) {
+    const auto write = [&](Index unit, Result value) {
       for (const Index j : rules.units.of(unit)) importance(j) = value;
     };
     for (Index g = 0; g < state.unit_count(); ++g) {
@@ -51,12 +51,12 @@ Vector<Scalar> importance_of(const LeastSquaresProblem<Design>& problem, double 
     }
     return importance;
   }
-  const NeighbourScan<Design> scan(problem, ridge, support);
+  const NeighbourScan<Scalar> scan(problem, ridge, support);
   const auto k = static_cast<Index>(support.size());
   const double here = judge(score, scan.loss, SupportSize{k, k});
   scan.each_chunk([&](Index first, const auto&, const auto& c, const auto& d) {
     for (Index l = 0; l < d.size(); ++l) {
-      if (!(d(l) > NeighbourScan<Design>::spanned)) continue;
+      if (!(d(l) > NeighbourScan<Scalar>::spanned)) continue;
       const double gain = static_cast<double>(c.row(l).squaredNorm()) / static_cast<double>(d(l));
       importance(first + l) =
           of(here - judge(score, std::max(scan.loss - gain, score.rounding), SupportSize{k + 1, k + 1}));

@@ -60,9 +60,8 @@ struct SquaredFamily {
   template <class Design, class Y, class Scalar, class Use>
   void with_expansion(const Design& x, const Y& y, const Vector<Scalar>& weight, const PathPoint<Scalar, Responses>&,
                       const SelectionOptions& options, Use use) const {
-    const LeastSquaresProblem<Design> problem(x, Matrix<Scalar>(y), weight, options.centre);
-    use(problem, static_cast<double>(x.rows()) * options.lambda_l2,
-        [](const SupportScore& score, double squares, SupportSize size) { return score.of_squares(squares, size); });
+    const LeastSquaresProblem<Scalar> problem = pose(x, Matrix<Scalar>(y), weight, options.centre);
+    use(problem, static_cast<double>(x.rows()) * options.lambda_l2, by_squares);
   }
 
   /// Least squares on the support by a rank-revealing QR decomposition; L2 by extra rows.

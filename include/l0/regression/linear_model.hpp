@@ -12,6 +12,7 @@
 #include <Eigen/SparseCore>
 
 #include <l0/callbacks/report.hpp>
+#include <l0/core/argument.hpp>
 #include <l0/core/error.hpp>
 #include <l0/core/sort_stably.hpp>
 #include <l0/core/types.hpp>
@@ -104,6 +105,7 @@ class LinearModel {
   template <class Derived>
   Coefficients linear_predictor(const Eigen::EigenBase<Derived>& x) const {
     require_fitted();
+    const auto& data = detail::as_matrix_of<Scalar>(x);
     detail::require_shape("X", x.rows(), x.cols(), x.rows(), coefficients_.rows());
     Coefficients result(x.rows(), coefficients_.cols());
     for (Index m = 0; m < result.cols(); ++m) {
@@ -114,9 +116,9 @@ class LinearModel {
       }
     }
     if constexpr (std::is_base_of_v<Eigen::SparseMatrixBase<Derived>, Derived>) {
-      result += x.derived() * coefficients_;
+      result += data * coefficients_;
     } else {
-      for (const Index j : selected_) result += x.derived().col(j) * coefficients_.row(j);
+      for (const Index j : selected_) result += data.col(j) * coefficients_.row(j);
     }
     return result;
   }

@@ -6,8 +6,10 @@
 #include <utility>
 
 #include <l0/callbacks/run.hpp>
+#include <l0/core/argument.hpp>
 #include <l0/core/error.hpp>
 #include <l0/core/types.hpp>
+#include <l0/regression/compiled.hpp>
 #include <l0/regression/data/moments.hpp>
 #include <l0/regression/fit.hpp>
 #include <l0/regression/least_squares.hpp>
@@ -54,8 +56,8 @@ class LeastSquaresRegression : public LinearModel<Scalar_, Responses> {
   /// Throws `Error` for wrong shapes, values that are not finite, no samples, and options outside their ranges; the
   /// model is then as it was.
   template <class X, class Y, class W = Vector<Scalar>>
-  LeastSquaresRegression& fit(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y,
-                              const Eigen::MatrixBase<W>& sample_weight = Vector<Scalar>()) {
+  LeastSquaresRegression& fit(const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y,
+                              const Eigen::DenseBase<W>& sample_weight = Vector<Scalar>()) {
     if constexpr (Responses != 1) {
       if (this->options_.non_negative) detail::fail("non_negative", "true", "false with several responses");
     }
@@ -73,8 +75,8 @@ class LeastSquaresRegression : public LinearModel<Scalar_, Responses> {
   /// `Error` as `fit` does, for another number of features than before, and for options that need the samples again
   /// (`folds`, sampled gates).
   template <class X, class Y, class W = Vector<Scalar>>
-  LeastSquaresRegression& partial_fit(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y,
-                                      const Eigen::MatrixBase<W>& sample_weight = Vector<Scalar>()) {
+  LeastSquaresRegression& partial_fit(const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y,
+                                      const Eigen::DenseBase<W>& sample_weight = Vector<Scalar>()) {
     const RegressionOptions& options = this->options_;
     detail::require_streamable(options, moments_.columns(), x.cols(), moments_.empty());
     if (!moments_.empty()) detail::require_shape("y", y.rows(), y.cols(), x.rows(), moments_.responses());
@@ -82,7 +84,8 @@ class LeastSquaresRegression : public LinearModel<Scalar_, Responses> {
     detail::with_regression_data<Scalar, Responses>(
         x, y, sample_weight, options, [&](const auto& design, const auto& target, const auto& unit_weight) {
           Vector<Precise> weight = unit_weight.template cast<Precise>();
-          if (sample_weight.size() > 0) weight *= sample_weight.template cast<double>().sum() / weight.sum();
+          if (sample_weight.size() > 0)
+            weight *= detail::as_matrix(sample_weight).template cast<double>().sum() / weight.sum();
           const Matrix<Precise> product = weight.asDiagonal() * target.template cast<Precise>();
           moments.add(design, weight, product, product.cwiseProduct(target.template cast<Precise>()).sum(),
                       options.fit_intercept);
@@ -102,24 +105,25 @@ class LeastSquaresRegression : public LinearModel<Scalar_, Responses> {
 
   /// y − predict(X).
   template <class X, class Y>
-  Coefficients residuals(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y) const {
+  Coefficients residuals(const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y) const {
     detail::require_shape("y", y.rows(), y.cols(), x.rows(), this->coefficients().cols());
-    return y - predict(x);
+    return detail::as_matrix_of<Scalar>(y) - predict(x);
   }
 
   /// Mean over the samples of ‖y − ŷ‖².
   template <class X, class Y>
-  double loss(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y) const {
+  double loss(const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y) const {
     const Coefficients error = residuals(x, y);
     return error.rows() == 0 ? 0.0 : static_cast<double>(error.squaredNorm()) / static_cast<double>(error.rows());
   }
 
   /// 1 − Σ‖y−ŷ‖²/Σ‖y−ȳ‖²; 0 where y is constant.
   template <class X, class Y>
-  double r_squared(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y) const {
+  double r_squared(const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y) const {
     const auto error = static_cast<double>(residuals(x, y).squaredNorm());
     if (y.rows() == 0) return 0;
-    const auto spread = static_cast<double>((y.rowwise() - y.colwise().mean()).squaredNorm());
+    const auto& target = detail::as_matrix(y);
+    const auto spread = static_cast<double>((target.rowwise() - target.colwise().mean()).squaredNorm());
     return spread > 0 ? 1 - error / spread : 0;
   }
 
@@ -144,4 +148,10 @@ class MultiResponseRegression : public LeastSquaresRegression<Scalar, Eigen::Dyn
       : LeastSquaresRegression<Scalar, Eigen::Dynamic>(std::move(options)) {}
 };
 
+namespace detail {
+
+L0_COMPILED_FITS(SquaredFamily<1>);
+L0_COMPILED_FITS(SquaredFamily<Eigen::Dynamic>);
+
+}  // namespace detail
 }  // namespace l0

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <l0/core/types.hpp>
+#include <l0/regression/compiled.hpp>
 #include <l0/regression/generalized_linear_model.hpp>
 #include <l0/regression/likelihood/family.hpp>
 #include <l0/regression/options.hpp>
@@ -38,4 +39,10 @@ class LogisticRegression : public GeneralizedLinearModel<Scalar, detail::Logisti
   }
 };
 
+namespace detail {
+
+L0_COMPILED_SELECTIONS(PointwiseLikelihood<LogisticFamily>);
+L0_COMPILED_FITS(LikelihoodFamily<LogisticFamily>);
+
+}  // namespace detail
 }  // namespace l0

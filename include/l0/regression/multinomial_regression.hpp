@@ -7,8 +7,10 @@
 #include <type_traits>
 #include <utility>
 
+#include <l0/core/argument.hpp>
 #include <l0/core/error.hpp>
 #include <l0/core/types.hpp>
+#include <l0/regression/compiled.hpp>
 #include <l0/regression/fit.hpp>
 #include <l0/regression/generalized_linear_model.hpp>
 #include <l0/regression/likelihood/multinomial.hpp>
@@ -95,8 +97,8 @@ class MultinomialRegression : public LinearModel<Scalar_, Eigen::Dynamic> {
   /// not 0, 1, ... below the number of samples, no samples, and options outside their ranges; the model is then as it
   /// was.
   template <class X, class Y, class W = Vector<Scalar>>
-  MultinomialRegression& fit(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y,
-                             const Eigen::MatrixBase<W>& sample_weight = Vector<Scalar>()) {
+  MultinomialRegression& fit(const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y,
+                             const Eigen::DenseBase<W>& sample_weight = Vector<Scalar>()) {
     if (this->options_.non_negative) detail::fail("non_negative", "true", "false with several classes");
     auto fit = detail::with_regression_data<Scalar, 1>(
         x, y, sample_weight, this->options_, [&](const auto& design, const auto& target, const auto& weight) {
@@ -108,7 +110,7 @@ class MultinomialRegression : public LinearModel<Scalar_, Eigen::Dynamic> {
           "the selected features separate classes: coefficients have no finite optimum and were stopped");
     }
     for (Index c = 0; c < fit.point.coefficients.cols(); ++c) {
-      if (!(y.array() == static_cast<typename Y::Scalar>(c)).any()) {
+      if (!(y.derived().array() == static_cast<typename Y::Scalar>(c)).any()) {
         fit.report.notes.push_back("class " + detail::to_text(c) + " has no samples");
       }
     }
@@ -155,7 +157,7 @@ class MultinomialRegression : public LinearModel<Scalar_, Eigen::Dynamic> {
 
   /// Mean of −log P(y | x). Throws `Error` for labels that are not among the classes.
   template <class X, class Y>
-  double loss(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y) const {
+  double loss(const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y) const {
     detail::require_shape("y", y.rows(), y.cols(), x.rows(), 1);
     const Matrix<Scalar> eta = this->linear_predictor(x);
     const Family family(eta.cols());
@@ -166,16 +168,22 @@ class MultinomialRegression : public LinearModel<Scalar_, Eigen::Dynamic> {
         detail::fail("y(" + detail::to_text(i) + ")", detail::to_text(label),
                      "a label from 0 to " + detail::to_text(eta.cols() - 1));
       }
-      total += family.loss(eta.row(i), y.derived().row(i));
+      total += family.loss(eta.row(i), detail::as_matrix(y).row(i));
     }
     return eta.rows() == 0 ? 0.0 : total / static_cast<double>(eta.rows());
   }
 
   /// −2 log likelihood.
   template <class X, class Y>
-  double deviance(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y) const {
+  double deviance(const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y) const {
     return 2 * static_cast<double>(x.rows()) * loss(x, y);
   }
 };
 
+namespace detail {
+
+L0_COMPILED_SELECTIONS(MultinomialLikelihood<double>);
+L0_COMPILED_FITS(MultinomialFamily<double>);
+
+}  // namespace detail
 }  // namespace l0

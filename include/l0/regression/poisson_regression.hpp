@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <l0/core/types.hpp>
+#include <l0/regression/compiled.hpp>
 #include <l0/regression/generalized_linear_model.hpp>
 #include <l0/regression/likelihood/family.hpp>
 #include <l0/regression/options.hpp>
@@ -28,4 +29,10 @@ class PoissonRegression : public GeneralizedLinearModel<Scalar, detail::PoissonF
   }
 };
 
+namespace detail {
+
+L0_COMPILED_SELECTIONS(PointwiseLikelihood<PoissonFamily>);
+L0_COMPILED_FITS(LikelihoodFamily<PoissonFamily>);
+
+}  // namespace detail
 }  // namespace l0

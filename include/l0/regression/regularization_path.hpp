@@ -73,7 +73,7 @@ struct RegularizationPath {
 /// The best models of all sizes that `model` would choose from on these data, each refitted. `model` gives the other
 /// options (L2, intercept, rules, ...); its own price, budget and callback are not used, and it is not changed.
 template <class Model, class X, class Y>
-auto regularization_path(const Model& model, const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y,
+auto regularization_path(const Model& model, const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y,
                          const PathOptions& options = {}) {
   using Scalar = typename Model::Scalar;
   using Family = typename Model::Family;

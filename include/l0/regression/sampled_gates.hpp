@@ -140,7 +140,7 @@ class SampledGates {
   const Vector<Scalar>& weight_;
   const RegressionOptions& options_;
   const SelectionOptions& settings_;
-  StandardizedColumns<Design> columns_;
+  StandardizedDesign<Design> columns_;
 };
 
 /// Supports read off sampled gates: one training at the given price or for the budget; without either one for each of a

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -37,10 +38,10 @@ inline void require_streamable(const RegressionOptions& options, Index known, In
 }
 
 template <class Scalar>
-LeastSquaresProblem<Moments<Scalar>> pose(const Moments<Scalar>& moments, bool centre) {
-  StandardizedColumns<Moments<Scalar>> columns(moments, centre);
+LeastSquaresProblem<Scalar> pose(const Moments<Scalar>& moments, bool centre) {
+  auto columns = std::make_unique<StandardizedMoments<Scalar>>(moments, centre);
   Matrix<Scalar> correlation(moments.columns(), moments.responses());
-  for (Index j = 0; j < correlation.rows(); ++j) correlation.row(j) = moments.target(j, centre) * columns.scale(j);
+  for (Index j = 0; j < correlation.rows(); ++j) correlation.row(j) = moments.target(j, centre) * columns->scale(j);
   return {std::move(columns), std::move(correlation), moments.squares(centre)};
 }
 
@@ -52,7 +53,7 @@ SparseFit<Scalar, Responses> fit_moments(const Moments<Precise>& moments, const 
   SelectionOptions settings = selection_options(options, unknown_variance, start);
   settings.score.squares_are_deviance = !unknown_variance;
   settings.run = &run;
-  const LeastSquaresProblem<Moments<Precise>> problem = pose(moments, settings.centre);
+  const LeastSquaresProblem<Precise> problem = pose(moments, settings.centre);
   // Every Gram row is at hand, so nothing is screened.
   settings.score = complete_score(settings, moments.rows(), moments.columns(), moments.responses());
   SelectionOptions searched = settings;
@@ -61,7 +62,7 @@ SparseFit<Scalar, Responses> fit_moments(const Moments<Precise>& moments, const 
   if (run.stopped()) {
     selection.best.support = start;
   } else {
-    selection = in_columns(LeastSquaresSearch<Moments<Precise>>(problem, searched, limit).run(), settings.rules.units);
+    selection = in_columns(search_least_squares(problem, searched, limit), settings.rules.units);
   }
   SparseFit<Scalar, Responses> fit;
   auto& point = fit.point;
@@ -96,9 +97,7 @@ SparseFit<Scalar, Responses> fit_moments(const Moments<Precise>& moments, const 
   score.kind = SupportScore::Kind::criterion;
   score.limit = std::numeric_limits<Index>::max();
   point.criterion = score.of_squares(squares, settings.rules.units.size_of(units));
-  fit.importance = importance_of<Scalar>(
-      problem, ridge, settings, score, point.support,
-      [](const SupportScore& by, double value, SupportSize size) { return by.of_squares(value, size); });
+  fit.importance = importance_of<Scalar>(problem, ridge, settings, score, point.support, by_squares);
   if (run.stopped()) fit.report.stop = StopReason::callback;
   fit.report.size = point.size;
   fit.report.loss = point.loss;

@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include <l0/core/argument.hpp>
 #include <l0/selection/item_gate.hpp>
 
 namespace l0 {
@@ -72,7 +73,7 @@ class FeatureGate : public detail::ItemGate<Scalar_, detail::Axis::columns> {
   template <BatchInput X>
   Matrix<Scalar> predict(const X& x) const {
     detail::require_items<detail::Axis::columns>(x, inputs());
-    Matrix<Scalar> result(x);
+    Matrix<Scalar> result(detail::as_matrix_of<Scalar>(x));
     detail::GatedBatch<Scalar, detail::Axis::columns>::write(result, this->gates(), result);
     return result;
   }

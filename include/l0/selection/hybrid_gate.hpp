@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include <l0/core/argument.hpp>
 #include <l0/selection/sample_gate.hpp>
 
 namespace l0 {
@@ -108,7 +109,7 @@ class HybridGate {
   }
   /// As `SampleGate` has it: adds to the gradient of log α.
   template <class Derived, class... InputGradient>
-  void backward(const Eigen::MatrixBase<Derived>& upstream, InputGradient&... input_gradient) {
+  void backward(const Eigen::DenseBase<Derived>& upstream, InputGradient&... input_gradient) {
     samples_.backward(upstream, input_gradient...);
   }
 
@@ -125,11 +126,12 @@ class HybridGate {
   /// The same for data that have weights already: the result's are these over the probability to be chosen.
   template <BatchInput X, class Derived, NoiseSource Noise>
   HybridSelection<detail::Taken<detail::Axis::rows, X>, Scalar> select_weighted(
-      const X& x, const Eigen::MatrixBase<Derived>& weights, Noise&& rng) const {
+      const X& x, const Eigen::DenseBase<Derived>& weights, Noise&& rng) const {
     detail::require_items<detail::Axis::rows>(x, size());
     detail::require_weights(weights, size());
     auto chosen = select(x, rng);
-    const Vector<Scalar> base = detail::take<detail::Axis::rows>(weights.template cast<Scalar>(), chosen.indices);
+    const Vector<Scalar> base =
+        detail::take<detail::Axis::rows>(detail::as_matrix(weights).template cast<Scalar>(), chosen.indices);
     chosen.weights.array() *= base.array();
     return chosen;
   }

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <l0/core/argument.hpp>
 #include <l0/core/sort_stably.hpp>
 #include <l0/gates/gate.hpp>
 #include <l0/selection/gated_batch.hpp>
@@ -69,23 +70,21 @@ class ItemGate {
   /// Adds to the gradient of log α, given `upstream`, the gradient with respect to what `apply` returned. May be called
   /// again; each call adds. Throws `Error` before an `apply`, after the gates were drawn again and for another shape.
   template <class Derived>
-  void backward(const Eigen::MatrixBase<Derived>& upstream) {
-    static_assert(std::is_same_v<typename Derived::Scalar, Scalar>,
-                  "l0: upstream has another scalar type than the gates");
+  void backward(const Eigen::DenseBase<Derived>& upstream) {
     if (batch_.empty()) fail("backward", "called before apply", "a call of apply first");
     require_same_draw(gate_.sample_number(), draw_, "apply");
     require_shape("upstream", upstream.rows(), upstream.cols(), batch_.rows(), batch_.columns());
     if constexpr (std::is_same_v<Derived, Matrix<Scalar>>) {
       batch_.differentiate(upstream.derived(), gate_.values(), gate_gradient_);
     } else {
-      upstream_ = upstream;
+      upstream_ = as_matrix_of<Scalar>(upstream);
       batch_.differentiate(upstream_, gate_.values(), gate_gradient_);
     }
     gate_.backward(gate_gradient_);
   }
   /// As above, and writes the gradient with respect to X, dense, to `input_gradient`.
   template <class Derived>
-  void backward(const Eigen::MatrixBase<Derived>& upstream, Matrix<Scalar>& input_gradient) {
+  void backward(const Eigen::DenseBase<Derived>& upstream, Matrix<Scalar>& input_gradient) {
     backward(upstream);
     if constexpr (std::is_same_v<Derived, Matrix<Scalar>>) {
       batch_.write(upstream.derived(), gate_.values(), input_gradient);
@@ -169,7 +168,7 @@ auto gate_options(const Options& options) {
 
 /// Weights of all items: finite and ≥ 0.
 template <class Derived>
-void require_weights(const Eigen::MatrixBase<Derived>& weights, Index count) {
+void require_weights(const Eigen::DenseBase<Derived>& weights, Index count) {
   require_shape("weights", weights.rows(), weights.cols(), count, 1);
   require_finite("weights", weights);
   for (Index i = 0; i < count; ++i) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <l0/core/argument.hpp>
 #include <l0/selection/item_gate.hpp>
 
 namespace l0 {
@@ -41,11 +42,11 @@ class SampleGate : public detail::ItemGate<Scalar_, detail::Axis::rows> {
   /// The chosen rows of X, their indices and their weights times their gates, see `gates()`.
   template <BatchInput X, class Derived>
   WeightedSelection<detail::Taken<detail::Axis::rows, X>, Scalar> select_weighted(
-      const X& x, const Eigen::MatrixBase<Derived>& weights) const {
+      const X& x, const Eigen::DenseBase<Derived>& weights) const {
     detail::require_items<detail::Axis::rows>(x, this->size());
     detail::require_weights(weights, this->size());
     std::vector<Index> chosen = this->selected();
-    Vector<Scalar> kept = detail::take<detail::Axis::rows>(weights.template cast<Scalar>(), chosen);
+    Vector<Scalar> kept = detail::take<detail::Axis::rows>(detail::as_matrix(weights).template cast<Scalar>(), chosen);
     kept.array() *= this->gate().deterministic()(chosen).array();
     return {detail::take<detail::Axis::rows>(x, chosen), std::move(chosen), std::move(kept)};
   }

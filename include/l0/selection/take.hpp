@@ -68,7 +68,7 @@ auto take_stored(const X& x, const std::vector<Index>& chosen) {
   const auto copy = [&](Index from, Index to, auto&& place) {
     result.startVec(to);
     for (typename X::InnerIterator entry(x, from); entry; ++entry) {
-      const Index inner = place(entry.index());
+      const Index inner = place(static_cast<Index>(entry.index()));
       if (inner >= 0) result.insertBackByOuterInner(to, inner) = entry.value();
     }
   };

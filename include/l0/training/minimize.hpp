@@ -10,11 +10,13 @@
 
 #include <l0/annealing/schedules.hpp>
 #include <l0/callbacks/run.hpp>
+#include <l0/core/argument.hpp>
 #include <l0/core/error.hpp>
 #include <l0/core/sort_stably.hpp>
 #include <l0/gates/gate.hpp>
 #include <l0/optimizers/adam.hpp>
 #include <l0/optimizers/lbfgs.hpp>
+#include <l0/optimizers/objective.hpp>
 #include <l0/penalties/budget_price.hpp>
 
 namespace l0 {
@@ -43,18 +45,6 @@ struct MinimizeResult {
   TrainingReport report;       ///< what the run did
 };
 
-/// An objective in the convention of LBFGS++: `f(w, gradient)` returns the value and writes the gradient; with a third
-/// argument, the number of the step, for objectives that change from step to step, as with minibatches.
-template <class F, class Scalar>
-concept SteppedObjective = requires(F& f, const Vector<Scalar>& w, Vector<Scalar>& gradient, Index step) {
-  { f(w, gradient, step) } -> std::convertible_to<Scalar>;
-};
-/// An objective of either form: with the number of the step or without.
-template <class F, class Scalar>
-concept Objective = SteppedObjective<F, Scalar> || requires(F& f, const Vector<Scalar>& w, Vector<Scalar>& gradient) {
-  { f(w, gradient) } -> std::convertible_to<Scalar>;
-};
-
 namespace detail {
 
 /// One run of `minimize`.
@@ -62,7 +52,7 @@ template <class Scalar, class F>
 class Minimization {
  public:
   Minimization(F& f, const Vector<Scalar>& start, const MinimizeOptions& options)
-      : f_(f), options_(options), weight_(ParameterKind::weight, "weight", start.size(), 1),
+      : call_(f), options_(options), weight_(ParameterKind::weight, "weight", start.size(), 1),
         gate_(start.size(), {.init_sparsity = static_cast<Scalar>(options.init_sparsity)}), rng_(options.seed),
         price_(std::max<Index>(options.max_active, 0), options.max_active < 0 ? 0 : start.size(), options.epochs,
                options.lambda_l0),
@@ -91,13 +81,7 @@ class Minimization {
  private:
   static constexpr bool stepped = SteppedObjective<F, Scalar>;
 
-  Scalar evaluate(const Vector<Scalar>& w, Vector<Scalar>& gradient) {
-    if constexpr (stepped) {
-      return f_(w, gradient, steps_);
-    } else {
-      return f_(w, gradient);
-    }
-  }
+  Scalar evaluate(const Vector<Scalar>& w, Vector<Scalar>& gradient) { return call_(w, gradient, steps_); }
 
   double temperature(Index step) const {
     if (options_.temperature_schedule) return options_.temperature_schedule(step);
@@ -232,7 +216,7 @@ class Minimization {
     chosen = weight.value();
   }
 
-  F& f_;
+  ObjectiveCall<Scalar, F> call_;
   const MinimizeOptions& options_;
   Parameter<Vector<Scalar>> weight_;
   HardConcreteGate<Scalar> gate_;
@@ -265,17 +249,22 @@ inline void validate(const MinimizeOptions& options) {
 ///
 /// `f(w, gradient)` returns the value and writes the gradient (the convention of LBFGS++); `f(w, gradient, step)` also
 /// hears the number of the step. λ is on the scale of f. With `max_active` the price is a dual variable, and exactly
-/// that many weights are kept (fewer only if w0 has fewer). Throws `Error` for options outside their ranges and for NaN
-/// or infinity in w0; an objective that turns NaN or infinite ends the run with `StopReason::not_finite`.
+/// that many weights are kept (fewer only if w0 has fewer). Throws `Error` for options outside their ranges, for NaN or
+/// infinity in w0, and where f leaves its gradient unwritten (`check_gradient` finds wrong ones); an objective that
+/// turns NaN or infinite ends the run with `StopReason::not_finite`.
 template <class F, class Derived>
-  requires Objective<F, typename Derived::Scalar> MinimizeResult<typename Derived::Scalar> minimize(
-      F&& f, const Eigen::MatrixBase<Derived>& w0, const MinimizeOptions& options = {}) {
-    using Scalar = typename Derived::Scalar;
+MinimizeResult<typename Derived::Scalar> minimize(F&& f, const Eigen::DenseBase<Derived>& w0,
+                                                  const MinimizeOptions& options = {}) {
+  using Scalar = typename Derived::Scalar;
+  if constexpr (detail::require_objective<std::remove_reference_t<F>, Scalar>()) {
     detail::validate(options);
     detail::require_shape("w0", w0.rows(), w0.cols(), w0.rows(), 1);
     detail::require_finite("w0", w0);
-    const Vector<Scalar> start = w0;
+    const Vector<Scalar> start = detail::as_matrix(w0);
     return detail::Minimization<Scalar, std::remove_reference_t<F>>(f, start, options).run();
+  } else {
+    return {};
   }
+}
 
 }  // namespace l0

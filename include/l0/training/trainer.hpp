@@ -23,10 +23,12 @@
 #include <vector>
 
 #include <l0/callbacks/report.hpp>
+#include <l0/core/argument.hpp>
 #include <l0/core/batch.hpp>
 #include <l0/core/stopwatch.hpp>
 #include <l0/losses/losses.hpp>
 #include <l0/optimizers/adam.hpp>
+#include <l0/optimizers/objective.hpp>
 #include <l0/penalties/penalty.hpp>
 
 namespace l0 {
@@ -50,7 +52,7 @@ struct TrainerOptions {
 struct DefaultLoss {
   /// The loss; its gradient by the prediction goes into `gradient`.
   template <class P, class T>
-  typename P::Scalar operator()(const Eigen::MatrixBase<P>& prediction, const Eigen::MatrixBase<T>& target,
+  typename P::Scalar operator()(const Eigen::DenseBase<P>& prediction, const Eigen::DenseBase<T>& target,
                                 Matrix<typename P::Scalar>& gradient) const {
     if constexpr (std::integral<typename T::Scalar>) {
       return cross_entropy_loss(prediction, target, gradient);
@@ -92,7 +94,7 @@ void take_rows(const X& x, const std::vector<Index>& rows, Matrix<Scalar>& batch
 
 /// Mean loss and share of wrong labels of `predict` on data, a thousand samples at a time.
 template <class Model, class X, class Y, class Loss = DefaultLoss>
-Score evaluate(const Model& model, const X& x, const Eigen::MatrixBase<Y>& y, const Loss& loss = {}) {
+Score evaluate(const Model& model, const X& x, const Eigen::DenseBase<Y>& y, const Loss& loss = {}) {
   using Scalar = typename Model::Scalar;
   detail::require_shape("y", y.rows(), y.cols(), x.rows(), y.cols());
   constexpr Index at_once = 1000;
@@ -101,8 +103,9 @@ Score evaluate(const Model& model, const X& x, const Eigen::MatrixBase<Y>& y, co
   Index wrong = 0;
   for (Index first = 0; first < x.rows(); first += at_once) {
     const Index count = std::min(at_once, x.rows() - first);
-    const Matrix<Scalar> prediction = model.predict(Matrix<Scalar>(x.middleRows(first, count)));
-    const auto target = y.middleRows(first, count);
+    const Matrix<Scalar> prediction =
+        model.predict(Matrix<Scalar>(detail::as_matrix(x).middleRows(first, count).template cast<Scalar>()));
+    const auto target = detail::as_matrix(y).middleRows(first, count);
     total += static_cast<double>(loss(prediction, target, gradient)) * static_cast<double>(count);
     if constexpr (std::integral<typename Y::Scalar>) {
       for (Index i = 0; i < count; ++i) {
@@ -138,6 +141,13 @@ class Trainer {
         optimizer_(network.parameters(), {.learning_rate = static_cast<Scalar>(options_.learning_rate),
                                           .gate_learning_rate = static_cast<Scalar>(options_.gate_learning_rate)}) {}
 
+  /// Not for a const network, nor for one that is gone at the end of the line; the compiler says so.
+  template <class Given = Network>
+  explicit Trainer(const Network& network, TrainerOptions options = {})
+      : Trainer(const_cast<Network&>(network), std::move(options)) {
+    static_assert(!std::is_class_v<Given>, "l0: a Trainer changes its network, which must be a variable and not const");
+  }
+
   /// The options, as given.
   const TrainerOptions& options() const { return options_; }
   /// The optimizer, with its state.
@@ -159,23 +169,55 @@ class Trainer {
   /// `accumulate(network)`: a penalty or a budget. Throws `Error` where X, y and the network do not fit, before
   /// anything changes. A loss that is not finite ends the run before the step that it would lead to.
   template <class X, class Y, class Penalty, class Loss = DefaultLoss>
-  TrainingReport fit(const X& x, const Eigen::MatrixBase<Y>& y, Penalty&& penalty, const Loss& loss = {}) {
-    return run(
-        x, y, penalty, loss, [] { return Score{}; }, false);
+  TrainingReport fit(const X& x, const Eigen::DenseBase<Y>& y, Penalty&& penalty, const Loss& loss = {}) {
+    if constexpr (can_train<Y, Penalty, Loss>()) {
+      return run(
+          x, y, penalty, loss, [] { return Score{}; }, false);
+    } else {
+      return {};
+    }
   }
 
   /// As above, with the loss on validation data after every epoch.
   template <class X, class Y, class Penalty, class XV, class YV, class Loss = DefaultLoss>
-    requires BatchInput<XV> TrainingReport fit(const X& x, const Eigen::MatrixBase<Y>& y, Penalty&& penalty,
-                                               const XV& x_validation, const Eigen::MatrixBase<YV>& y_validation,
+    requires BatchInput<XV> TrainingReport fit(const X& x, const Eigen::DenseBase<Y>& y, Penalty&& penalty,
+                                               const XV& x_validation, const Eigen::DenseBase<YV>& y_validation,
                                                const Loss& loss = {}) {
-      detail::check_batch(x_validation, network_->inputs());
-      detail::require_shape("y_validation", y_validation.rows(), y_validation.cols(), x_validation.rows(), y.cols());
-      return run(
-          x, y, penalty, loss, [&] { return evaluate(*network_, x_validation, y_validation, loss); }, true);
+      if constexpr (can_train<Y, Penalty, Loss>()) {
+        detail::check_batch(x_validation, network_->inputs());
+        detail::require_shape("y_validation", y_validation.rows(), y_validation.cols(), x_validation.rows(), y.cols());
+        return run(
+            x, y, penalty, loss, [&] { return evaluate(*network_, x_validation, y_validation, loss); }, true);
+      } else {
+        return {};
+      }
     }
 
  private:
+  /// What a batch of y is: labels stay integers of their type.
+  template <class Y>
+  using Target = Matrix<std::conditional_t<std::integral<typename Y::Scalar>, typename Y::Scalar, Scalar>>;
+
+  template <class Y, class Penalty, class Loss>
+  static consteval bool can_train() {
+    constexpr bool has_penalty = requires(Penalty & penalty, Network & network) {
+      { penalty.accumulate(network) } -> std::convertible_to<double>;
+    };
+    static_assert(has_penalty, "l0: a penalty is an object with accumulate(network), such as l0::L0Penalty<float>{}");
+    using M = Matrix<Scalar>;
+    constexpr bool has_loss = requires(const Loss& loss, const M& prediction, const Target<Y>& target, M& gradient) {
+      { loss(prediction, target, gradient) } -> std::convertible_to<Scalar>;
+    };
+    static_assert(has_loss,
+                  "l0: a loss is a const function loss(prediction, target, gradient) that returns a number and writes "
+                  "the gradient; see l0::Loss");
+    constexpr bool keeps_gradient = !detail::LosesWhatItWrites<const Loss, const M&, const Target<Y>&, M>;
+    static_assert(keeps_gradient,
+                  "l0: the loss takes its gradient by value or const, and what it writes is lost; take "
+                  "it by reference");
+    return has_penalty && has_loss && keeps_gradient;
+  }
+
   static TrainerOptions checked(TrainerOptions options) {
     detail::require_size("epochs", options.epochs);
     detail::require(options.batch_size >= 1, "batch_size", options.batch_size, "a number of samples >= 1");
@@ -194,7 +236,7 @@ class Trainer {
                     "0 without validation data");
     if constexpr (std::integral<typename Y::Scalar>) require_labels(y);
     if constexpr (detail::is_sparse<X> && !X::IsRowMajor) {
-      const Eigen::SparseMatrix<Scalar, Eigen::RowMajor, int> rows(x);
+      const Eigen::SparseMatrix<Scalar, Eigen::RowMajor, int> rows(x.template cast<Scalar>());
       return epochs(rows, y, penalty, loss, validate);
     } else {
       return epochs(x, y, penalty, loss, validate);
@@ -286,9 +328,7 @@ class Trainer {
   /// False where the loss or its gradient is not finite: no step is taken then.
   template <class X, class Y, class Penalty, class Loss>
   bool one_epoch(const X& x, const Y& y, Penalty& penalty, const Loss& loss, StepReport& now, TrainingReport& report) {
-    // Labels stay integers of their type.
-    using Target = std::conditional_t<std::integral<typename Y::Scalar>, typename Y::Scalar, Scalar>;
-    Matrix<Target> target;
+    Target<Y> target;
     const auto samples = static_cast<Index>(order_.size());
     for (Index first = 0; first < samples; first += options_.batch_size) {
       const Index count = std::min(options_.batch_size, samples - first);

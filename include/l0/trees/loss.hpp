@@ -63,7 +63,7 @@ struct TreeLossFormulas {
 
   /// Refuses what is no response of this loss.
   template <class Y>
-  void check(const Eigen::MatrixBase<Y>& y) const {
+  void check(const Eigen::DenseBase<Y>& y) const {
     require_finite("y", y);
     for (Index i = 0; i < y.size(); ++i) {
       const auto value = y.derived().coeff(i);

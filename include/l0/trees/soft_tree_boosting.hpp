@@ -31,6 +31,7 @@
 #include <Eigen/SparseCore>
 
 #include <l0/callbacks/run.hpp>
+#include <l0/core/argument.hpp>
 #include <l0/core/error.hpp>
 #include <l0/core/sort_stably.hpp>
 #include <l0/trees/feature_selection.hpp>
@@ -67,18 +68,16 @@ class SoftTreeBoosting {
   /// Fits to X (n × p, dense or sparse) and y (n). Throws `Error` for wrong shapes, values that are not finite or no
   /// responses of the loss, no samples, and options outside their ranges; the model is then as it was.
   template <class X, class Y>
-  SoftTreeBoosting& fit(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y) {
-    static_assert(std::same_as<typename X::Scalar, Scalar>,
-                  "l0: X has another scalar type than the model; convert it with X.cast<Scalar>()");
+  SoftTreeBoosting& fit(const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y) {
     detail::require(x.rows() > 0, "X", x.rows(), "at least one sample (row)");
     detail::require_shape("y", y.rows(), y.cols(), x.rows(), 1);
     detail::validate(options_, x.cols());
     Matrix<Scalar> dense;
-    dense = x.derived();
+    dense = detail::as_matrix_of<Scalar>(x);
     detail::require_finite("X", dense);
     const detail::TreeLossFormulas loss{options_.loss};
     loss.check(y);
-    fit_dense(dense, Vector<Scalar>(y.template cast<Scalar>()));
+    fit_dense(dense, Vector<Scalar>(detail::as_matrix(y).template cast<Scalar>()));
     return *this;
   }
 
@@ -87,7 +86,7 @@ class SoftTreeBoosting {
   Vector<Scalar> decision_function(const Eigen::EigenBase<X>& x) const {
     require_fitted();
     detail::require_shape("X", x.rows(), x.cols(), x.rows(), features_);
-    return ensemble_.evaluate(ranks_of(x.derived()));
+    return ensemble_.evaluate(ranks_of(detail::as_matrix_of<Scalar>(x)));
   }
 
   /// E[y | X]: mean, probability or rate.
@@ -115,19 +114,19 @@ class SoftTreeBoosting {
 
   /// Mean loss: squared error, or deviance/(2n).
   template <class X, class Y>
-  double loss(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y) const {
+  double loss(const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y) const {
     return staged_loss(x, y).back();
   }
 
   /// The mean loss with 0, 1, 2, ... of the trees.
   template <class X, class Y>
-  std::vector<double> staged_loss(const Eigen::EigenBase<X>& x, const Eigen::MatrixBase<Y>& y) const {
+  std::vector<double> staged_loss(const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y) const {
     require_fitted();
     detail::require_shape("X", x.rows(), x.cols(), x.rows(), features_);
     detail::require_shape("y", y.rows(), y.cols(), x.rows(), 1);
     const detail::TreeLossFormulas formulas{options_.loss};
-    const Vector<Scalar> target = y.template cast<Scalar>();
-    const Matrix<Scalar> ranks = ranks_of(x.derived());
+    const Vector<Scalar> target = detail::as_matrix(y).template cast<Scalar>();
+    const Matrix<Scalar> ranks = ranks_of(detail::as_matrix_of<Scalar>(x));
     Vector<Scalar> eta = Vector<Scalar>::Constant(ranks.rows(), ensemble_.base);
     std::vector<double> result{formulas.mean(eta, target)};
     for (const auto& tree : ensemble_.trees) {

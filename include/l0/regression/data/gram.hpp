@@ -13,13 +13,13 @@ namespace l0::detail {
 
 /// Rows of the Gram matrix X̃ᵀ D X̃ of standardized columns, computed when first asked for and kept: a search over
 /// supports needs the rows of the columns that were ever active, never the whole matrix.
-template <class Design>
+template <class Scalar_>
 class GramRows {
  public:
-  using Scalar = typename Design::Scalar;
+  using Scalar = Scalar_;
 
   /// `ridge`·scale² is added to the diagonal: an L2 penalty on the coefficients of the unscaled columns.
-  GramRows(const StandardizedColumns<Design>& columns, double ridge) : columns_(&columns), ridge_(ridge) { reset(); }
+  GramRows(const StandardizedColumns<Scalar>& columns, double ridge) : columns_(&columns), ridge_(ridge) { reset(); }
 
   /// Forgets all rows, as after a change of the weights; their memory is kept.
   void reset() {
@@ -27,7 +27,7 @@ class GramRows {
     used_ = 0;
   }
 
-  const StandardizedColumns<Design>& columns() const { return *columns_; }
+  const StandardizedColumns<Scalar>& columns() const { return *columns_; }
   Index size() const { return columns_->columns(); }
   bool has(Index j) const { return slot_[static_cast<std::size_t>(j)] >= 0; }
 
@@ -85,7 +85,7 @@ class GramRows {
  private:
   bool is_constant(Index j) const { return !(columns_->scale(j) > 0); }
 
-  const StandardizedColumns<Design>* columns_;
+  const StandardizedColumns<Scalar>* columns_;
   double ridge_;
   std::vector<Index> slot_;
   std::vector<std::unique_ptr<Scalar[]>> rows_;
@@ -95,10 +95,10 @@ class GramRows {
 };
 
 /// The Gram matrix of a few columns whose rows are known.
-template <class Design>
-Matrix<typename Design::Scalar> gram_of(const GramRows<Design>& gram, const std::vector<Index>& columns) {
+template <class Scalar>
+Matrix<Scalar> gram_of(const GramRows<Scalar>& gram, const std::vector<Index>& columns) {
   const auto m = static_cast<Index>(columns.size());
-  Matrix<typename Design::Scalar> result(m, m);
+  Matrix<Scalar> result(m, m);
   for (Index i = 0; i < m; ++i) {
     const auto row = gram.row(columns[static_cast<std::size_t>(i)]);
     for (Index k = 0; k < m; ++k) result(k, i) = row(columns[static_cast<std::size_t>(k)]);

@@ -101,14 +101,12 @@ class Moments {
 };
 
 /// The standardized columns of moments: a Gram row is a column of the products, scaled.
-template <class Scalar_>
-class StandardizedColumns<Moments<Scalar_>> {
+template <class Scalar>
+class StandardizedMoments final : public StandardizedColumns<Scalar> {
  public:
-  using Scalar = Scalar_;
-
-  StandardizedColumns(const Moments<Scalar>& moments, bool centre)
-      : moments_(&moments), centre_(centre), scale_(moments.columns()) {
-    for (Index j = 0; j < columns(); ++j) {
+  StandardizedMoments(const Moments<Scalar>& moments, bool centre)
+      : StandardizedColumns<Scalar>(moments.rows(), moments.columns()), moments_(&moments), centre_(centre) {
+    for (Index j = 0; j < this->columns(); ++j) {
       const double spread = moments.product(j, j, centre);
       // Of samples of unit weight about the origin; rounding leaves a relative 1e-13.
       const double floor =
@@ -117,26 +115,22 @@ class StandardizedColumns<Moments<Scalar_>> {
     }
   }
 
-  Index rows() const { return moments_->rows(); }
-  Index columns() const { return moments_->columns(); }
-  double scale(Index j) const { return scale_(j); }
-
-  void weighted_columns(const std::vector<Index>& wanted, Matrix<Scalar>& block) const {
-    block.resize(columns(), static_cast<Index>(wanted.size()));
+  void weighted_columns(const std::vector<Index>& wanted, Matrix<Scalar>& block) const override {
+    block.resize(this->columns(), static_cast<Index>(wanted.size()));
     for (Index a = 0; a < block.cols(); ++a) {
       const Index j = wanted[static_cast<std::size_t>(a)];
       for (Index i = 0; i < block.rows(); ++i) block(i, a) = moments_->product(i, j, centre_) * scale_(j);
     }
   }
-  Matrix<Scalar> correlate(const Matrix<Scalar>& block) const { return correlate(block, 0, columns()); }
-  Matrix<Scalar> correlate(const Matrix<Scalar>& block, Index first, Index count) const {
+  using StandardizedColumns<Scalar>::correlate;
+  Matrix<Scalar> correlate(const Matrix<Scalar>& block, Index first, Index count) const override {
     return scale_.segment(first, count).asDiagonal() * block.middleRows(first, count);
   }
 
  private:
   const Moments<Scalar>* moments_;
   bool centre_;
-  Vector<Scalar> scale_;
+  using StandardizedColumns<Scalar>::scale_;
 };
 
 }  // namespace l0::detail

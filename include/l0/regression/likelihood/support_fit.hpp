@@ -68,7 +68,7 @@ class GlmFitter {
   bool centre() const { return centre_; }
   /// The L2 penalty is ridge·b² in units of the deviance.
   double ridge() const { return ridge_; }
-  const StandardizedColumns<Design>& columns() const { return columns_; }
+  const StandardizedDesign<Design>& columns() const { return columns_; }
   const L& likelihood() const { return newton_.likelihood(); }
 
   /// The fit on start.columns from the coefficients of `start`.
@@ -161,7 +161,7 @@ class GlmFitter {
     return result;
   }
 
-  StandardizedColumns<Design> columns_;
+  StandardizedDesign<Design> columns_;
   NewtonFit<L> newton_;
   bool centre_;
   double ridge_;

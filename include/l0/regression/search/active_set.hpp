@@ -40,13 +40,13 @@ namespace l0::detail {
 /// A scan of all k·p swaps takes k·p fused steps and reads neither X nor a factorisation. Moves are of units. Where
 /// those are groups of columns, i and j above stand for groups, d_j for the group's matrix D_j, and quotients for
 /// solutions with it: ‖C_j‖²/d_j becomes tr(C_jᵀ D_j⁻¹ C_j). Columns of a group that depend on others stay out.
-template <class Design>
+template <class Scalar_>
 class ActiveSet {
  public:
-  using Scalar = typename Design::Scalar;
-  using Precise = typename SweptProblem<Design>::Precise;
+  using Scalar = Scalar_;
+  using Precise = typename SweptProblem<Scalar>::Precise;
 
-  ActiveSet(GramRows<Design>& gram, const SupportRules& rules)
+  ActiveSet(GramRows<Scalar>& gram, const SupportRules& rules)
       : gram_(&gram), admission_(rules), problem_(gram, rules.units) {}
 
   /// See SweptProblem::reset.
@@ -79,8 +79,8 @@ class ActiveSet {
   }
   /// Coefficients of active_columns()[i] on the standardized columns, one per response.
   auto beta(Index i) const { return problem_.beta().row(i); }
-  GramRows<Design>& gram() { return *gram_; }
-  const GramRows<Design>& gram() const { return *gram_; }
+  GramRows<Scalar>& gram() { return *gram_; }
+  const GramRows<Scalar>& gram() const { return *gram_; }
   const SupportRules& rules() const { return admission_.rules(); }
   bool is_kept(Index unit) const { return rules().is_kept(unit); }
 
@@ -175,7 +175,7 @@ class ActiveSet {
     std::vector<std::pair<Double<Scalar>, Index>> gains;
     for (Index l = 0; l < unit_count(); ++l) {
       const bool open = units().trivial()
-                            ? problem_.d()(l) > SweptProblem<Design>::spanned() && admission_.may_enter(l, -1) &&
+                            ? problem_.d()(l) > SweptProblem<Scalar>::spanned() && admission_.may_enter(l, -1) &&
                                   admission_.sign_allows(problem_.c()(l, 0))
                             : l != admission_.banned() && width() + units().width(l) <= capacity();
       if (open && !contains(l)) {
@@ -277,7 +277,7 @@ class ActiveSet {
 
   /// Copies of the changing state, to come back after an excursion.
   struct Saved {
-    typename SweptProblem<Design>::Saved problem;
+    typename SweptProblem<Scalar>::Saved problem;
     std::vector<Index> active_units;
   };
   void save(Saved& to) const {
@@ -339,7 +339,7 @@ class ActiveSet {
 
   double group_gain(Index unit, const Leaving* leaving) const {
     return problem_.blocks().gain(units().of(unit), unit, problem_.c(), problem_.b(), leaving,
-                                  static_cast<double>(SweptProblem<Design>::spanned()));
+                                  static_cast<double>(SweptProblem<Scalar>::spanned()));
   }
 
   /// The group that gains most, in place of the active one at position `leaving` where that is not −1.
@@ -369,11 +369,11 @@ class ActiveSet {
 
   static constexpr Index fetch_block = 8;
 
-  GramRows<Design>* gram_;
+  GramRows<Scalar>* gram_;
   Admission admission_;
-  SweptProblem<Design> problem_;
+  SweptProblem<Scalar> problem_;
   std::vector<Index> active_units_;  // with groups only
-  ColumnScan<Design> scan_;
+  ColumnScan<Scalar> scan_;
 };
 
 }  // namespace l0::detail

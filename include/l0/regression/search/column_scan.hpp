@@ -9,11 +9,11 @@ namespace l0::detail {
 
 /// The scans of all single columns of a `SweptProblem` for the one that gains most as an add or in a swap, subject to
 /// an `Admission`. What is kept here is scratch.
-template <class Design>
+template <class Scalar_>
 class ColumnScan {
  public:
-  using Scalar = typename Design::Scalar;
-  using Problem = SweptProblem<Design>;
+  using Scalar = Scalar_;
+  using Problem = SweptProblem<Scalar>;
 
   /// The column that gains most, and what it gains; `best` is −1 where that is 0.
   double best_add(const Problem& problem, const Admission& admission, Index& best) const {

@@ -99,5 +99,14 @@ struct SupportScore {
   }
 };
 
+/// F by the residual sum of squares or by the deviance of a least-squares problem.
+using Judge = double(const SupportScore& score, double value, SupportSize size);
+inline double by_squares(const SupportScore& score, double squares, SupportSize size) {
+  return score.of_squares(squares, size);
+}
+inline double by_deviance(const SupportScore& score, double deviance, SupportSize size) {
+  return score.of_deviance(deviance, size);
+}
+
 }  // namespace detail
 }  // namespace l0

@@ -20,9 +20,9 @@ struct Excursion {
 
 /// For every active unit its best swap and its drop, and the `most` best adds, cheapest first. `rise(move)` is what a
 /// move adds to the score.
-template <class Design, class Rise>
-std::vector<Dependent<Excursion, Design>> excursions_from(const ActiveSet<Design>& state, Index most, Rise rise) {
-  std::vector<Dependent<Excursion, Design>> result;
+template <class Scalar, class Rise>
+std::vector<Dependent<Excursion, Scalar>> excursions_from(const ActiveSet<Scalar>& state, Index most, Rise rise) {
+  std::vector<Dependent<Excursion, Scalar>> result;
   const auto rise_of = [&](Index i, Index j, double change) {
     return rise(SupportMove{SupportMove::Kind::swap, i, j, state.loss() + change});
   };

@@ -27,8 +27,7 @@ class GroupBlocks {
   };
 
   /// For the empty support.
-  template <class Design>
-  void reset(const GramRows<Design>& gram, const SelectionUnits& units) {
+  void reset(const GramRows<Scalar>& gram, const SelectionUnits& units) {
     if (units.trivial()) return;
     blocks_.resize(static_cast<std::size_t>(units.count(0)));
     for (std::size_t g = 0; g < blocks_.size(); ++g) blocks_[g] = gram.within(units.of(static_cast<Index>(g)));
@@ -47,8 +46,8 @@ class GroupBlocks {
   }
 
   /// D of a group that has just left: G_gg − B_g G_Sg, for `active` columns S with coefficients B.
-  template <class Design, class B>
-  void renew(const GramRows<Design>& gram, const std::vector<Index>& columns, Index unit,
+  template <class B>
+  void renew(const GramRows<Scalar>& gram, const std::vector<Index>& columns, Index unit,
              const std::vector<Index>& active, const B& coefficients) {
     Matrix<Precise>& block = blocks_[static_cast<std::size_t>(unit)];
     block = gram.within(columns);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <memory>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -15,46 +16,46 @@
 namespace l0::detail {
 
 /// A least-squares problem of standardized columns: their correlations with the responses, and Σ D(Y−Ȳ)².
-template <class Design>
+template <class Scalar>
 struct LeastSquaresProblem {
-  using Scalar = typename Design::Scalar;
-
-  StandardizedColumns<Design> columns;
+  std::unique_ptr<const StandardizedColumns<Scalar>> owned_columns;
   Matrix<Scalar> correlation;
   double squares = 0;
 
-  /// From columns and correlations that are known.
-  LeastSquaresProblem(StandardizedColumns<Design> standardized, Matrix<Scalar> correlations, double sum_of_squares)
-      : columns(std::move(standardized)), correlation(std::move(correlations)), squares(sum_of_squares) {}
-
-  /// `y` is n × responses, `weight` has mean 1. The design must outlive the problem.
-  LeastSquaresProblem(const Design& x, const Matrix<Scalar>& y, const Vector<Scalar>& weight, bool centre)
-      : columns(x) {
-    columns.set_weights(weight, centre);
-    Matrix<Scalar> weighted = y;
-    for (Index m = 0; m < y.cols(); ++m) {
-      if (centre) weighted.col(m).array() -= y.col(m).dot(weight) / weight.sum();
-      squares += static_cast<double>((weighted.col(m).array().square() * weight.array()).sum());
-      weighted.col(m).array() *= weight.array();
-    }
-    correlation = columns.correlate(weighted);
-  }
+  const StandardizedColumns<Scalar>& columns() const { return *owned_columns; }
 };
+
+/// The problem of a design, which must outlive it. `y` is n × responses, `weight` has mean 1.
+template <class Design>
+LeastSquaresProblem<typename Design::Scalar> pose(const Design& x, const Matrix<typename Design::Scalar>& y,
+                                                  const Vector<typename Design::Scalar>& weight, bool centre) {
+  auto columns = std::make_unique<StandardizedDesign<Design>>(x);
+  columns->set_weights(weight, centre);
+  Matrix<typename Design::Scalar> weighted = y;
+  double squares = 0;
+  for (Index m = 0; m < y.cols(); ++m) {
+    if (centre) weighted.col(m).array() -= y.col(m).dot(weight) / weight.sum();
+    squares += static_cast<double>((weighted.col(m).array().square() * weight.array()).sum());
+    weighted.col(m).array() *= weight.array();
+  }
+  Matrix<typename Design::Scalar> correlation = columns->correlate(weighted);
+  return {std::move(columns), std::move(correlation), squares};
+}
 
 /// The closed formulas of `ActiveSet` on one support, for all columns once and in chunks, so that no features × k
 /// numbers are kept. `ridge` is what GramRows adds to the diagonal, times scale².
-template <class Design>
+template <class Scalar_>
 class NeighbourScan {
  public:
-  using Scalar = typename Design::Scalar;
+  using Scalar = Scalar_;
   using Precise = std::common_type_t<Scalar, double>;
 
   /// A projected length below this counts as "in the span of the support".
   static constexpr Scalar spanned = Scalar(1e-6);
 
-  NeighbourScan(const LeastSquaresProblem<Design>& problem, double ridge, const std::vector<Index>& support)
+  NeighbourScan(const LeastSquaresProblem<Scalar>& problem, double ridge, const std::vector<Index>& support)
       : problem_(problem), ridge_(static_cast<Scalar>(ridge)) {
-    const StandardizedColumns<Design>& columns = problem.columns;
+    const StandardizedColumns<Scalar>& columns = problem.columns();
     const auto k = static_cast<Index>(support.size());
     columns.weighted_columns(support, block_);
     Matrix<Precise> gram(k, k);
@@ -76,7 +77,7 @@ class NeighbourScan {
   /// Calls visit(first, B, C, d) for one chunk of columns after another; d is 0 for constant columns.
   template <class Visit>
   void each_chunk(Visit visit) const {
-    const StandardizedColumns<Design>& columns = problem_.columns;
+    const StandardizedColumns<Scalar>& columns = problem_.columns();
     const Index chunk = std::max<Index>(4096, columns.columns() / 64);
     for (Index first = 0; first < columns.columns(); first += chunk) {
       const Index count = std::min(chunk, columns.columns() - first);
@@ -92,9 +93,9 @@ class NeighbourScan {
   }
 
  private:
-  Scalar added(Index j) const { return ridge_ * problem_.columns.scale(j) * problem_.columns.scale(j); }
+  Scalar added(Index j) const { return ridge_ * problem_.columns().scale(j) * problem_.columns().scale(j); }
 
-  const LeastSquaresProblem<Design>& problem_;
+  const LeastSquaresProblem<Scalar>& problem_;
   Scalar ridge_;
   Matrix<Scalar> block_;
 };

@@ -24,14 +24,14 @@ namespace l0::detail {
 
 /// The search on all columns of one problem: a path up and down with swaps at every size, descent on the score,
 /// supports proposed by the gates, and ejection chains from the best of all.
-template <class Design>
+template <class Scalar_>
 class LeastSquaresSearch {
  public:
-  using Scalar = typename Design::Scalar;
+  using Scalar = Scalar_;
 
-  LeastSquaresSearch(const LeastSquaresProblem<Design>& problem, const SelectionOptions& options, Index limit)
+  LeastSquaresSearch(const LeastSquaresProblem<Scalar>& problem, const SelectionOptions& options, Index limit)
       : problem_(problem), options_(options), limit_(limit),
-        gram_(problem.columns, static_cast<double>(problem.columns.rows()) * options.lambda_l2),
+        gram_(problem.columns(), static_cast<double>(problem.columns().rows()) * options.lambda_l2),
         state_(gram_, options_.rules) {
     state_.reset(problem.correlation, problem.squares, column_capacity(options_, limit_));
     search_.emplace(state_, options_.score, options_.run);
@@ -127,7 +127,7 @@ class LeastSquaresSearch {
   std::vector<Index> known_columns() const {
     std::vector<Dependent<Index, Scalar>> known;
     for (Index j = 0; j < gram_.size(); ++j) {
-      if (gram_.has(j) && problem_.columns.scale(j) > 0) known.push_back(j);
+      if (gram_.has(j) && problem_.columns().scale(j) > 0) known.push_back(j);
     }
     if (static_cast<Index>(known.size()) > most_gates) {
       sort_stably(known, [&](Index a, Index b) {
@@ -138,20 +138,20 @@ class LeastSquaresSearch {
     return known;
   }
 
-  const LeastSquaresProblem<Design>& problem_;
+  const LeastSquaresProblem<Scalar>& problem_;
   SelectionOptions options_;
   Index limit_;
-  GramRows<Design> gram_;
-  ActiveSet<Design> state_;
-  std::optional<SubsetSearch<Design>> search_;
+  GramRows<Scalar> gram_;
+  ActiveSet<Scalar> state_;
+  std::optional<SubsetSearch<Scalar>> search_;
 };
 
 /// Completes the options of a least-squares search that knows its problem, and returns the largest size to look at.
-template <class Design>
-Index complete_for_squares(SelectionOptions& options, const LeastSquaresProblem<Design>& problem, Index samples,
+template <class Scalar>
+Index complete_for_squares(SelectionOptions& options, const LeastSquaresProblem<Scalar>& problem, Index samples,
                            Index columns) {
   SupportScore& score = options.score;
-  score.rounding = std::max(1e-300, problem.squares * (std::is_same_v<typename Design::Scalar, double> ? 1e-12 : 1e-7));
+  score.rounding = std::max(1e-300, problem.squares * (std::is_same_v<Scalar, double> ? 1e-12 : 1e-7));
   const Index units = options.rules.units.count(columns);
   if (score.kind == SupportScore::Kind::exact) {
     return std::min({units, samples, score.size + std::max<Index>(5, score.size / 4)});
@@ -160,29 +160,32 @@ Index complete_for_squares(SelectionOptions& options, const LeastSquaresProblem<
   return score.limit;
 }
 
+/// Searches from the empty support, or from the units of `start`.
+template <class Scalar>
+SelectionResult search_least_squares(const LeastSquaresProblem<Scalar>& problem, const SelectionOptions& options,
+                                     Index limit, const std::vector<Index>& start = {}) {
+  LeastSquaresSearch<Scalar> search(problem, options, limit);
+  return start.empty() ? search.run() : search.run_from(start);
+}
+
 /// Selects a support for least squares of one or more responses. `part_of(design)` poses the problem again on a part of
 /// the columns.
 template <class Design, class PartOf>
-SelectionResult select_least_squares(const Design& x, const LeastSquaresProblem<Design>& problem,
+SelectionResult select_least_squares(const Design& x, const LeastSquaresProblem<typename Design::Scalar>& problem,
                                      SelectionOptions options, PartOf part_of) {
   options.score = complete_score(options, x.rows(), x.columns(), problem.correlation.cols());
   const Index limit = complete_for_squares(options, problem, x.rows(), x.columns());
-  const SupportScore& score = options.score;
   if (x.columns() <= screened_columns || !options.rules.units.trivial()) {
-    return in_columns(LeastSquaresSearch<Design>(problem, options, limit).run(), options.rules.units);
+    return in_columns(search_least_squares(problem, options, limit), options.rules.units);
   }
   const double ridge = static_cast<double>(x.rows()) * options.lambda_l2;
   return search_screened(
       x, problem.correlation, options,
       [&](const Design& part, const SelectionOptions& local, const std::vector<Index>& start) {
-        const LeastSquaresProblem<Design> posed = part_of(part);
-        LeastSquaresSearch<Design> selection(posed, local, limit);
-        return start.empty() ? selection.run() : selection.run_from(start);
+        return search_least_squares(part_of(part), local, limit, start);
       },
       [&](const std::vector<Index>& support, const std::vector<char>& inside) {
-        return improving_columns(
-            problem, ridge, [&](double squares, SupportSize size) { return score.of_squares(squares, size); }, support,
-            inside, joining_columns);
+        return improving_columns(problem, ridge, options.score, by_squares, support, inside, joining_columns);
       });
 }
 
@@ -190,10 +193,8 @@ SelectionResult select_least_squares(const Design& x, const LeastSquaresProblem<
 template <class Design>
 SelectionResult select_least_squares(const Design& x, const Matrix<typename Design::Scalar>& y,
                                      const Vector<typename Design::Scalar>& weight, const SelectionOptions& options) {
-  using Problem = LeastSquaresProblem<Design>;
-  const Problem problem(x, y, weight, options.centre);
-  return select_least_squares(x, problem, options,
-                              [&](const Design& part) { return Problem(part, y, weight, options.centre); });
+  return select_least_squares(x, pose(x, y, weight, options.centre), options,
+                              [&](const Design& part) { return pose(part, y, weight, options.centre); });
 }
 
 }  // namespace l0::detail

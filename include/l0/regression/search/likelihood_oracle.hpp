@@ -21,7 +21,7 @@ namespace l0::detail {
 
 /// η at the weighted means of the columns.
 template <class Design, class Precise>
-RowVector<Precise> level_at_means(const GlmFit<Precise>& fit, const StandardizedColumns<Design>& columns) {
+RowVector<Precise> level_at_means(const GlmFit<Precise>& fit, const StandardizedDesign<Design>& columns) {
   RowVector<Precise> level = fit.intercept;
   for (std::size_t i = 0; i < fit.columns.size(); ++i) {
     level += fit.coefficients.row(static_cast<Index>(i)) * static_cast<double>(columns.mean(fit.columns[i]));
@@ -51,18 +51,19 @@ double working_response(const LikelihoodPoint<Precise>& point, const RowVector<P
 
 /// The expansion around a fit as a least-squares problem over all columns.
 template <class Design, Likelihood L>
-LeastSquaresProblem<Design> expand_around(const GlmFit<typename L::Precise>& fit, GlmFitter<Design, L>& fitter) {
+LeastSquaresProblem<typename Design::Scalar> expand_around(const GlmFit<typename L::Precise>& fit,
+                                                           GlmFitter<Design, L>& fitter) {
   using Scalar = typename Design::Scalar;
   LikelihoodPoint<typename L::Precise> point;
   fitter.predict(fit, point.eta);
   fitter.likelihood().evaluate(point);
   Vector<typename L::Precise> curvature;
   fitter.likelihood().scalar_curvature(point, curvature);
-  StandardizedColumns<Design> columns(fitter.columns().design());
-  columns.set_weights(curvature.template cast<Scalar>(), fitter.centre());
+  auto columns = std::make_unique<StandardizedDesign<Design>>(fitter.columns().design());
+  columns->set_weights(curvature.template cast<Scalar>(), fitter.centre());
   Matrix<Scalar> response;
-  const double squares = working_response(point, level_at_means(fit, columns), columns.weights(), response);
-  Matrix<Scalar> correlation = columns.correlate(response);
+  const double squares = working_response(point, level_at_means(fit, *columns), columns->weights(), response);
+  Matrix<Scalar> correlation = columns->correlate(response);
   return {std::move(columns), std::move(correlation), squares};
 }
 
@@ -82,8 +83,8 @@ class LikelihoodOracle {
   LikelihoodOracle(const LikelihoodOracle&) = delete;
   LikelihoodOracle& operator=(const LikelihoodOracle&) = delete;
 
-  ActiveSet<Design>& state() { return state_; }
-  const GramRows<Design>& gram() const { return gram_; }
+  ActiveSet<Scalar>& state() { return state_; }
+  const GramRows<Scalar>& gram() const { return gram_; }
   void fetch(const std::vector<Index>& columns) { gram_.fetch(columns); }
   /// X̃ᵀ of the response that the expansion amounts to.
   const Matrix<Scalar>& correlation() const { return correlation_; }
@@ -185,9 +186,9 @@ class LikelihoodOracle {
   GlmFitter<Design, L>* fitter_;
   SupportScore score_;
   Index capacity_;
-  StandardizedColumns<Design> columns_;
-  GramRows<Design> gram_;
-  ActiveSet<Design> state_;
+  StandardizedDesign<Design> columns_;
+  GramRows<Scalar> gram_;
+  ActiveSet<Scalar> state_;
   double made_at_ = -1;
   RowVector<Precise> origin_;
   LikelihoodPoint<Precise> point_;

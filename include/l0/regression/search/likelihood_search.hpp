@@ -73,7 +73,7 @@ class LikelihoodSearch {
     return polish();
   }
 
-  const StandardizedColumns<Design>& columns() const { return fits_.fitter().columns(); }
+  const StandardizedDesign<Design>& columns() const { return fits_.fitter().columns(); }
 
  private:
   static constexpr Index chain_rounds = 10;
@@ -107,7 +107,7 @@ class LikelihoodSearch {
 
   bool is_exact() const { return options_.score.kind == SupportScore::Kind::exact; }
   Index kept() const { return static_cast<Index>(options_.rules.keep.size()); }
-  ActiveSet<Design>& state() { return model_.state(); }
+  ActiveSet<Scalar>& state() { return model_.state(); }
 
   /// Fits the support on which the expansion stands. Gives up where the objective cannot get below `bound`.
   Fit refit(double bound = infinite) { return fits_.fit(model_.expected(), bound); }
@@ -166,7 +166,7 @@ class LikelihoodSearch {
         best_size = current_.size();
       }
       const bool to_the_limit = is_exact() || options_.whole_path;
-      const Index patience = SubsetSearch<Design>::patience(best_size);
+      const Index patience = SubsetSearch<Scalar>::patience(best_size);
       const bool done = current_.size() >= (to_the_limit ? limit_ : std::min(limit_, best_size + patience));
       if (current_.size() > largest) {  // sign rules may take columns back
         largest = current_.size();
@@ -357,7 +357,7 @@ class LikelihoodSearch {
   FittedSupports<Design, L> fits_;
   LikelihoodOracle<Design, L> model_;
   Fit current_;
-  typename ActiveSet<Design>::Saved home_;
+  typename ActiveSet<Scalar>::Saved home_;
 };
 
 /// Selects a support for a likelihood; beyond `screened_columns` as `search_screened` does. `likelihood` is copied.
@@ -380,11 +380,10 @@ SelectionResult select_glm(const Design& x, const L& likelihood, SelectionOption
     return in_columns(search(x, options, {}), options.rules.units);
   }
   GlmFitter<Design, L> fitter(x, likelihood, options.centre, options.lambda_l2);
-  const auto judge = [&](double deviance, SupportSize size) { return options.score.of_deviance(deviance, size); };
   return search_screened(x, expand_around(fitter.fit(std::vector<Index>()), fitter).correlation, options, search,
                          [&](const std::vector<Index>& support, const std::vector<char>& inside) {
-                           return improving_columns(expand_around(fitter.fit(support), fitter), fitter.ridge(), judge,
-                                                    support, inside, joining_columns);
+                           return improving_columns(expand_around(fitter.fit(support), fitter), fitter.ridge(),
+                                                    options.score, by_deviance, support, inside, joining_columns);
                          });
 }
 

@@ -14,16 +14,15 @@
 namespace l0::detail {
 
 /// Columns outside the working set that would lower the score as an add or in exchange for an active column, the best
-/// `most` of them. `judge(squares, size)` is the score.
-template <class Design, class Judge>
-std::vector<Index> improving_columns(const LeastSquaresProblem<Design>& problem, double ridge, Judge judge,
-                                     const std::vector<Index>& support, const std::vector<char>& inside,
-                                     std::size_t most) {
-  using Scan = NeighbourScan<Design>;
-  using Scalar = typename Design::Scalar;
+/// `most` of them. `judge` tells the score of squares.
+template <class Scalar>
+std::vector<Index> improving_columns(const LeastSquaresProblem<Scalar>& problem, double ridge,
+                                     const SupportScore& score, Judge* judge, const std::vector<Index>& support,
+                                     const std::vector<char>& inside, std::size_t most) {
+  using Scan = NeighbourScan<Scalar>;
   const Scan scan(problem, ridge, support);
   const auto k = static_cast<Index>(support.size());
-  const double here = judge(scan.loss, SupportSize{k, k});
+  const double here = judge(score, scan.loss, SupportSize{k, k});
   std::vector<std::pair<Double<Scalar>, Index>> found;
   scan.each_chunk([&](Index first, const auto& b, const auto& c, const auto& d) {
     const Vector<Scalar> add = c.rowwise().squaredNorm().cwiseQuotient(d.cwiseMax(Scan::spanned));
@@ -38,8 +37,9 @@ std::vector<Index> improving_columns(const LeastSquaresProblem<Design>& problem,
     }
     for (Index l = 0; l < d.size(); ++l) {
       if (inside[static_cast<std::size_t>(first + l)] || !(d(l) > Scan::spanned)) continue;
-      const double added = judge(std::max(scan.loss - static_cast<double>(add(l)), 0.0), SupportSize{k + 1, k + 1});
-      const double swapped = judge(std::max(scan.loss - static_cast<double>(swap(l)), 0.0), SupportSize{k, k});
+      const double added =
+          judge(score, std::max(scan.loss - static_cast<double>(add(l)), 0.0), SupportSize{k + 1, k + 1});
+      const double swapped = judge(score, std::max(scan.loss - static_cast<double>(swap(l)), 0.0), SupportSize{k, k});
       const double better = std::min(added, swapped) - here;
       if (better < -1e-6) found.emplace_back(better, first + l);
     }

@@ -22,14 +22,14 @@ namespace l0::detail {
 /// and H = (X_Sᵀ X_S)⁻¹ and the coefficients β. A column is added or dropped in O(kp): these are the sweeps of
 /// regression by leaps and bounds (Furnival & Wilson, Technometrics 16, 1974), held for one support and all its
 /// neighbours. X is read only for the Gram rows of the columns that enter.
-template <class Design>
+template <class Scalar_>
 class SweptProblem {
  public:
-  using Scalar = typename Design::Scalar;
+  using Scalar = Scalar_;
   /// Of everything that is k × k: at least double.
   using Precise = std::common_type_t<Scalar, double>;
 
-  SweptProblem(GramRows<Design>& gram, const SelectionUnits& units) : gram_(&gram), units_(&units) {}
+  SweptProblem(GramRows<Scalar>& gram, const SelectionUnits& units) : gram_(&gram), units_(&units) {}
 
   /// `correlation` = X̃ᵀ D Y and `squares` = Σ Y² D of the centred responses. At most `capacity` columns at once.
   void reset(Matrix<Scalar> correlation, double squares, Index capacity) {
@@ -192,7 +192,7 @@ class SweptProblem {
   }
   bool is_barred(Index j) const { return gram_->columns().scale(j) == 0; }
 
-  GramRows<Design>* gram_;
+  GramRows<Scalar>* gram_;
   const SelectionUnits* units_;
   Index capacity_ = 0;
   Matrix<Scalar> start_;
