@@ -24,8 +24,9 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-BUILD = ROOT / "build" / "mutants"
+HOME = Path(__file__).resolve().parent.parent
+BUILD = HOME / "build" / "mutants"
+ROOT = BUILD / "source"  # a copy: people go on working in theirs
 
 SWITCH = r"""// SPDX-License-Identifier: MIT
 #pragma once
@@ -266,11 +267,19 @@ def main():
     parser.add_argument("--also", nargs="*", default=[], help="rooms whose tests are tried too, without mutants of their own")
     parser.add_argument("--compiler", default=os.environ.get("CXX", "g++"))
     parser.add_argument("--eigen", default="/usr/include/eigen3")
+    parser.add_argument("--build", type=Path, help="folder to work in (build/mutants)")
     parser.add_argument("--list", action="store_true", help="only says what would be changed")
     parser.add_argument("--limit", type=float, default=1e9, help="seconds after which no further room is begun")
     arguments = parser.parse_args()
 
+    global BUILD, ROOT
     began = time.time()
+    if arguments.build:
+        BUILD = arguments.build.resolve()
+        ROOT = BUILD / "source"
+    shutil.rmtree(BUILD, ignore_errors=True)
+    for folder in ("include", "tests"):
+        shutil.copytree(HOME / folder, ROOT / folder)
     all_rooms = sorted(p.name for p in (ROOT / "include" / "l0").iterdir() if p.is_dir() and (ROOT / "tests" / p.name).is_dir())
     rooms = arguments.rooms or all_rooms
     for room in rooms + arguments.also:
@@ -282,8 +291,6 @@ def main():
             print(mutant)
         return
 
-    shutil.rmtree(BUILD, ignore_errors=True)
-    BUILD.mkdir(parents=True)
     (BUILD / "switch.hpp").write_text(SWITCH)
     (BUILD / "first.hpp").write_text('#include "switch.hpp"\n#include "support/catch.hpp"\n#include <Eigen/Dense>\n#include <Eigen/Sparse>\n')
     write_tree(mutants)

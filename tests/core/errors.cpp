@@ -77,4 +77,7 @@ TEMPLATE_TEST_CASE("NaN and infinity are found and located", "[core]", float, do
   x(2, 1) = -std::numeric_limits<TestType>::infinity();
   CHECK_THROWS_MATCHES(detail::require_finite("X", x.topRows(3) * TestType(2)), l0::Error,
                        Message("l0: X(2, 1) is -inf, expected a finite number"));
+  x(0, 0) = std::numeric_limits<TestType>::infinity();  // the first of two
+  CHECK_THROWS_MATCHES(detail::require_finite("X", x), l0::Error,
+                       Message("l0: X(0, 0) is inf, expected a finite number"));
 }

@@ -185,6 +185,13 @@ TEST_CASE("A model that was moved from accepts any shape", "[core]") {
   CHECK(is_new(other, 5, 4, 6));
 }
 
+TEST_CASE("A parameter that was moved from has no numbers", "[core]") {
+  l0::Parameter<l0::Vector<double>> parameter(l0::ParameterKind::weight, "weight", 3, 1);
+  const auto taken = std::move(parameter);
+  CHECK(taken.size() == 3);
+  CHECK(parameter.size() == 0);  // NOLINT(bugprone-use-after-move): what is left is to be destroyed or assigned to
+}
+
 TEST_CASE("A model moved into one that was moved from can be assigned to in its turn", "[core]") {
   Model first(3, 2, 1);
   const Model taken(std::move(first));

@@ -85,6 +85,7 @@ std::string train(const Place& place) {
   Trainer* running = nullptr;
   l0::TrainerOptions options{.epochs = 60, .batch_size = 20, .seed = 5};
   options.learning_rate = 1e-2;
+  options.patience = 1000;  // the best network is a part of the state
   options.temperature_schedule = [](Index epoch) { return 0.7 - 0.005 * static_cast<double>(epoch); };
   options.callback = [&](const l0::StepReport&) {
     l0::save_checkpoint(place.state(), net, *running);
@@ -93,7 +94,7 @@ std::string train(const Place& place) {
   Trainer trainer(net, options);
   running = &trainer;
   if (place.has_state()) l0::load_checkpoint(place.state(), net, trainer);
-  trainer.fit(X, labels, l0::L0Penalty<float>{.lambda = 1e-3F});
+  trainer.fit(X, labels, l0::L0Penalty<float>{.lambda = 1e-3F}, X, labels);
   std::string result;
   for (const auto& parameter : net.parameters()) {
     result += bits(parameter.values().data(), parameter.size(), sizeof(float));

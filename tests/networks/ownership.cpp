@@ -97,6 +97,12 @@ TEST_CASE("Assigning a network of the same shapes writes through, another is ref
   auto moved = std::move(small);
   small = larger;  // what was moved from takes any shape
   CHECK(small.predict(fixed_numbers(2, 4, 1)).cols() == 5);
+
+  auto source = std::move(small);
+  small = std::move(source);
+  CHECK(small.predict(fixed_numbers(2, 4, 1)).cols() == 5);
+  source = moved;  // it was moved from in its turn
+  CHECK(source.predict(fixed_numbers(2, 4, 1)) == moved.predict(fixed_numbers(2, 4, 1)));
 }
 
 TEST_CASE("A vector of networks may grow while handles are held") {

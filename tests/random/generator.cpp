@@ -20,6 +20,7 @@ static_assert(std::uniform_random_bit_generator<Rng>);
 static_assert(Rng::min() == 0 && Rng::max() == ~std::uint64_t{0});
 
 TEST_CASE("A seed gives one sequence, another seed another", "[random]") {
+  CHECK(l0::Rng().seed() == 0);
   Rng first(42);
   Rng second(42);
   Rng other(43);

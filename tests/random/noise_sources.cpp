@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Given noise and standard generators as sources of uniforms.
+#include <cstdint>
+#include <limits>
 #include <random>
 #include <vector>
 
@@ -114,4 +116,41 @@ TEST_CASE("An Rng is asked for counted noise, not for its sequence", "[random]")
 TEST_CASE("A source of the user's own", "[random]") {
   Halves halves;
   CHECK(read<double>(halves, 5, 5) == Matrix<double>::Constant(5, 5, 0.5));
+}
+
+namespace {
+
+/// Counts how often it is asked; its numbers have `bits` bits, all of them 1 or all 0.
+template <int bits>
+struct Counted {
+  using result_type = std::uint64_t;
+  static constexpr result_type min() { return 0; }
+  static constexpr result_type max() { return (result_type{1} << bits) - 1; }
+  result_type operator()() {
+    ++calls;
+    return ones ? max() : 0;
+  }
+  bool ones = false;
+  int calls = 0;
+};
+
+template <class Scalar, int bits>
+int numbers_for_one() {
+  Counted<bits> generator;
+  CHECK(l0::detail::canonical<Scalar>(generator) == 0);
+  Counted<bits> highest{.ones = true};
+  CHECK(l0::detail::canonical<Scalar>(highest) == 1 - std::numeric_limits<Scalar>::epsilon() / 2);
+  CHECK(highest.calls == generator.calls);
+  return generator.calls;
+}
+
+}  // namespace
+
+TEST_CASE("As many numbers of a generator make one uniform as std::generate_canonical takes", "[random]") {
+  CHECK(numbers_for_one<float, 24>() == 1);
+  CHECK(numbers_for_one<float, 23>() == 2);
+  CHECK(numbers_for_one<float, 12>() == 2);
+  CHECK(numbers_for_one<double, 53>() == 1);
+  CHECK(numbers_for_one<double, 52>() == 2);
+  CHECK(numbers_for_one<double, 32>() == 2);
 }

@@ -113,6 +113,42 @@ TEST_CASE_METHOD(Problem, "A run that was stored and resumed gives the same bits
   CHECK_THROWS_WITH(l0::load_checkpoint(file.path(), other, other_trainer), ContainsSubstring("without epoch"));
 }
 
+TEST_CASE_METHOD(Problem, "A resumed run remembers its best network and its patience") {
+  const l0::test::TemporaryFile file;
+  auto o = options(200);
+  o.learning_rate = 0.3;  // too much: the validation loss rises again
+  o.patience = 3;
+  Index last = 0;
+  const auto run = [&](Mlp& net, Index stop_at, bool resume) {
+    auto with_stop = o;
+    l0::Trainer<Mlp>* running = nullptr;
+    with_stop.callback = [&](const l0::StepReport& report) {
+      last = report.step;
+      if (report.step != stop_at) return l0::Flow::proceed;
+      l0::save_checkpoint(file.path(), net, *running);
+      return l0::Flow::stop;
+    };
+    l0::Trainer trainer(net, with_stop);
+    running = &trainer;
+    if (resume) l0::load_checkpoint(file.path(), net, trainer);
+    return trainer.fit(X, y, penalty, X, y).stop;
+  };
+  Mlp whole = network();
+  CHECK(run(whole, -1, false) == l0::StopReason::converged);
+  const Index all = last;
+  REQUIRE(all > 4);
+  REQUIRE(all < 200);
+  for (Index stop_at = all - 4; stop_at <= all; ++stop_at) {
+    CAPTURE(stop_at, all);
+    Mlp net = network();
+    CHECK(run(net, stop_at, false) == l0::StopReason::callback);
+    Mlp resumed = network();
+    CHECK(run(resumed, -1, true) == l0::StopReason::converged);
+    CHECK(last == all);
+    CHECK(same(whole, resumed));
+  }
+}
+
 TEST_CASE_METHOD(Problem, "Callbacks see every epoch and may stop") {
   std::vector<l0::StepReport> seen;
   auto o = options(10);

@@ -211,6 +211,23 @@ void from_tensors(const std::string& path, const TensorFile<typename Network::Sc
   });
 }
 
+namespace detail {
+
+/// What stands in a file under names that begin with `prefix`, without it.
+template <class Scalar>
+TensorFile<Scalar> with_prefix(const TensorFile<Scalar>& file, const std::string& prefix) {
+  TensorFile<Scalar> part;
+  for (const auto& [name, tensor] : file.tensors) {
+    if (name.compare(0, prefix.size(), prefix) == 0) part.tensors[name.substr(prefix.size())] = tensor;
+  }
+  for (const auto& [key, value] : file.metadata) {
+    if (key.compare(0, prefix.size(), prefix) == 0) part.metadata[key.substr(prefix.size())] = value;
+  }
+  return part;
+}
+
+}  // namespace detail
+
 /// Stores weights, biases and gates of a network, for `load_network` or for Python: safetensors.torch.load_file(path)
 /// gives "0.weight", "0.bias", "0.log_alpha", ... in PyTorch's shapes. Throws `Error` where the file cannot be written.
 template <class Network>
@@ -225,7 +242,8 @@ void load_network(const std::string& path, Network& network) {
   from_tensors(path, read_safetensors<typename Network::Scalar>(path), network);
 }
 
-/// Stores a training run: the network, the state of its optimizer, the epoch.
+/// Stores a training run: the network, the state of its optimizer, the epoch, and with `patience` the best network.
+/// What else changes while it trains is for its owner to store, as `Budget::lambda()`.
 template <class Network, class Trainer>
 void save_checkpoint(const std::string& path, Network& network, Trainer& trainer) {
   auto file = to_tensors(network);
@@ -235,6 +253,13 @@ void save_checkpoint(const std::string& path, Network& network, Trainer& trainer
   });
   file.metadata["epoch"] = detail::to_text(trainer.epoch());
   file.metadata["steps"] = detail::to_text(trainer.optimizer().steps());
+  if (trainer.best().network) {
+    Network best = *trainer.best().network;
+    for (auto& [name, tensor] : to_tensors(best).tensors) file.tensors["best." + name] = std::move(tensor);
+    for (auto& [key, value] : to_tensors(best).metadata) file.metadata["best." + key] = value;
+    file.metadata["best.loss"] = detail::to_text(trainer.best().loss);
+    file.metadata["best.epochs_since"] = detail::to_text(trainer.best().epochs_since);
+  }
   write_safetensors(path, file);
 }
 
@@ -250,7 +275,18 @@ void load_checkpoint(const std::string& path, Network& network, Trainer& trainer
   trainer.optimizer().for_each_state([&](const auto&, const auto& state) {
     detail::find_tensor(path, file, "optimizer." + detail::to_text(count++), {state.size()});
   });
+  typename Trainer::Best best;
+  if (file.metadata.count("best.loss") > 0) {
+    best.loss = detail::metadata_number<double>(path, file.metadata, "best.loss");
+    best.epochs_since = detail::metadata_number<Index>(path, file.metadata, "best.epochs_since");
+    if (best.epochs_since < 0) detail::fail_file(path, "with a negative number of epochs", "one >= 0");
+    const auto of_best = detail::with_prefix(file, "best.");
+    best.network.emplace(network);
+    from_tensors(path, of_best, *best.network);
+    count += of_best.tensors.size();
+  }
   from_tensors(path, file, network, count);
+  trainer.set_best(std::move(best));
   Index k = 0;
   trainer.optimizer().for_each_state([&](const auto&, auto& state) {
     const auto& values = file.tensors.at("optimizer." + detail::to_text(k++)).values;

@@ -20,6 +20,7 @@
 #include <functional>
 #include <numeric>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include <l0/callbacks/report.hpp>
@@ -161,6 +162,22 @@ class Trainer {
     epoch_ = epoch;
   }
 
+  /// What a run with `patience` remembers.
+  struct Best {
+    std::optional<Network> network{};                       ///< of the smallest validation loss so far
+    double loss = std::numeric_limits<double>::infinity();  ///< that loss
+    Index epochs_since = 0;                                 ///< epochs without a smaller one
+  };
+  /// The best network of the run so far; none without `patience`.
+  const Best& best() const { return best_; }
+  /// What the next `fit` is to remember, to resume a run.
+  void set_best(Best best) {
+    detail::require_size("epochs_since", best.epochs_since);
+    best_.network.reset();  // a network writes through into one that is there
+    best_ = std::move(best);
+    goes_on_ = true;
+  }
+
   /// Has `change(batch, rng)` alter every batch before the network sees it, e.g. shift images; what it draws depends on
   /// the seed and the number of the step alone.
   void transform_batches(std::function<void(Matrix<Scalar>& batch, Rng& rng)> change) { change_ = std::move(change); }
@@ -259,10 +276,12 @@ class Trainer {
   TrainingReport epochs(const X& x, const Y& y, Penalty& penalty, const Loss& loss, Validate& validate) {
     const detail::Stopwatch watch;
     TrainingReport report;
-    std::optional<Network> best;
-    double best_loss = std::numeric_limits<double>::infinity();
-    Index without_gain = 0;
+    if (!std::exchange(goes_on_, false)) best_ = {};
     while (epoch_ < options_.epochs) {
+      if (out_of_patience()) {  // where a run was stored before it ended
+        report.stop = StopReason::converged;
+        break;
+      }
       if (options_.temperature_schedule) {
         network_->set_temperature(static_cast<Scalar>(options_.temperature_schedule(epoch_)));
       }
@@ -290,24 +309,26 @@ class Trainer {
       report.expected_l0 = now.expected_l0;
       report.seconds = now.seconds;
       if (options_.patience > 0) {
-        without_gain = validation.loss < best_loss ? 0 : without_gain + 1;
-        if (without_gain == 0) {
-          best_loss = validation.loss;
-          best ? void(*best = *network_) : void(best.emplace(*network_));
+        best_.epochs_since = validation.loss < best_.loss ? 0 : best_.epochs_since + 1;
+        if (best_.epochs_since == 0) {
+          best_.loss = validation.loss;
+          best_.network ? void(*best_.network = *network_) : void(best_.network.emplace(*network_));
         }
       }
       if (options_.callback(now) == Flow::stop) {
         report.stop = StopReason::callback;
         break;
       }
-      if (options_.patience > 0 && without_gain >= options_.patience) {
+      if (out_of_patience()) {
         report.stop = StopReason::converged;
         break;
       }
     }
-    if (best) *network_ = *best;
+    if (best_.network) *network_ = *best_.network;
     return report;
   }
+
+  bool out_of_patience() const { return options_.patience > 0 && best_.epochs_since >= options_.patience; }
 
   /// Generator number `number` of two kinds.
   Rng numbered(std::uint64_t number, std::uint64_t kind) const {
@@ -358,6 +379,8 @@ class Trainer {
   Rng noise_;
   Adam<Scalar> optimizer_;
   Index epoch_ = 0;
+  Best best_;
+  bool goes_on_ = false;  // with a best network that was given
   std::vector<Index> order_;
   std::vector<Index> rows_;
   std::function<void(Matrix<Scalar>&, Rng&)> change_;
