@@ -50,7 +50,7 @@ TEMPLATE_TEST_CASE("Gates per sample follow their own noise, and their gradients
 
   objective(log_alpha);
   gate.set_temperature(0.1);  // backward still belongs to the draw
-  gate.backward_each(upstream);
+  gate.backward_each(upstream.array() * 1);
   CHECK(gate.location_gradient().isApprox(2 * once, 1e-14));
 }
 

@@ -241,7 +241,8 @@ class Gate {
   }
 
   /// location_gradient() += Σ over samples of upstream ∘ dz/dlocation, at the last `sample_each`.
-  void backward_each(const Matrix<Scalar>& upstream) requires(Columns == 1) {
+  void backward_each(const auto& given) requires(Columns == 1) {
+    const Matrix<Scalar>& upstream = detail::as_matrix_of<Scalar>(given);  // a copy only of what is none
     detail::require_sample("backward_each", each_drawn_.is_there, "sample_each");
     detail::require_shape("upstream", upstream.rows(), upstream.cols(), each_value_.rows(), size());
     if (is_held(each_drawn_)) return;
