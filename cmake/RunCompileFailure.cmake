@@ -21,6 +21,7 @@ if(NOT said MATCHES "${REGEX}")
   message(FATAL_ERROR "${BAD} does not compile, as it should, but the compiler never says \"${REGEX}\":\n${said}")
 endif()
 if(SENTENCES)
+  string(REGEX REPLACE "[][;]" " " said "${said}")  # what lists are made of
   string(REGEX MATCHALL "error: [^\n]*" errors "${said}")
   string(REGEX MATCHALL "error: [^\n]*l0: [^\n]*" sentences "${said}")
   list(LENGTH errors error_count)

@@ -140,6 +140,7 @@ TEST_CASE("The first layer takes every kind of batch") {
   CHECK(l0::test::close(run(X + 0 * X), expected, l0::test::tolerance::golden));
   CHECK(run(Eigen::ArrayXXd(X)) == expected);
   CHECK(mlp.predict(X.array()) == mlp.predict(X));
+  run(X);
   mlp.backward(expected);
   const Eigen::VectorXd gradient = mlp.parameters()[0].gradients();
   mlp.backward(expected.array());  // adds

@@ -25,6 +25,7 @@
 #include <l0/calibration/diagnostics.hpp>
 #include <l0/calibration/gradient_calibration.hpp>
 #include <l0/core/argument.hpp>
+#include <l0/core/compiled.hpp>
 
 namespace l0 {
 
@@ -141,21 +142,10 @@ class SparseCalibrationWeights {
     return report;
   }
 
+  /// What a solver finds, for `fit`.
   template <class Solver>
   void train(const detail::CompactMatrix<Scalar>& compact, const detail::CalibrationTerms& terms,
-             const CalibrationTask& task, detail::RunControl& control, CalibrationReport& report) {
-    Solver solver(compact, terms, options_, start_, control);
-    run(solver, compact, terms, task, control);
-    for (Index j = 0; j < records(); ++j) weights_(j) = solver.weight()[static_cast<std::size_t>(j)];
-    log_alpha_ = solver.log_alpha();
-    list_active();
-    fitted_ = true;
-    report.stop = control.stop();
-    report.steps = control.passes();
-    report.lambda = solver.lambda();
-    report.records = static_cast<Index>(active_.size());
-    report.expected_l0 = static_cast<double>(solver.open());
-  }
+             const CalibrationTask& task, detail::RunControl& control, CalibrationReport& report);
 
   template <class Solver>
   void run(Solver& solver, const detail::CompactMatrix<Scalar>& compact, const detail::CalibrationTerms& terms,
@@ -246,5 +236,35 @@ class SparseCalibrationWeights {
   std::vector<Index> active_;
   bool fitted_ = false;
 };
+
+template <std::floating_point Scalar>
+template <class Solver>
+void SparseCalibrationWeights<Scalar>::train(const detail::CompactMatrix<Scalar>& compact,
+                                             const detail::CalibrationTerms& terms, const CalibrationTask& task,
+                                             detail::RunControl& control, CalibrationReport& report) {
+  Solver solver(compact, terms, options_, start_, control);
+  run(solver, compact, terms, task, control);
+  for (Index j = 0; j < records(); ++j) weights_(j) = solver.weight()[static_cast<std::size_t>(j)];
+  log_alpha_ = solver.log_alpha();
+  list_active();
+  fitted_ = true;
+  report.stop = control.stop();
+  report.steps = control.passes();
+  report.lambda = solver.lambda();
+  report.records = static_cast<Index>(active_.size());
+  report.expected_l0 = static_cast<double>(solver.open());
+}
+
+#define L0_COMPILED_CALIBRATION(Scalar, Solver)                                                      \
+  L0_COMPILED(void SparseCalibrationWeights<Scalar>::train<detail::Solver<Scalar>>(                  \
+      const detail::CompactMatrix<Scalar>&, const detail::CalibrationTerms&, const CalibrationTask&, \
+      detail::RunControl&, CalibrationReport&))
+
+L0_COMPILED_CALIBRATION(float, CoordinateCalibration);
+L0_COMPILED_CALIBRATION(float, GradientCalibration);
+L0_COMPILED_CALIBRATION(double, CoordinateCalibration);
+L0_COMPILED_CALIBRATION(double, GradientCalibration);
+
+#undef L0_COMPILED_CALIBRATION
 
 }  // namespace l0

@@ -5,6 +5,7 @@
 
 #include <Eigen/Core>
 
+#include <l0/core/compiled.hpp>
 #include <l0/core/eigen_internals.hpp>
 #include <l0/core/types.hpp>
 
@@ -70,24 +71,14 @@ class ProductWorkspace {
     add(lhs, rhs, result, largest);
   }
 
-  /// result += lhs · rhs, under the same conditions.
+  /// result += lhs · rhs, under the same conditions. Whatever the operands are, the products are compiled once for each
+  /// pair of storage orders.
   template <class Lhs, class Rhs>
   void add(const Lhs& lhs, const Rhs& rhs, Eigen::Map<Matrix<Scalar>> result, const ProductSizes& largest) {
     static_assert(bool(Lhs::Flags & Eigen::DirectAccessBit) && bool(Rhs::Flags & Eigen::DirectAccessBit));
-    // Before all else: a product that is empty or a vector in this step may be neither in the next.
-    reserve(largest);
-    if (lhs.cols() == 0 || result.size() == 0) return;
-    // As vectors in the type too: Eigen copies what is a vector only by its size, above 128 KB to the heap.
-    Eigen::Map<Vector<Scalar>> vector(result.data(), result.size());
-    if (rhs.cols() == 1) {
-      vector.noalias() += lhs * contiguous(rhs.data(), Rhs::IsRowMajor ? rhs.outerStride() : 1, rhs.rows());
-      return;
-    }
-    if (lhs.rows() == 1) {
-      vector.noalias() += rhs.transpose() * contiguous(lhs.data(), Lhs::IsRowMajor ? 1 : lhs.outerStride(), lhs.cols());
-      return;
-    }
-    blocking_.add(lhs, rhs, result);
+    add_views<Lhs::IsRowMajor, Rhs::IsRowMajor>(
+        {lhs.data(), lhs.rows(), lhs.cols(), Eigen::OuterStride<>(lhs.outerStride())},
+        {rhs.data(), rhs.rows(), rhs.cols(), Eigen::OuterStride<>(rhs.outerStride())}, result, largest);
   }
 
   template <class Lhs, class Rhs>
@@ -97,6 +88,15 @@ class ProductWorkspace {
   }
 
  private:
+  template <bool row_major>
+  using View = Eigen::Map<
+      const Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, row_major ? Eigen::RowMajor : Eigen::ColMajor>,
+      Eigen::Unaligned, Eigen::OuterStride<>>;
+
+  template <bool lhs_by_rows, bool rhs_by_rows>
+  void add_views(const View<lhs_by_rows>& lhs, const View<rhs_by_rows>& rhs, Eigen::Map<Matrix<Scalar>> result,
+                 const ProductSizes& largest);
+
   /// A vector whose entries lie `stride` apart, copied unless they are neighbours.
   Eigen::Map<const Vector<Scalar>> contiguous(const Scalar* data, Index stride, Index size) {
     if (stride == 1 || size <= 1) return {data, size};
@@ -109,5 +109,40 @@ class ProductWorkspace {
   ProductBlocking<Scalar> blocking_;
   Scratch<Scalar> strided_;
 };
+
+template <class Scalar>
+template <bool lhs_by_rows, bool rhs_by_rows>
+void ProductWorkspace<Scalar>::add_views(const View<lhs_by_rows>& lhs, const View<rhs_by_rows>& rhs,
+                                         Eigen::Map<Matrix<Scalar>> result, const ProductSizes& largest) {
+  // Before all else: a product that is empty or a vector in this step may be neither in the next.
+  reserve(largest);
+  if (lhs.cols() == 0 || result.size() == 0) return;
+  // As vectors in the type too: Eigen copies what is a vector only by its size, above 128 KB to the heap.
+  Eigen::Map<Vector<Scalar>> vector(result.data(), result.size());
+  if (rhs.cols() == 1) {
+    vector.noalias() += lhs * contiguous(rhs.data(), rhs_by_rows ? rhs.outerStride() : 1, rhs.rows());
+    return;
+  }
+  if (lhs.rows() == 1) {
+    vector.noalias() += rhs.transpose() * contiguous(lhs.data(), lhs_by_rows ? 1 : lhs.outerStride(), lhs.cols());
+    return;
+  }
+  blocking_.add(lhs, rhs, result);
+}
+
+#define L0_COMPILED_PRODUCT(Scalar, lhs_by_rows, rhs_by_rows)                     \
+  L0_COMPILED(void ProductWorkspace<Scalar>::add_views<lhs_by_rows, rhs_by_rows>( \
+      const View<lhs_by_rows>&, const View<rhs_by_rows>&, Eigen::Map<Matrix<Scalar>>, const ProductSizes&))
+
+L0_COMPILED_PRODUCT(float, false, false);
+L0_COMPILED_PRODUCT(float, false, true);
+L0_COMPILED_PRODUCT(float, true, false);
+L0_COMPILED_PRODUCT(float, true, true);
+L0_COMPILED_PRODUCT(double, false, false);
+L0_COMPILED_PRODUCT(double, false, true);
+L0_COMPILED_PRODUCT(double, true, false);
+L0_COMPILED_PRODUCT(double, true, true);
+
+#undef L0_COMPILED_PRODUCT
 
 }  // namespace l0::detail

@@ -10,6 +10,7 @@
 
 #include <l0/core/argument.hpp>
 #include <l0/core/batch.hpp>
+#include <l0/core/compiled.hpp>
 #include <l0/core/product.hpp>
 #include <l0/core/shape.hpp>
 #include <l0/layers/gated_weights.hpp>
@@ -148,12 +149,8 @@ class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>,
   // The steps of forward and backward. From forward on, `scaled_` holds w∘z for the open inputs only, column c for
   // input open_[c]; backward, which needs it no more, overwrites it by its gradient.
 
-  void forward_batch() {
-    select_open_inputs();
-    if (!gates_per_sample_) scale_weights();
-    batch_.visit([&](const auto& x) { multiply_forward(x); });
-    if (has_bias()) output_.rowwise() += bias().transpose();
-  }
+  void forward_batch();
+  void backward_batch(const UpstreamRef& upstream, Matrix<Scalar>* input_gradient);
 
   void scale_weights() {
     scaled_.reserve(outputs() * inputs());
@@ -227,36 +224,6 @@ class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>,
     } else {
       product_.multiply(upstream.transpose(), x, gradient, sizes);
     }
-  }
-
-  void backward_batch(const UpstreamRef& upstream, Matrix<Scalar>* input_gradient) {
-    if (batch_.empty()) detail::fail("backward", "called before forward", "a call of forward first");
-    detail::require_same_draw(gate().sample_number(), draw_, "forward");
-    detail::require_shape("upstream", upstream.rows(), upstream.cols(), output_.rows(), outputs());
-    if (has_bias()) bias_gradient() += upstream.colwise().sum().transpose();
-    if (input_gradient != nullptr && !gates_per_sample_) {
-      if (!is_scaled_) scale_weights();
-      write_input_gradient(upstream, *input_gradient);
-    }
-    batch_.visit([&](const auto& x) { multiply_backward(x, upstream); });
-    const auto gradient = std::as_const(scaled_).get();
-    if (gates_per_sample_) {
-      weight_gradient() += gradient;
-      if constexpr (per_sample_possible) backward_per_sample(upstream, input_gradient);
-      return;
-    }
-    if constexpr (std::is_same_v<Grouping, PerWeight>) {
-      if (!skipping_) {
-        gate().backward_product(gradient, std::as_const(*this).weight(), weight_gradient());
-        return;
-      }
-    }
-    gate_gradient_.setZero(gate().rows(), gate().columns());
-    for (Index c = 0; c < open_count(); ++c) {
-      this->grouping().backward_column(open(c), gate().values(), std::as_const(*this).weight().col(open(c)),
-                                       gradient.col(c), weight_gradient().col(open(c)), gate_gradient_);
-    }
-    gate().backward(gate_gradient_);
   }
 
   void write_input_gradient(const UpstreamRef& upstream, Matrix<Scalar>& input_gradient) {
@@ -363,5 +330,56 @@ class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>,
   Matrix<Scalar> upstream_;
   std::vector<Index> column_of_;
 };
+
+template <std::floating_point Scalar, GateGrouping Grouping, GateDistribution Distribution>
+void L0Linear<Scalar, Grouping, Distribution>::forward_batch() {
+  select_open_inputs();
+  if (!gates_per_sample_) scale_weights();
+  batch_.visit([&](const auto& x) { multiply_forward(x); });
+  if (has_bias()) output_.rowwise() += bias().transpose();
+}
+
+template <std::floating_point Scalar, GateGrouping Grouping, GateDistribution Distribution>
+void L0Linear<Scalar, Grouping, Distribution>::backward_batch(const UpstreamRef& upstream,
+                                                              Matrix<Scalar>* input_gradient) {
+  if (batch_.empty()) detail::fail("backward", "called before forward", "a call of forward first");
+  detail::require_same_draw(gate().sample_number(), draw_, "forward");
+  detail::require_shape("upstream", upstream.rows(), upstream.cols(), output_.rows(), outputs());
+  if (has_bias()) bias_gradient() += upstream.colwise().sum().transpose();
+  if (input_gradient != nullptr && !gates_per_sample_) {
+    if (!is_scaled_) scale_weights();
+    write_input_gradient(upstream, *input_gradient);
+  }
+  batch_.visit([&](const auto& x) { multiply_backward(x, upstream); });
+  const auto gradient = std::as_const(scaled_).get();
+  if (gates_per_sample_) {
+    weight_gradient() += gradient;
+    if constexpr (per_sample_possible) backward_per_sample(upstream, input_gradient);
+    return;
+  }
+  if constexpr (std::is_same_v<Grouping, PerWeight>) {
+    if (!skipping_) {
+      gate().backward_product(gradient, std::as_const(*this).weight(), weight_gradient());
+      return;
+    }
+  }
+  gate_gradient_.setZero(gate().rows(), gate().columns());
+  for (Index c = 0; c < open_count(); ++c) {
+    this->grouping().backward_column(open(c), gate().values(), std::as_const(*this).weight().col(open(c)),
+                                     gradient.col(c), weight_gradient().col(open(c)), gate_gradient_);
+  }
+  gate().backward(gate_gradient_);
+}
+
+#define L0_COMPILED_LINEAR(...)                             \
+  L0_COMPILED(void L0Linear<__VA_ARGS__>::forward_batch()); \
+  L0_COMPILED(void L0Linear<__VA_ARGS__>::backward_batch(const UpstreamRef&, Matrix<Scalar>*))
+
+L0_COMPILED_LINEAR(float, PerWeight);
+L0_COMPILED_LINEAR(float, PerInput);
+L0_COMPILED_LINEAR(double, PerWeight);
+L0_COMPILED_LINEAR(double, PerInput);
+
+#undef L0_COMPILED_LINEAR
 
 }  // namespace l0

@@ -46,27 +46,30 @@ struct DenseOrSparseLinear {
   Index flops() const { return 2 * (is_sparse ? sparse.nonZeros() : weight.size()); }
 
   /// Computes y, samples × outputs.
-  void apply(const Matrix<Scalar>& x, Matrix<Scalar>& y) const {
-    y.resize(x.rows(), outputs());
-    if (x.rows() == 1) {  // as vectors: Eigen then goes the short way
-      const Eigen::Map<const Vector<Scalar>> in(x.data(), x.size());
-      Eigen::Map<Vector<Scalar>> out(y.data(), y.size());
-      out = bias;
-      if (is_sparse) {
-        out.noalias() += sparse * in;
-      } else {
-        out.noalias() += weight * in;
-      }
-      return;
-    }
-    if (is_sparse) {
-      y.noalias() = x * sparse.transpose();
-    } else {
-      y.noalias() = x * weight.transpose();
-    }
-    y.rowwise() += bias.transpose();
-  }
+  void apply(const Matrix<Scalar>& x, Matrix<Scalar>& y) const;
 };
+
+template <class Scalar>
+void DenseOrSparseLinear<Scalar>::apply(const Matrix<Scalar>& x, Matrix<Scalar>& y) const {
+  y.resize(x.rows(), outputs());
+  if (x.rows() == 1) {  // as vectors: Eigen then goes the short way
+    const Eigen::Map<const Vector<Scalar>> in(x.data(), x.size());
+    Eigen::Map<Vector<Scalar>> out(y.data(), y.size());
+    out = bias;
+    if (is_sparse) {
+      out.noalias() += sparse * in;
+    } else {
+      out.noalias() += weight * in;
+    }
+    return;
+  }
+  if (is_sparse) {
+    y.noalias() = x * sparse.transpose();
+  } else {
+    y.noalias() = x * weight.transpose();
+  }
+  y.rowwise() += bias.transpose();
+}
 
 /// A convolution of the channels that are left; depthwise where every channel has one kernel of its own.
 template <class Scalar>
@@ -82,18 +85,21 @@ struct SmallConvolution {
   Index flops() const { return 2 * weight.size() * window.output_pixels(); }
 
   /// Computes y, samples × outputs.
-  void apply(const Matrix<Scalar>& x, Matrix<Scalar>& y) const {
-    y.resize(x.rows(), outputs());
-    if (is_depthwise) {
-      detail::depthwise_forward(
-          window, weight, bias.data(), [](Index) { return false; }, x.data(), x.rows(), y.data());
-      return;
-    }
-    detail::Convolution<Scalar> convolution(window, bias.size());
-    convolution.kernels() = weight.transpose();
-    convolution.forward(x.data(), x.rows(), bias.data(), y.data());
-  }
+  void apply(const Matrix<Scalar>& x, Matrix<Scalar>& y) const;
 };
+
+template <class Scalar>
+void SmallConvolution<Scalar>::apply(const Matrix<Scalar>& x, Matrix<Scalar>& y) const {
+  y.resize(x.rows(), outputs());
+  if (is_depthwise) {
+    detail::depthwise_forward(
+        window, weight, bias.data(), [](Index) { return false; }, x.data(), x.rows(), y.data());
+    return;
+  }
+  detail::Convolution<Scalar> convolution(window, bias.size());
+  convolution.kernels() = weight.transpose();
+  convolution.forward(x.data(), x.rows(), bias.data(), y.data());
+}
 
 /// An activation, a pooling or a layer of the user's: anything without weights that could be made fewer.
 template <class Scalar>
@@ -186,5 +192,10 @@ Index flop_count(const CompactModel<Scalar>& model) {
   for (const auto& layer : model.layers()) total += std::visit([](const auto& l) { return l.flops(); }, layer);
   return total;
 }
+
+L0_COMPILED(void DenseOrSparseLinear<float>::apply(const Matrix<float>&, Matrix<float>&) const);
+L0_COMPILED(void DenseOrSparseLinear<double>::apply(const Matrix<double>&, Matrix<double>&) const);
+L0_COMPILED(void SmallConvolution<float>::apply(const Matrix<float>&, Matrix<float>&) const);
+L0_COMPILED(void SmallConvolution<double>::apply(const Matrix<double>&, Matrix<double>&) const);
 
 }  // namespace l0

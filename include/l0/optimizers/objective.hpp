@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <bit>
 #include <concepts>
-#include <limits>
+#include <cstdint>
 #include <string>
 #include <type_traits>
 
@@ -52,19 +53,32 @@ consteval bool require_objective() {
   return is_objective && by_reference;
 }
 
-/// Calls of an objective. The first one shows whether f writes the gradient, which is NaN before it.
+/// A NaN that no computation gives by itself: its payload tells it from those of f.
+template <class Scalar>
+struct Unwritten {
+  using Bits = std::conditional_t<sizeof(Scalar) == 4, std::uint32_t, std::uint64_t>;
+  static constexpr Bits bits = sizeof(Scalar) == 4 ? Bits{0x7FC06C30} : static_cast<Bits>(0x7FF800000006C300U);
+  static Scalar value() { return std::bit_cast<Scalar>(bits); }
+  static bool is(Scalar x) { return std::bit_cast<Bits>(x) == bits; }
+};
+
+/// Calls of an objective. The first one shows whether f writes the gradient.
 template <class Scalar, class F>
 class ObjectiveCall {
  public:
   explicit ObjectiveCall(F& f) : f_(f) {}
 
   /// The value at w; writes the gradient. Throws `Error` for a gradient of another size, and where f leaves entries of
-  /// it as they were, or only adds to them.
+  /// it as they were, or only adds to them (a sum with a NaN keeps its payload).
   Scalar operator()(const Vector<Scalar>& w, Vector<Scalar>& gradient, Index step) {
-    if (!is_checked_) gradient.setConstant(w.size(), std::numeric_limits<Scalar>::quiet_NaN());
+    if (!is_checked_) gradient.setConstant(w.size(), Unwritten<Scalar>::value());
     const Scalar value = call(w, gradient, step);
     require_shape("gradient", gradient.rows(), 1, w.size(), 1);
-    if (!is_checked_) require_written(w, gradient, step);
+    for (Index j = 0; !is_checked_ && j < gradient.size(); ++j) {
+      if (Unwritten<Scalar>::is(gradient(j))) {
+        fail("gradient(" + to_text(j) + ")", "not written by the objective", "f to set every entry of the gradient");
+      }
+    }
     is_checked_ = true;
     return value;
   }
@@ -76,18 +90,6 @@ class ObjectiveCall {
     } else {
       static_cast<void>(step);
       return f_(w, gradient);
-    }
-  }
-
-  /// A NaN may be f's own: only where 0 in its place stays 0, or what was computed, was it not written.
-  void require_written(const Vector<Scalar>& w, const Vector<Scalar>& gradient, Index step) {
-    if (!gradient.hasNaN()) return;
-    Vector<Scalar> again = Vector<Scalar>::Zero(w.size());
-    call(w, again, step);
-    for (Index j = 0; j < gradient.size(); ++j) {
-      if (gradient(j) != gradient(j) && again(j) == again(j)) {
-        fail("gradient(" + to_text(j) + ")", "not written by the objective", "f to set every entry of the gradient");
-      }
     }
   }
 

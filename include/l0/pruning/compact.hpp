@@ -127,6 +127,9 @@ CompactModel<Scalar> compact_stages(std::vector<Stage<Scalar>> stages, Index inp
   return CompactModel<Scalar>(inputs, std::move(layers));
 }
 
+L0_COMPILED(CompactModel<float> compact_stages(std::vector<Stage<float>>, Index, const CompactRule&));
+L0_COMPILED(CompactModel<double> compact_stages(std::vector<Stage<double>>, Index, const CompactRule&));
+
 }  // namespace detail
 
 /// A small network that predicts what `model` predicts, to rounding: `compact(net).predict(X)` is `net.predict(X)`.

@@ -48,16 +48,19 @@ L0_COMPILED_SEARCHES(float);
 L0_COMPILED_SEARCHES(double);
 
 /// The fits of a family to a design, and what a path needs beside.
-#define L0_COMPILED_FIT(Family, Design, Scalar)                                                                   \
-  L0_COMPILED(SparseFit<Scalar, Family::responses> fit_sparse(                                                    \
-      const Family&, const Design<Scalar>&, const Eigen::Matrix<Scalar, Eigen::Dynamic, Family::target_columns>&, \
-      const Vector<Scalar>&, const RegressionOptions&, const std::vector<Index>&, FitRun&));                      \
-  L0_COMPILED(std::vector<PathPoint<Scalar, Family::responses>> refit_path(                                       \
-      const Family&, const Design<Scalar>&, const Eigen::Matrix<Scalar, Eigen::Dynamic, Family::target_columns>&, \
-      const Vector<Scalar>&, const SelectionResult&, const SelectionOptions&));                                   \
-  L0_COMPILED(std::vector<double> cross_validate(                                                                 \
-      const Family&, const Design<Scalar>&, const Eigen::Matrix<Scalar, Eigen::Dynamic, Family::target_columns>&, \
-      const Vector<Scalar>&, SelectionOptions, Index, std::uint64_t, int, Index&, Index))
+#define L0_COMPILED_FIT(Family, Design, Scalar)                                                                     \
+  L0_COMPILED(SparseFit<Scalar, Family::responses> fit_sparse(                                                      \
+      const Family&, const Design<Scalar>&,                                                                         \
+      const Eigen::Matrix<Scalar, Eigen::Dynamic, Family::target_columns, Eigen::ColMajor>&, const Vector<Scalar>&, \
+      const RegressionOptions&, const std::vector<Index>&, FitRun&));                                               \
+  L0_COMPILED(std::vector<PathPoint<Scalar, Family::responses>> refit_path(                                         \
+      const Family&, const Design<Scalar>&,                                                                         \
+      const Eigen::Matrix<Scalar, Eigen::Dynamic, Family::target_columns, Eigen::ColMajor>&, const Vector<Scalar>&, \
+      const SelectionResult&, const SelectionOptions&));                                                            \
+  L0_COMPILED(std::vector<double> cross_validate(                                                                   \
+      const Family&, const Design<Scalar>&,                                                                         \
+      const Eigen::Matrix<Scalar, Eigen::Dynamic, Family::target_columns, Eigen::ColMajor>&, const Vector<Scalar>&, \
+      SelectionOptions, Index, std::uint64_t, int, Index&, Index))
 
 #define L0_COMPILED_FITS(Family)                \
   L0_COMPILED_FIT(Family, DenseDesign, float);  \
