@@ -100,6 +100,8 @@ TEST_CASE("Labels outside the classes are refused and the gradient left alone") 
                        Message("l0: label is 2, expected a class in [0, 2)"));
   CHECK_THROWS_MATCHES(l0::cross_entropy_loss(f, Eigen::Vector3i(0, 1, -1), gradient), l0::Error,
                        Message("l0: label is -1, expected a class in [0, 2)"));
+  CHECK_THROWS_MATCHES(l0::cross_entropy_loss(f, Eigen::Vector3i(5, 2, 1), gradient), l0::Error,
+                       Message("l0: label is 5, expected a class in [0, 2)"));  // the first
   CHECK_THROWS_MATCHES(l0::cross_entropy_loss(f, Eigen::Vector2i(0, 1), gradient), l0::Error,
                        Message("l0: labels is 2x1, expected 3x1"));
   CHECK(gradient == Matrix<double>::Constant(1, 1, 7));

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "optimizers/parameters.hpp"
@@ -132,6 +133,24 @@ TEST_CASE("Learning rates may be replaced") {
   const Vector<double> before = parameters.values();
   optimizer.step();
   CHECK((before - parameters.values()).isApprox(change));
+  optimizer.set_learning_rate(0.25);  // of the gates too
+  const Vector<double> last = parameters.values();
+  optimizer.step();
+  CHECK((last - parameters.values()).isConstant(0.25, 1e-14));
+}
+
+TEST_CASE("The state of an optimizer is visited parameter by parameter") {
+  ThreeParameters<double> parameters;
+  l0::SGD<double> optimizer({parameters.weight.ref(), parameters.gate.ref()}, {.learning_rate = 1, .momentum = 0.9});
+  optimizer.add_group({parameters.bias.ref()}, {.learning_rate = 1, .momentum = 0.9});
+  std::vector<std::string> names;
+  optimizer.for_each_state([&](const auto& parameter, const auto& state) {
+    names.emplace_back(parameter.name());
+    CHECK(state.size() == parameter.size());
+  });
+  CHECK(names == std::vector<std::string>{std::string(parameters.weight.ref().name()),
+                                          std::string(parameters.gate.ref().name()),
+                                          std::string(parameters.bias.ref().name())});
 }
 
 TEST_CASE("An optimizer may outlive its model") {

@@ -197,6 +197,11 @@ TEST_CASE("minimize_smooth of nothing") {
   CHECK(minimize_smooth(zero, x).value == 3);
 }
 
+TEST_CASE("minimize_smooth keeps ten pairs and goes 500 steps unless told otherwise") {
+  CHECK(l0::LbfgsOptions{}.memory == 10);
+  CHECK(l0::LbfgsOptions{}.max_iterations == 500);
+}
+
 TEST_CASE("minimize_smooth refuses options outside their ranges") {
   Rosenbrock f;
   Vector<double> x = Vector<double>::Zero(2);
