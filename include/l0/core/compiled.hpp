@@ -10,8 +10,8 @@
 ///
 ///     L0_COMPILED(double f(const Matrix<double>&));   // after a template f: the library has it for these types
 ///
-/// A declaration there is a promise that a file of the folder `compiled` keeps: it includes the header with L0_EXTERN
-/// empty, and so compiles what the header names.
+/// A declaration there is a promise that a file of the folder `cmake/compiled` keeps: it includes the header with
+/// L0_EXTERN empty, and so compiles what the header names.
 #ifdef L0_COMPILED_LIBRARY
 #ifndef L0_EXTERN
 #define L0_EXTERN extern
