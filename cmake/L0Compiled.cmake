@@ -1,5 +1,8 @@
 # l0::compiled: what programs need not compile again, in a static library (see include/l0/core/compiled.hpp). It is built
 # only where a target links it, with the flags of the project that does; l0::l0 stays headers alone.
+if(TARGET l0::compiled)
+  return()
+endif()
 file(GLOB l0_compiled_sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_LIST_DIR}/compiled/*.cpp")
 add_library(l0_compiled STATIC EXCLUDE_FROM_ALL ${l0_compiled_sources})
 add_library(l0::compiled ALIAS l0_compiled)
