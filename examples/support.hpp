@@ -26,7 +26,7 @@ struct Table {
 };
 
 inline Table read_table(const std::string& name) {
-  const auto csv = l0::CsvTable::read(std::string(L0_EXAMPLE_DATA_DIR) + "/" + name);
+  const auto csv = l0::CsvTable::read(std::string(L0_EXAMPLE_DATA_DIR "/") + name);
   Table table{.names = csv.names(), .x = {}, .y = {}};
   Eigen::MatrixXd all(csv.rows(), static_cast<Index>(table.names.size()));
   for (Index j = 0; j < all.cols(); ++j) {
