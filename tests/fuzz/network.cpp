@@ -91,7 +91,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                         "temperatures that are taken are > 0");
     });
     static const l0::Matrix<float> x = l0::Matrix<float>::Ones(2, 9);
-    network.predict(x);
+    l0::fuzz::accepted([&] { network.predict(x); });  // large weights may give what the next layer refuses
   }
   return 0;
 }

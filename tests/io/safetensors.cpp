@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <array>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -162,6 +163,22 @@ TEST_CASE("A file of another architecture is refused, and the network stays as i
   CHECK_THROWS_WITH(l0::load_network(wide.path(), net), ContainsSubstring("of type F64, expected F32, F16, BF16"));
   l0::load_network(file.path(), of_doubles);
   CHECK(of_doubles.part<0>().weight() == net.part<0>().weight().cast<double>());
+}
+
+TEST_CASE("A file with numbers that are not finite is refused before anything is written") {
+  l0::Rng rng(1);
+  l0::Sequential net{l0::L0Linear<float>(3, 2, rng), l0::Relu{}, l0::L0Linear<float>(2, 2, rng)};
+  const auto whole = l0::to_tensors(net);
+  net.part<0>().weight().setConstant(3);
+  for (const char* name : {"0.weight", "2.bias", "2.log_alpha"}) {
+    for (const float value : {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
+      CAPTURE(name, value);
+      auto file = whole;
+      file.tensors.at(name).values.back() = value;
+      CHECK_THROWS_WITH(l0::from_tensors("net", file, net), ContainsSubstring(std::string("in the tensor ") + name));
+      CHECK((net.part<0>().weight().array() == 3).all());
+    }
+  }
 }
 
 TEST_CASE("A file with gates that the network cannot have is refused before anything is written") {

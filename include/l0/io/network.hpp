@@ -87,7 +87,8 @@ inline std::string shape_list(const std::vector<Index>& shape) {
   return text + "]";
 }
 
-/// The tensor of a name and shape. Throws `Error` where the file has none: it belongs to another architecture.
+/// The tensor of a name and shape. Throws `Error` where the file has none: it belongs to another architecture; and
+/// where a number in it is not finite: no network predicts with that.
 template <class Scalar>
 const Tensor<Scalar>& find_tensor(const std::string& path, const TensorFile<Scalar>& file, const std::string& name,
                                   const std::vector<Index>& shape) {
@@ -95,6 +96,11 @@ const Tensor<Scalar>& find_tensor(const std::string& path, const TensorFile<Scal
   if (found == file.tensors.end()) fail_file(path, "without tensor " + name, "one of shape " + shape_list(shape));
   if (found->second.shape != shape) {
     fail_file(path, "with tensor " + name + " of shape " + shape_list(found->second.shape), shape_list(shape));
+  }
+  for (const Scalar value : found->second.values) {
+    if (!has_finite_bits(value)) {
+      fail_file(path, "with " + to_text(value) + " in the tensor " + name, "finite numbers");
+    }
   }
   return found->second;
 }
