@@ -243,7 +243,7 @@ def headers_of(room):
         for name in re.findall(r'#include [<"]([^>"]+)[>"]', waiting.pop().read_text()):
             for folder in (ROOT / "include", ROOT / "tests"):
                 path = folder / name
-                if path.exists() and path not in seen:
+                if path.is_file() and path not in seen:  # <random> is no folder of tests
                     seen.add(path)
                     waiting.append(path)
     return seen
