@@ -15,11 +15,13 @@ function(add_consumer)
   endif()
 endfunction()
 
-# check_subproject(<source dir>): l0 as a subproject brings one target, no tests, and changes nothing of the parent.
+# check_subproject(<source dir>): l0 as a subproject brings its target and l0_compiled, which is built only for those who
+# link it, no tests, and changes nothing of the parent.
 function(check_subproject dir)
   get_property(targets DIRECTORY "${dir}" PROPERTY BUILDSYSTEM_TARGETS)
-  if(NOT targets STREQUAL "l0")
-    message(FATAL_ERROR "a subproject must define the target l0 only, but has: ${targets}")
+  get_target_property(left_out l0_compiled EXCLUDE_FROM_ALL)
+  if(NOT targets STREQUAL "l0;l0_compiled" OR NOT left_out)
+    message(FATAL_ERROR "a subproject must define l0, and l0_compiled left out of all, but has: ${targets}")
   endif()
   get_property(tests DIRECTORY "${dir}" PROPERTY TESTS)
   get_property(folders DIRECTORY "${dir}" PROPERTY SUBDIRECTORIES)
