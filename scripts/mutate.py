@@ -278,7 +278,7 @@ def main():
         BUILD = arguments.build.resolve()
         ROOT = BUILD / "source"
     shutil.rmtree(BUILD, ignore_errors=True)
-    for folder in ("include", "tests"):
+    for folder in ("include", "tests", "examples/data"):
         shutil.copytree(HOME / folder, ROOT / folder)
     all_rooms = sorted(p.name for p in (ROOT / "include" / "l0").iterdir() if p.is_dir() and (ROOT / "tests" / p.name).is_dir())
     rooms = arguments.rooms or all_rooms

@@ -89,6 +89,7 @@ TEST_CASE("Tasks that make no sense are refused by name, and the weights stay") 
   refuses_task(targets, {.aggregates = {{.members = {0, 3}}}}, "member of an aggregate");
   refuses_task(targets, {.aggregates = {{.members = {0, 0}}}}, "each target once");
   refuses_task(targets, {.aggregates = {{.members = {0, 1}, .target = not_a_number}}}, "target of an aggregate");
+  refuses_task(targets, {.aggregates = {{.members = {0, 1}, .target = {}, .weight = -1}}}, "weight of an aggregate");
   refuses_task(targets, {.checkpoint_every = -1}, "checkpoint_every");
 
   Calibration cal(4);

@@ -136,6 +136,59 @@ TEST_CASE("A state survives a file, and a damaged one is refused") {
   CHECK_THROWS_WITH(cal.fit(survey().m, other, {.loss = run.loss, .resume = &last}), ContainsSubstring("another run"));
 }
 
+TEST_CASE("A state belongs to its options, its data and its type of numbers") {
+  const Survey<float> small(2, 2, 12, 3, 0.05);
+  const Index n = small.m.cols();
+  const std::vector<double> start(static_cast<std::size_t>(n), 2.0);
+  const CalibrationOptions options{.max_records = 9, .initial_weights = start, .epochs = 6, .refit_epochs = 4};
+  CalibrationTask task{.aggregates = {{.members = {0, 1}, .target = 1e6}}, .checkpoint_every = 1};
+  CalibrationState state;
+  task.checkpoint = [&](const CalibrationState& now) { state = now; };
+  Calibration(n, options).fit(small.m, small.targets, task);
+  task.checkpoint_every = 0;
+  task.resume = &state;
+  CHECK_NOTHROW(Calibration(n, options).fit(small.m, small.targets, task));
+
+  const auto refuses = [&](const CalibrationOptions& with, const CalibrationTask& at) {
+    CHECK_THROWS_WITH(Calibration(n, with).fit(small.m, small.targets, at), ContainsSubstring("another run"));
+  };
+  const auto with = [&](auto&& change) {
+    CalibrationOptions changed = options;
+    change(changed);
+    refuses(changed, task);
+  };
+  with([](auto& o) { o.max_records = 8; });
+  with([](auto& o) { o.max_records.reset(), o.lambda_l0 = 0.1; });
+  with([&](auto& o) { o.initial_weights = std::vector<double>(static_cast<std::size_t>(n), 3.0); });
+  with([](auto& o) { o.keep_probability = 0.7; });
+  with([](auto& o) { o.log_weight_jitter = 0.1; });
+  with([](auto& o) { o.log_alpha_jitter = 0.5; });
+  with([](auto& o) { o.gates = GateMode::off; });
+  with([](auto& o) { o.method = CalibrationMethod::gradient; });
+  with([](auto& o) { o.epochs = 7; });
+  with([](auto& o) { o.learning_rate = 0.2; });
+  with([](auto& o) { o.gate_learning_rate = 0.2; });
+  with([](auto& o) { o.temperature = 0.5; });
+  with([](auto& o) { o.gamma = -0.2; });
+  with([](auto& o) { o.zeta = 1.2; });
+  with([](auto& o) { o.lambda_l2 = 1e-9; });
+  with([](auto& o) { o.max_weight_ratio = 90; });
+  with([](auto& o) { o.concentration = 1e-9; });
+  with([](auto& o) { o.total_weight = 50; });
+  with([](auto& o) { o.refit = false; });
+  with([](auto& o) { o.refit_epochs = 5; });
+  with([](auto& o) { o.seed = 1; });
+  CalibrationTask other = task;
+  other.aggregates = {{.members = {0, 2}, .target = 1e6}};
+  refuses(options, other);
+  other = task;
+  other.loss = CalibrationLoss::capped;
+  refuses(options, other);
+  l0::SparseCalibrationWeights<double> wide(n, options);
+  CHECK_THROWS_WITH(wide.fit(small.m.cast<double>(), small.targets.cast<double>(), task),
+                    ContainsSubstring("another run"));
+}
+
 TEST_CASE("A callback sees both stages and may stop; the budget holds all the same") {
   for (const Run& run : runs()) {
     CAPTURE(run.name);
@@ -147,6 +200,7 @@ TEST_CASE("A callback sees both stages and may stop; the budget holds all the sa
       CHECK(report.step >= 1);
       CHECK(report.step <= report.steps);
       CHECK(std::isfinite(report.objective));
+      CHECK((report.expected_l0 > 0 && report.expected_l0 <= static_cast<double>(survey().m.cols())));
       ++passes;
     };
     Calibration cal(survey().m.cols(), run.options);

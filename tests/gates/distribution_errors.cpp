@@ -52,6 +52,7 @@ TEMPLATE_TEST_CASE("Every function refuses impossible parameters", "[gates]", L0
       {"pdf", [](auto& d) { return d.pdf(0.5, 0); }},
       {"pdf_derivative", [](auto& d) { return d.pdf_derivative(0.5, 0); }},
       {"quantile", [](auto& d) { return d.quantile(0.5, 0); }},
+      {"quantile in the tail", [](auto& d) { return d.quantile(1e-9, 0); }},
       {"quantile_derivative", [](auto& d) { return d.quantile_derivative(0.5, 0); }},
       {"mean", [](auto& d) { return d.mean(0); }},
       {"mean_derivative", [](auto& d) { return d.mean_derivative(0); }},

@@ -168,3 +168,35 @@ TEMPLATE_TEST_CASE("A vector of gates takes rows of a row-major matrix and fixed
   gate.backward(Eigen::ArrayXd(upstream.array()));
   CHECK(gate.location_gradient() == expected);
 }
+
+TEMPLATE_TEST_CASE("backward of products is that of their factors, whole and in blocks of larger matrices", "[gates]",
+                   L0_TEST_DISTRIBUTIONS_IN_DOUBLE) {
+  using Gates = Gate<TestType, Eigen::Dynamic>;
+  for (const auto& [rows, columns] : {std::pair<Index, Index>{1, 1}, {9, 7}, {8, 8}, {13, 5}, {25, 41}}) {
+    CAPTURE(rows, columns);
+    Gates gate(rows, columns);
+    l0::test::spread_locations(gate);
+    const MatrixXd z = gate.sample(l0::Rng(3));
+    const MatrixXd upstream =
+        MatrixXd::NullaryExpr(rows, columns, [](Index i, Index j) { return std::sin(double(3 * i + j)); });
+    const MatrixXd weight =
+        MatrixXd::NullaryExpr(rows, columns, [](Index i, Index j) { return std::cos(double(i - 2 * j)); });
+    gate.backward(upstream.cwiseProduct(weight));
+    const MatrixXd expected = gate.location_gradient();
+    CHECK((rows == 1 || !expected.isZero(0)));
+
+    MatrixXd weight_gradient = MatrixXd::Constant(rows, columns, 2);
+    gate.location_gradient().setZero();
+    gate.backward_product(upstream, weight, weight_gradient);
+    CHECK(close(gate.location_gradient(), expected, {1e-14, 1e-3}));
+    CHECK(close(weight_gradient, MatrixXd((upstream.cwiseProduct(z).array() + 2).matrix()), {1e-14, 1e-3}));
+
+    // Not in one piece.
+    MatrixXd large = MatrixXd::Constant(rows + 3, columns, 2);
+    gate.location_gradient().setZero();
+    gate.backward_product(upstream, weight, large.topRows(rows));
+    CHECK(close(gate.location_gradient(), expected, {1e-14, 1e-3}));
+    CHECK(close(MatrixXd(large.topRows(rows)), weight_gradient, {1e-14, 1e-3}));
+    CHECK((large.bottomRows(3).array() == 2).all());
+  }
+}

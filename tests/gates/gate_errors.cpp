@@ -105,3 +105,37 @@ TEMPLATE_TEST_CASE("A negative jitter is refused and nothing is added", "[gates]
                        Message("l0: deviation is -0.5, expected a finite number >= 0"));
   CHECK(l0::test::is_at_start(gate));
 }
+
+TEMPLATE_TEST_CASE("Products of another shape are refused and nothing is added", "[gates]",
+                   L0_TEST_DISTRIBUTIONS_IN_DOUBLE) {
+  l0::Gate<TestType, Eigen::Dynamic> gate(3, 2);
+  const MatrixXd good = MatrixXd::Ones(3, 2);
+  const MatrixXd bad = MatrixXd::Ones(2, 3);
+  MatrixXd gradient = MatrixXd::Zero(3, 2);
+  MatrixXd bad_gradient = MatrixXd::Zero(2, 3);
+  CHECK_THROWS_MATCHES(gate.backward_product(good, good, gradient), l0::Error,
+                       Message("l0: backward_product is called before sample, expected a call of sample first"));
+  gate.sample(l0::Rng(1));
+  CHECK_THROWS_MATCHES(gate.backward_product(bad, good, gradient), l0::Error,
+                       Message("l0: upstream is 2x3, expected 3x2"));
+  CHECK_THROWS_MATCHES(gate.backward_product(good, bad, gradient), l0::Error,
+                       Message("l0: weight is 2x3, expected 3x2"));
+  CHECK_THROWS_MATCHES(gate.backward_product(good, good, bad_gradient), l0::Error,
+                       Message("l0: weight_gradient is 2x3, expected 3x2"));
+  CHECK(gate.location_gradient().isZero(0));
+  CHECK(gradient.isZero(0));
+}
+
+TEMPLATE_TEST_CASE("Gates of a given distribution start where its options would", "[gates]",
+                   L0_TEST_DISTRIBUTIONS_IN_DOUBLE) {
+  TestType distribution;
+  distribution.temperature = 0.8;
+  const l0::Gate<TestType, Eigen::Dynamic> gate(distribution, 3, 2, 7);
+  CHECK(gate.temperature() == 0.8);
+  CHECK(gate.stream() == 7);
+  CHECK(l0::test::is_at_start(gate));
+  int visits = 0;
+  l0::Gate<TestType, Eigen::Dynamic> other(gate);
+  other.for_each_gated([&](auto& part) { visits += &part == &other ? 1 : 100; });
+  CHECK(visits == 1);
+}

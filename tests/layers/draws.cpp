@@ -39,7 +39,8 @@ void for_each_layer(Use&& use) {
   l0::Rng rng(1);
   use(l0::L0Linear<double>(6, 3, rng));
   use(l0::L0Linear<double, l0::PerInput>(6, 3, rng));
-  use(l0::L0Linear<double, l0::PerInput>(6, 3, rng, {.gates_per_sample = true}));
+  use(l0::L0Linear<double, l0::PerInput>(6, 3, rng,
+                                         l0::L0Linear<double, l0::PerInput>::Options{.gates_per_sample = true}));
   use(l0::L0Linear<double, l0::PerOutput>(6, 3, rng));
   use(l0::L0Conv2d<double>({2, 4, 4}, 3, 2, rng));
   use(l0::L0Conv2d<double, l0::PerWeight>({2, 4, 4}, 3, 2, rng));

@@ -58,7 +58,7 @@ TEMPLATE_TEST_CASE("The criterion finds the features, and diagnostics agree with
   for (const Index j : truth) CHECK(model.coefficients()(j) != 0);
   const Eigen::VectorXd eta = model.linear_predictor(X);
   const Eigen::VectorXd mean = model.predict_mean(X);
-  CHECK(l0::test::same_from_threads([&] { return model.predict_mean(X); }));
+  CHECK(l0::test::same_from_threads([&, &X = X] { return model.predict_mean(X); }));
   double deviance = 0;
   for (Index i = 0; i < y.size(); ++i) {
     if constexpr (is_logistic<TestType>) {

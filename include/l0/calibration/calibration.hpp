@@ -194,6 +194,11 @@ class SparseCalibrationWeights {
       writer(value);
     }
     for (Index j = 0; j < terms.size(); ++j) writer(terms[j]);
+    for (Index j = 0; j < terms.targets(); ++j) {
+      const auto of = terms.aggregates_of(j);
+      writer(static_cast<Index>(of.last - of.first));
+      for (const Index* a = of.first; a != of.last; ++a) writer(*a);
+    }
     for (Index j = 0; j < compact.columns(); ++j) {
       double sum = 0;
       compact.for_column(
