@@ -196,3 +196,36 @@ TEST_CASE("Matrix Market: whole numbers are written as integers, NaN and infinit
   CHECK_THROWS_WITH(l0::write_matrix_market(file.path(), bad), ContainsSubstring("matrix(1, 0) is nan"));
   CHECK(file.read() == expected);  // the old one
 }
+
+TEST_CASE("Rows cost nothing, read or written") {
+  const l0::test::TemporaryFile file;
+  Eigen::SparseMatrix<double> matrix(std::numeric_limits<int>::max(), 3);
+  matrix.reserve(1);  // by hand: `insert` alone takes memory by the rows
+  for (int j = 0; j < 3; ++j) {
+    matrix.startVec(j);
+    if (j == 1) matrix.insertBack(2147483000, j) = 2.5;
+  }
+  matrix.finalize();
+  l0::write_matrix_market(file.path(), matrix);
+  const auto back = l0::read_matrix_market(file.path());
+  CHECK(back.rows() == std::numeric_limits<int>::max());
+  CHECK(back.nonZeros() == 1);
+  CHECK(back.coeff(2147483000, 1) == 2.5);
+}
+
+TEST_CASE("Matrices are written as they lie: by rows, with gaps, as expressions") {
+  const l0::test::TemporaryFile file;
+  Eigen::SparseMatrix<double> matrix(4, 3);
+  for (int k = 0; k < 4; ++k) matrix.insert(3 - k, k % 3) = k - 1.5;  // leaves gaps
+  REQUIRE_FALSE(matrix.isCompressed());
+  const Eigen::MatrixXd expected = matrix;
+  const auto written = [&](const auto& form) {
+    l0::write_matrix_market(file.path(), form);
+    return Eigen::MatrixXd(l0::read_matrix_market(file.path()));
+  };
+  CHECK(written(matrix) == expected);
+  CHECK(written(Eigen::SparseMatrix<double, Eigen::RowMajor>(matrix)) == expected);
+  CHECK(written(matrix.transpose()) == expected.transpose());
+  CHECK(written(2 * matrix) == 2 * expected);
+  CHECK(written(matrix.middleCols(1, 2)) == expected.middleCols(1, 2));
+}

@@ -12,6 +12,7 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -269,7 +270,9 @@ Eigen::SparseMatrix<Scalar, Eigen::ColMajor, int> read_matrix_market(const std::
 template <class Derived>
 void write_matrix_market(const std::string& path, const Eigen::SparseMatrixBase<Derived>& matrix) {
   using Scalar = typename Derived::Scalar;
-  const Eigen::SparseMatrix<Scalar, Eigen::ColMajor, typename Derived::StorageIndex> m = matrix;
+  // Where it lies, if it can: for a copy Eigen takes memory by the number of rows.
+  const Eigen::Ref<const Eigen::SparseMatrix<Scalar, Eigen::ColMajor, typename Derived::StorageIndex>> m(
+      matrix.derived());
   constexpr bool is_whole = std::integral<Scalar>;
   std::string text = "%%MatrixMarket matrix coordinate ";
   text += is_whole ? "integer" : "real";
@@ -277,7 +280,7 @@ void write_matrix_market(const std::string& path, const Eigen::SparseMatrixBase<
           detail::to_text(m.nonZeros()) + '\n';
   detail::FileWriter file(path);
   for (Index j = 0; j < m.outerSize(); ++j) {
-    for (typename decltype(m)::InnerIterator entry(m, j); entry; ++entry) {
+    for (typename std::remove_cvref_t<decltype(m)>::InnerIterator entry(m, j); entry; ++entry) {
       if constexpr (!is_whole) {
         if (!detail::has_finite_bits(entry.value())) {
           detail::fail("matrix(" + detail::to_text(entry.row()) + ", " + detail::to_text(entry.col()) + ")",
