@@ -5,12 +5,12 @@ else()
   set(L0_WARNING_FLAGS -Wall -Wextra -Wpedantic -Wconversion -Wshadow)
 endif()
 
-# Headers that many of the programs include are parsed once. Compiler caches do not take such files: not with them.
+# Headers that many of the programs include are parsed once, and what examples share is l0::compiled. Compiler caches do not take such files: not with them.
 set(l0_precompile_default ON)
 if(CMAKE_CXX_COMPILER_LAUNCHER)
   set(l0_precompile_default OFF)
 endif()
-option(L0_PRECOMPILE "Precompile headers for l0's own programs" ${l0_precompile_default})
+option(L0_PRECOMPILE "Compile once what l0's own programs share" ${l0_precompile_default})
 mark_as_advanced(L0_PRECOMPILE)
 
 # l0_target_warnings(<target>): the warnings that l0's own code is held to.

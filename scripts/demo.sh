@@ -10,7 +10,7 @@ install_missing
 
 build=${BUILD_DIR:-$root/build/demo}
 configure "$build" -DCMAKE_BUILD_TYPE=Release -DL0_BUILD_EXAMPLES=ON -DL0_BUILD_TESTS=OFF -DL0_BUILD_BENCHMARKS=OFF \
-  -DL0_WARNINGS_AS_ERRORS=OFF >/dev/null
+  -DL0_PRECOMPILE=OFF -DL0_WARNINGS_AS_ERRORS=OFF >/dev/null
 cmake --build "$build" --target example_linear_regression -j "$(cores)"
 
 have gnuplot || echo "note: with gnuplot installed, the example draws its results too"
