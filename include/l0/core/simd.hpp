@@ -12,6 +12,8 @@
 ///
 /// `L0_NO_SIMD_DISPATCH` switches the mechanism off; other compilers and processors get the plain copy.
 
+#include <utility>
+
 #if defined(__GNUC__) && defined(__x86_64__) && !defined(__AVX512F__) && !defined(L0_NO_SIMD_DISPATCH)
 /// 1 where kernels are compiled for several instruction sets and chosen at run time.
 #define L0_SIMD_DISPATCH 1
@@ -37,6 +39,10 @@
 #endif
 
 namespace l0::detail {
+
+/// What a kernel returns. Written out, as functions with a deduced type are compiled wherever they are called.
+template <class Kernel, class... Args>
+using KernelResult = decltype(Kernel::run(std::declval<Args&>()...));
 
 #if L0_SIMD_DISPATCH
 
@@ -73,7 +79,7 @@ L0_OPTIMIZE_LOOPS auto run_baseline(Args... args) {
 
 /// Calls `Kernel::run(args...)` in the widest copy this processor can run. Arguments are passed by value.
 template <class Kernel, class... Args>
-auto dispatch(Args... args) {
+KernelResult<Kernel, Args...> dispatch(Args... args) {
 #if L0_SIMD_DISPATCH
   switch (simd_level()) {
     case SimdLevel::avx512: return run_avx512<Kernel>(args...);

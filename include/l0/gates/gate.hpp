@@ -25,6 +25,7 @@
 #include <l0/core/argument.hpp>
 #include <l0/core/parameter.hpp>
 #include <l0/core/shape.hpp>
+#include <l0/gates/compiled.hpp>
 #include <l0/gates/distribution.hpp>
 #include <l0/gates/draw.hpp>
 #include <l0/gates/hard_concrete.hpp>
@@ -163,8 +164,8 @@ class Gate {
       const auto uniforms = detail::uniforms_from<Scalar>(noise, NoiseRequest{stream_, draw_, rows(), columns()});
       ++draw_;
       values_.resize(rows(), columns());
-      detail::dispatch<detail::SampleGates>(distribution_.formulas(), uniforms, location().data(), values_.data(),
-                                            size());
+      detail::dispatch<detail::SampleGates>(distribution_.formulas(), uniforms, std::as_const(location()).data(),
+                                            values_.data(), size());
     }
     drawn_ = {distribution_, true, frozen_};
     number_.next();
@@ -382,8 +383,7 @@ class Gate {
   std::uint64_t draw_ = 0;
   Parameter<Values> location_;
   Values values_;
-  Values upstream_;  // scratch, as price_
-  Values price_;
+  Values upstream_, price_;  // scratch
   Matrix<Scalar> each_location_;
   Matrix<Scalar> each_value_;
   Matrix<Scalar> each_gradient_;

@@ -276,4 +276,10 @@ struct ClippedGaussian {
 template <std::floating_point Scalar, int Columns = 1>
 using GaussianGate = Gate<ClippedGaussian<Scalar>, Columns>;
 
+namespace detail {
+
+L0_COMPILED_GATES(GaussianFormulas, float);
+L0_COMPILED_GATES(GaussianFormulas, double);
+
+}  // namespace detail
 }  // namespace l0

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <concepts>
 
+#include <l0/core/compiled.hpp>
 #include <l0/core/math.hpp>
 #include <l0/core/simd.hpp>
 #include <l0/core/types.hpp>
@@ -82,6 +83,19 @@ struct ActivationGradientKernel {
     for (Index i = 0; i < size; ++i) gradient[i] *= activation.slope(y[i]);
   }
 };
+
+#define L0_COMPILED_ACTIVATION(A, Scalar)                                       \
+  L0_COMPILED(void dispatch<ActivateKernel>(A, const Scalar*, Scalar*, Index)); \
+  L0_COMPILED(void dispatch<ActivationGradientKernel>(A, const Scalar*, Scalar*, Index))
+
+L0_COMPILED_ACTIVATION(Relu, float);
+L0_COMPILED_ACTIVATION(Relu, double);
+L0_COMPILED_ACTIVATION(Sigmoid, float);
+L0_COMPILED_ACTIVATION(Sigmoid, double);
+L0_COMPILED_ACTIVATION(Tanh, float);
+L0_COMPILED_ACTIVATION(Tanh, double);
+
+#undef L0_COMPILED_ACTIVATION
 
 }  // namespace detail
 }  // namespace l0

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include <l0/core/compiled.hpp>
 #include <l0/core/math.hpp>
 #include <l0/optimizers/optimizer.hpp>
 
@@ -74,4 +75,16 @@ struct AdamRule {
 template <std::floating_point Scalar>
 using Adam = GradientOptimizer<AdamRule<Scalar>>;
 
+namespace detail {
+
+#define L0_COMPILED_ADAM(Scalar)                                                                                      \
+  L0_COMPILED(void dispatch<AdamRule<Scalar>>(Scalar, Scalar, Scalar, Scalar, Scalar, Scalar, Scalar*, const Scalar*, \
+                                              Scalar*, Scalar*, Index))
+
+L0_COMPILED_ADAM(float);
+L0_COMPILED_ADAM(double);
+
+#undef L0_COMPILED_ADAM
+
+}  // namespace detail
 }  // namespace l0
