@@ -22,10 +22,24 @@
 #include <utility>
 #include <vector>
 
+#include <l0/core/compiled.hpp>
 #include <l0/core/number_list.hpp>
 #include <l0/factorization/rank_selection.hpp>
 
 namespace l0 {
+
+namespace detail {
+
+template <class Scalar>
+Factors<Scalar> fit_factors(const Ratings<Scalar>& ratings, const FactorizationOptions& options,
+                            FactorizationReport& report) {
+  return FactorSelection<Scalar>(ratings, options, report).fit();
+}
+
+L0_COMPILED(Factors<float> fit_factors(const Ratings<float>&, const FactorizationOptions&, FactorizationReport&));
+L0_COMPILED(Factors<double> fit_factors(const Ratings<double>&, const FactorizationOptions&, FactorizationReport&));
+
+}  // namespace detail
 
 /// Options of `MatrixFactorization::top_k`.
 struct TopOptions {
@@ -76,7 +90,7 @@ class MatrixFactorization {
         r, [&](Scalar value) { return logistic ? value == 0 || value == 1 : value - value == 0; },
         logistic ? "0 or 1" : "a finite number");
     FactorizationReport report;
-    factors_ = detail::FactorSelection<Scalar>(ratings, options_, report).fit();
+    factors_ = detail::fit_factors(ratings, options_, report);
     report_ = std::move(report);
     observed_start_ = std::move(ratings.by_row.start);
     observed_ = std::move(ratings.by_row.other);

@@ -32,6 +32,7 @@
 
 #include <l0/callbacks/run.hpp>
 #include <l0/core/argument.hpp>
+#include <l0/core/compiled.hpp>
 #include <l0/core/error.hpp>
 #include <l0/core/sort_stably.hpp>
 #include <l0/trees/feature_selection.hpp>
@@ -208,45 +209,7 @@ class SoftTreeBoosting {
             .seed = options_.seed};
   }
 
-  void fit_dense(const Matrix<Scalar>& x, const Vector<Scalar>& y) {
-    detail::FitRun run(options_.callback);
-    const detail::RankedSamples<Scalar> data(x);
-    SoftTreeBoostingReport report;
-    report.out_of_fold_loss = std::numeric_limits<double>::quiet_NaN();
-    detail::BoostingPlan plan = this->plan();
-    std::vector<Index> features;
-    Index constant = 0;
-    for (Index j = 0; j < x.cols(); ++j) {
-      if (data.scales[static_cast<std::size_t>(j)].is_constant()) {
-        ++constant;
-      } else {
-        features.push_back(j);
-      }
-    }
-    if (constant > 0) report.notes.push_back(detail::to_text(constant) + " constant columns are left out");
-    if (options_.folds >= 2 && y.size() >= 2) {
-      const detail::TreeSelectionTarget target{options_.lambda_l0, options_.max_features,
-                                               std::min<Index>(options_.folds, y.size()), options_.threads};
-      detail::BoostingPlan quick = plan;
-      quick.steps = 0;
-      auto selection = detail::select_tree_features(data, y, quick, features, target, run);
-      const TreeSelectionStep& chosen = selection.path[selection.chosen];
-      features = chosen.features;
-      report.out_of_fold_loss = chosen.out_of_fold_loss;
-      if (chosen.trees < plan.trees) report.stop = StopReason::converged;
-      plan.trees = chosen.trees;
-      report.path = std::move(selection.path);
-    }
-    detail::TreeEnsemble<Scalar> ensemble = grow(data, y, features, plan, report, run);
-    report.grown = static_cast<Index>(ensemble.trees.size());
-    if ((options_.lambda_trees || options_.max_trees) && report.grown > 0) {
-      const detail::TreePruning<Scalar> pruning(ensemble, data.rank, y, plan.loss);
-      ensemble = pruning.prune({options_.lambda_trees, options_.max_trees});
-    }
-    if (run.stopped()) report.stop = StopReason::callback;
-    finish(data, y, std::move(ensemble), std::move(report));
-    report_.seconds = run.seconds();
-  }
+  void fit_dense(const Matrix<Scalar>& x, const Vector<Scalar>& y);
 
   /// The ensemble on all samples, or on all but those held back.
   detail::TreeEnsemble<Scalar> grow(const detail::RankedSamples<Scalar>& data, const Vector<Scalar>& y,
@@ -353,5 +316,49 @@ class SoftTreeBoosting {
   Vector<Scalar> importances_;
   SoftTreeBoostingReport report_;
 };
+
+template <std::floating_point Scalar>
+void SoftTreeBoosting<Scalar>::fit_dense(const Matrix<Scalar>& x, const Vector<Scalar>& y) {
+  detail::FitRun run(options_.callback);
+  const detail::RankedSamples<Scalar> data(x);
+  SoftTreeBoostingReport report;
+  report.out_of_fold_loss = std::numeric_limits<double>::quiet_NaN();
+  detail::BoostingPlan plan = this->plan();
+  std::vector<Index> features;
+  Index constant = 0;
+  for (Index j = 0; j < x.cols(); ++j) {
+    if (data.scales[static_cast<std::size_t>(j)].is_constant()) {
+      ++constant;
+    } else {
+      features.push_back(j);
+    }
+  }
+  if (constant > 0) report.notes.push_back(detail::to_text(constant) + " constant columns are left out");
+  if (options_.folds >= 2 && y.size() >= 2) {
+    const detail::TreeSelectionTarget target{options_.lambda_l0, options_.max_features,
+                                             std::min<Index>(options_.folds, y.size()), options_.threads};
+    detail::BoostingPlan quick = plan;
+    quick.steps = 0;
+    auto selection = detail::select_tree_features(data, y, quick, features, target, run);
+    const TreeSelectionStep& chosen = selection.path[selection.chosen];
+    features = chosen.features;
+    report.out_of_fold_loss = chosen.out_of_fold_loss;
+    if (chosen.trees < plan.trees) report.stop = StopReason::converged;
+    plan.trees = chosen.trees;
+    report.path = std::move(selection.path);
+  }
+  detail::TreeEnsemble<Scalar> ensemble = grow(data, y, features, plan, report, run);
+  report.grown = static_cast<Index>(ensemble.trees.size());
+  if ((options_.lambda_trees || options_.max_trees) && report.grown > 0) {
+    const detail::TreePruning<Scalar> pruning(ensemble, data.rank, y, plan.loss);
+    ensemble = pruning.prune({options_.lambda_trees, options_.max_trees});
+  }
+  if (run.stopped()) report.stop = StopReason::callback;
+  finish(data, y, std::move(ensemble), std::move(report));
+  report_.seconds = run.seconds();
+}
+
+L0_COMPILED(void SoftTreeBoosting<float>::fit_dense(const Matrix<float>&, const Vector<float>&));
+L0_COMPILED(void SoftTreeBoosting<double>::fit_dense(const Matrix<double>&, const Vector<double>&));
 
 }  // namespace l0

@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: MIT
+#include <l0/gates/gate.hpp>
+#undef L0_EXTERN
+#define L0_EXTERN  // what the next header names is compiled here
+
+#include <l0/trees/soft_tree_boosting.hpp>
