@@ -150,12 +150,12 @@ TEST_CASE("Rules hold: kept features, signs, groups, no intercept, L2") {
   CHECK(through_zero.fit(problem.X, problem.y).intercept() == 0);
   l0::LinearRegression<double> shrunk({.max_features = 3, .lambda_l2 = 1});
   shrunk.fit(problem.X, problem.y);
-  // (Z'Z + n λ₂ I) w = Z'y on centred columns
+  // (Z'Z + n λ₂ diag(σ²)) w = Z'y on centred columns: the penalty is on columns of unit variance
   Eigen::MatrixXd z(120, 3);
   for (Index i = 0; i < 3; ++i) z.col(i) = problem.X.col(shrunk.selected_features()[static_cast<std::size_t>(i)]);
   z.rowwise() -= z.colwise().mean().eval();
   Eigen::MatrixXd gram = z.transpose() * z;
-  gram.diagonal().array() += 120;
+  gram.diagonal() += z.colwise().squaredNorm();
   const Eigen::VectorXd expected = gram.ldlt().solve(z.transpose() * problem.y);
   for (Index i = 0; i < 3; ++i) {
     CHECK(shrunk.coefficients()(shrunk.selected_features()[static_cast<std::size_t>(i)]) ==

@@ -21,21 +21,22 @@ inline double gate_probability(double rise) { return 1 / (1 + std::exp(-std::cla
 
 /// P(open) of every column's gate given the others, σ((F without − F with)/2), in a least-squares problem on a support;
 /// `judge` tells F.
-template <class Result, class Scalar>
-Vector<Result> importance_of(const LeastSquaresProblem<Scalar>& problem, double ridge, const SelectionOptions& options,
-                             const SupportScore& score, const std::vector<Index>& support, Judge* judge) {
-  Vector<Result> importance = Vector<Result>::Zero(problem.columns().columns());
-  const auto of = [&](double change) { return static_cast<Result>(gate_probability(change)); };
+template <class Precise>
+Vector<Precise> importance_of(const LeastSquaresProblem<Precise>& problem, Precise ridge,
+                              const SelectionOptions& options, const SupportScore& score,
+                              const std::vector<Index>& support, Judge* judge) {
+  Vector<Precise> importance = Vector<Precise>::Zero(problem.columns().columns());
+  const auto of = [&](double change) { return gate_probability(change); };
   if (!options.rules.units.trivial()) {
     SupportRules rules;
     rules.units = options.rules.units;
-    GramRows<Scalar> gram(problem.columns(), ridge);
-    ActiveSet<Scalar> state(gram, rules);
+    GramRows<Precise> gram(problem.columns(), ridge);
+    ActiveSet<Precise> state(gram, rules);
     const std::vector<Index> units = rules.units.units_of(support);
     state.reset(problem.correlation, problem.squares, rules.units.widest(static_cast<Index>(units.size()) + 1));
     state.set(units);
     const double here = judge(score, state.loss(), state.extent());
-    const auto write = [&](Index unit, Result value) {
+    const auto write = [&](Index unit, Precise value) {
       for (const Index j : rules.units.of(unit)) importance(j) = value;
     };
     for (Index g = 0; g < state.unit_count(); ++g) {
@@ -51,19 +52,19 @@ Vector<Result> importance_of(const LeastSquaresProblem<Scalar>& problem, double 
     }
     return importance;
   }
-  const NeighbourScan<Scalar> scan(problem, ridge, support);
+  const NeighbourScan<Precise> scan(problem, ridge, support);
   const auto k = static_cast<Index>(support.size());
   const double here = judge(score, scan.loss, SupportSize{k, k});
   scan.each_chunk([&](Index first, const auto&, const auto& c, const auto& d) {
     for (Index l = 0; l < d.size(); ++l) {
-      if (!(d(l) > NeighbourScan<Scalar>::spanned)) continue;
-      const double gain = static_cast<double>(c.row(l).squaredNorm()) / static_cast<double>(d(l));
+      if (!(d(l) > NeighbourScan<Precise>::spanned)) continue;
+      const double gain = c.row(l).squaredNorm() / d(l);
       importance(first + l) =
           of(here - judge(score, std::max(scan.loss - gain, score.rounding), SupportSize{k + 1, k + 1}));
     }
   });
   for (Index i = 0; i < k; ++i) {
-    const double cost = static_cast<double>(scan.beta.row(i).squaredNorm() / scan.inverse(i, i));
+    const double cost = scan.beta.row(i).squaredNorm() / scan.inverse(i, i);
     importance(support[static_cast<std::size_t>(i)]) =
         of(judge(score, scan.loss + cost, SupportSize{k - 1, k - 1}) - here);
   }

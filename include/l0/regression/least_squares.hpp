@@ -3,15 +3,17 @@
 
 #include <algorithm>
 #include <cmath>
-#include <type_traits>
+#include <memory>
 #include <utility>
 #include <vector>
 
 #include <Eigen/QR>
 
 #include <l0/core/types.hpp>
+#include <l0/regression/data/design.hpp>
 #include <l0/regression/data/groups.hpp>
 #include <l0/regression/likelihood/point.hpp>
+#include <l0/regression/response.hpp>
 #include <l0/regression/search/criterion.hpp>
 #include <l0/regression/search/least_squares_oracle.hpp>
 #include <l0/regression/search/least_squares_search.hpp>
@@ -19,97 +21,123 @@
 
 namespace l0::detail {
 
-/// Squared loss ‖y − η‖² of one response, or of several that share their features.
-template <int Responses>
-struct SquaredFamily {
-  static constexpr int responses = Responses;
-  static constexpr int target_columns = Responses;
-  static constexpr bool unknown_variance = true;
+/// Solutions of G C = A for a symmetric G ≥ 0 of columns of about unit length: those of least norm where some are made
+/// up by others. A squared length below 1e-13 of the largest counts as none.
+template <class Precise>
+class LeastNormSolver {
+ public:
+  explicit LeastNormSolver(const Matrix<Precise>& gram) {
+    decomposition_.setThreshold(Precise(1e-13));
+    decomposition_.compute(gram);
+  }
+  Index rank() const { return decomposition_.rank(); }
+  Matrix<Precise> solve(const Matrix<Precise>& a) const { return decomposition_.solve(a); }
 
-  template <class Y>
-  Index free_responses(const Y& y) const {
-    return y.cols();
+ private:
+  Eigen::CompleteOrthogonalDecomposition<Matrix<Precise>> decomposition_;
+};
+
+/// The deviation of targets, of all responses together: in units of it nothing depends on theirs.
+template <class Precise>
+Precise unit_of(const Matrix<Precise>& y, const Vector<Precise>& weight, bool centre) {
+  Precise squares = 0;
+  const Precise total = weight.sum();
+  const Precise size = y.size() > 0 ? y.cwiseAbs().maxCoeff() : Precise(0);
+  if (!(size > 0)) return 1;
+  for (Index m = 0; m < y.cols(); ++m) {
+    const Precise mean = centre ? y.col(m).dot(weight) / total : Precise(0);
+    squares += (((y.col(m).array() - mean) / size).square() * weight.array()).sum() / total;
   }
-  template <class Y>
-  Index predictors(const Y& y) const {
-    return y.cols();
+  const Precise deviation = std::sqrt(squares / static_cast<Precise>(std::max<Index>(1, y.cols())));
+  return deviation > 1e-15 ? deviation * size : Precise(1);
+}
+
+/// Squared loss ‖y − η‖² of one response, or of several that share their features.
+template <class Precise>
+class SquaredResponse final : public Response<Precise> {
+ public:
+  /// `weight` sums to what the samples are worth. Targets are divided by a unit, so that nothing depends on theirs.
+  SquaredResponse(Matrix<Precise> y, Vector<Precise> weight, bool centre)
+      : unit_(unit_of(y, weight, centre)), y_(y / unit_), weight_(std::move(weight)) {}
+
+  const Vector<Precise>& weights() const override { return weight_; }
+  Index predictors() const override { return y_.cols(); }
+  bool unknown_variance() const override { return true; }
+  Precise unit() const override { return unit_; }
+
+  SelectionResult select(const Design<Precise>& x, const SelectionOptions& options) const override {
+    return select_least_squares(x, y_, weight_, options);
   }
-  template <class Eta, class Target>
-  double loss(const Eta& eta, const Target& y) const {
-    return static_cast<double>((y - eta).squaredNorm());
+
+  /// By the normal equations of the support, twice corrected by the residuals on the samples: to the digits of an
+  /// orthogonal decomposition (Golub & Wilkinson 1966), for one pass of products.
+  FitPoint<Precise> refit(const Design<Precise>& x, std::vector<Index> support,
+                          const SelectionOptions& options) const override {
+    std::sort(support.begin(), support.end());
+    const auto k = static_cast<Index>(support.size());
+    const Precise total = weight_.sum();
+    const Vector<Precise> root = weight_.cwiseSqrt();
+    Vector<Precise> mean = Vector<Precise>::Zero(k);
+    RowVector<Precise> target_mean = RowVector<Precise>::Zero(y_.cols());
+    if (options.centre) target_mean = weight_.transpose() * y_ / total;
+    Matrix<Precise> a(x.rows(), k);
+    for (Index i = 0; i < k; ++i) {
+      const Index j = support[static_cast<std::size_t>(i)];
+      if (options.centre) mean(i) = x.sum(j, weight_) / total;
+      a.col(i).setConstant(-mean(i));
+      x.add_column(j, 1, a.col(i));
+      a.col(i).array() *= root.array();
+    }
+    const Matrix<Precise> b = (y_.rowwise() - target_mean).array().colwise() * root.array();
+    const Precise ridge = total * options.lambda_l2;
+    FitPoint<Precise> point;
+    Matrix<Precise> coefficients = Matrix<Precise>::Zero(k, y_.cols());
+    Matrix<Precise> residual = b;
+    if (k > 0) {
+      Matrix<Precise> gram = a.transpose() * a;
+      gram.diagonal().array() += ridge;
+      const LeastNormSolver<Precise> solver(gram);
+      point.dependent = k - solver.rank();
+      for (int round = 0; round < 3; ++round) {
+        coefficients += solver.solve(a.transpose() * residual - ridge * coefficients);
+        residual.noalias() = b - a * coefficients;
+      }
+    }
+    point.support = std::move(support);
+    point.intercept = target_mean - mean.transpose() * coefficients;
+    point.coefficients = std::move(coefficients);
+    point.loss = residual.squaredNorm() / total;
+    return point;
   }
-  /// The mean loss and its slope in η.
-  template <class Scalar, class Y>
-  double slope(const Matrix<Scalar>& eta, const Y& y, const Vector<Scalar>& weight, Matrix<Scalar>& result) const {
-    result = eta - y;
-    const double n = static_cast<double>(eta.rows());
-    const double loss = static_cast<double>((result.rowwise().squaredNorm().array() * weight.array()).sum()) / n;
-    result.array().colwise() *= weight.array() * static_cast<Scalar>(2 / n);
-    return loss;
-  }
-  double criterion(const SupportScore& score, double mean_loss, SupportSize size) const {
+
+  double criterion(const SupportScore& score, double mean_loss, SupportSize size) const override {
     return score.of_squares(mean_loss * score.samples, size);
   }
 
-  template <class Design, class Y, class Scalar>
-  SelectionResult select(const Design& x, const Y& y, const Vector<Scalar>& weight,
-                         const SelectionOptions& options) const {
-    return select_least_squares(x, Matrix<Scalar>(y), weight, options);
+  Expansion<Precise> expansion(const Design<Precise>& x, const FitPoint<Precise>&,
+                               const SelectionOptions& options) const override {
+    return {pose(x, y_, weight_, options.centre), this->samples() * options.lambda_l2, by_squares};
   }
 
-  template <class Design, class Y, class Scalar, class Use>
-  void with_expansion(const Design& x, const Y& y, const Vector<Scalar>& weight, const PathPoint<Scalar, Responses>&,
-                      const SelectionOptions& options, Use use) const {
-    const LeastSquaresProblem<Scalar> problem = pose(x, Matrix<Scalar>(y), weight, options.centre);
-    use(problem, static_cast<double>(x.rows()) * options.lambda_l2, by_squares);
+  double slope(const Matrix<Precise>& eta, Matrix<Precise>& result) const override {
+    result = eta - y_;
+    const Precise n = weight_.sum();
+    const double loss = (result.rowwise().squaredNorm().array() * weight_.array()).sum() / n;
+    result.array().colwise() *= weight_.array() * (2 / n);
+    return loss;
   }
 
-  /// Least squares on the support by a rank-revealing QR decomposition; L2 by extra rows.
-  template <class Design, class Y, class Scalar>
-  PathPoint<Scalar, Responses> refit(const Design& x, const Y& y, const Vector<Scalar>& weight,
-                                     std::vector<Index> support, const SelectionOptions& options) const {
-    using Precise = std::common_type_t<Scalar, double>;
-    std::sort(support.begin(), support.end());
-    const Index n = x.rows();
-    const auto k = static_cast<Index>(support.size());
-    const Vector<Precise> w = weight.template cast<Precise>();
-    const Precise total = w.sum();
-    Vector<Precise> mean = Vector<Precise>::Zero(k);
-    Matrix<Precise> target = y.template cast<Precise>();
-    Eigen::Matrix<Precise, 1, Eigen::Dynamic> target_mean =
-        Eigen::Matrix<Precise, 1, Eigen::Dynamic>::Zero(target.cols());
-    if (options.centre) {
-      for (Index i = 0; i < k; ++i)
-        mean(i) = static_cast<Precise>(x.sum(support[static_cast<std::size_t>(i)], weight)) / total;
-      target_mean = w.transpose() * target / total;
-    }
-    const Vector<Precise> root = w.cwiseSqrt();
-    const bool ridge = options.lambda_l2 > 0 && k > 0;
-    Vector<Scalar> column(n);
-    const auto weighted_column = [&](Index i) {
-      column.setZero();
-      x.add_column(support[static_cast<std::size_t>(i)], 1, column);
-      return ((column.template cast<Precise>().array() - mean(i)) * root.array()).matrix();
-    };
-    Matrix<Precise> a = Matrix<Precise>::Zero(n + (ridge ? k : 0), k);
-    for (Index i = 0; i < k; ++i) a.col(i).head(n) = weighted_column(i);
-    if (ridge) a.bottomRows(k).diagonal().setConstant(std::sqrt(static_cast<Precise>(n) * options.lambda_l2));
-    Matrix<Precise> b = Matrix<Precise>::Zero(a.rows(), target.cols());
-    b.topRows(n) = (target.rowwise() - target_mean).array().colwise() * root.array();
-    PathPoint<Scalar, Responses> point;
-    Matrix<Precise> coefficients = Matrix<Precise>::Zero(k, target.cols());
-    if (k > 0) {
-      // In place: of n × k numbers there is one copy.
-      const Eigen::ColPivHouseholderQR<Eigen::Ref<Matrix<Precise>>> decomposition(a);
-      coefficients = decomposition.solve(b);
-    }
-    for (Index i = 0; i < k; ++i) b.topRows(n).noalias() -= weighted_column(i) * coefficients.row(i);
-    point.support = std::move(support);
-    point.coefficients = coefficients.template cast<Scalar>();
-    point.intercept = to_intercept<Scalar, Responses>(target_mean - mean.transpose() * coefficients);
-    point.loss = b.topRows(n).squaredNorm() / static_cast<Precise>(n);
-    return point;
+  std::unique_ptr<Response<Precise>> rows_at(const std::vector<Index>& wanted) const override {
+    auto part = std::make_unique<SquaredResponse>(*this);
+    part->y_ = rows_of(y_, wanted);
+    part->weight_ = rows_of(weight_, wanted);
+    return part;
   }
+
+ private:
+  Precise unit_;
+  Matrix<Precise> y_;
+  Vector<Precise> weight_;
 };
 
 }  // namespace l0::detail

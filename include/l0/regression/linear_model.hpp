@@ -16,6 +16,8 @@
 #include <l0/core/error.hpp>
 #include <l0/core/sort_stably.hpp>
 #include <l0/core/types.hpp>
+#include <l0/regression/data/design.hpp>
+#include <l0/regression/fit.hpp>
 #include <l0/regression/likelihood/point.hpp>
 #include <l0/regression/options.hpp>
 
@@ -29,6 +31,7 @@ class LinearModel {
   using Scalar = Scalar_;                                                                  ///< float or double
   using Coefficients = Eigen::Matrix<Scalar, Eigen::Dynamic, Responses, Eigen::ColMajor>;  ///< a row per feature
   using Intercept = detail::Intercept<Scalar, Responses>;  ///< a number, or one per response
+  static constexpr int target_columns = Responses;         ///< of y
 
   /// The options, as given.
   const RegressionOptions& options() const { return options_; }
@@ -132,17 +135,18 @@ class LinearModel {
     if (!fitted_) detail::fail("the model", "not fitted", "a call of fit first");
   }
 
-  /// Takes over what a fit found.
-  void set_model(Index features, const PathPoint<Scalar, Responses>& point, Vector<Scalar> importance,
-                 RegressionReport report) {
-    coefficients_.setZero(features, point.coefficients.cols());
+  /// Takes over what a fit to a design found, for targets in units of `unit`.
+  template <class Precise>
+  void set_model(const detail::SparseFit<Precise>& fit, const detail::Design<Precise>& x, Precise unit) {
+    const auto point = detail::on_users_scale<Scalar, Responses>(fit.point, x, unit);
+    coefficients_.setZero(x.columns(), point.coefficients.cols());
     for (std::size_t i = 0; i < point.support.size(); ++i) {
       coefficients_.row(point.support[i]) = point.coefficients.row(static_cast<Index>(i));
     }
     intercept_ = point.intercept;
     selected_ = point.support;
-    importance_ = std::move(importance);
-    report_ = std::move(report);
+    importance_ = fit.importance.template cast<Scalar>();
+    report_ = fit.report;
     fitted_ = true;
   }
 

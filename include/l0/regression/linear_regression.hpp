@@ -2,6 +2,8 @@
 #pragma once
 
 #include <concepts>
+#include <limits>
+#include <memory>
 #include <type_traits>
 #include <utility>
 
@@ -10,7 +12,9 @@
 #include <l0/core/error.hpp>
 #include <l0/core/types.hpp>
 #include <l0/regression/compiled.hpp>
+#include <l0/regression/data/design.hpp>
 #include <l0/regression/data/moments.hpp>
+#include <l0/regression/data/samples.hpp>
 #include <l0/regression/fit.hpp>
 #include <l0/regression/least_squares.hpp>
 #include <l0/regression/linear_model.hpp>
@@ -37,64 +41,80 @@ namespace l0 {
 template <std::floating_point Scalar_, int Responses>
 class LeastSquaresRegression : public LinearModel<Scalar_, Responses> {
  public:
-  using Scalar = Scalar_;                           ///< float or double
-  using Family = detail::SquaredFamily<Responses>;  ///< the loss and its search
-  using Base = LinearModel<Scalar_, Responses>;     ///< where the questions asked of a model are
+  using Scalar = Scalar_;                        ///< float or double
+  using Base = LinearModel<Scalar_, Responses>;  ///< where the questions asked of a model are
   using typename Base::Coefficients;
   using Precise = std::common_type_t<Scalar, double>;  ///< what is computed in: at least double
 
   /// Options are checked by `fit`, against its data.
   explicit LeastSquaresRegression(RegressionOptions options = {}) : Base(std::move(options)) {}
 
-  /// What `y` asks for.
-  template <class Target>
-  static Family family_for(const Target&) {
-    return {};
+  /// The loss at data that were read, for `regularization_path`.
+  static auto response_for(const detail::RegressionData<Precise>& data, const RegressionOptions& options) {
+    Matrix<Precise> y = data.y;
+    if (data.offset.size() > 0) y.colwise() -= data.offset;
+    return std::make_unique<detail::SquaredResponse<Precise>>(std::move(y), data.weight, options.fit_intercept);
   }
 
-  /// Fits to X (n × p, dense or sparse), y (n, or n × m for several responses) and, if given, sample weights ≥ 0.
-  /// Throws `Error` for wrong shapes, values that are not finite, no samples, and options outside their ranges; the
-  /// model is then as it was.
+  /// Fits to X (n × p, dense or sparse), y (n, or n × m for several responses) and, if given, what is known of the
+  /// samples. Throws `Error` for wrong shapes, values that are not finite, no samples, and options outside their
+  /// ranges; the model is then as it was.
+  template <class X, class Y>
+  LeastSquaresRegression& fit(const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y,
+                              const Samples<Scalar>& samples) {
+    refuse_signs();
+    const auto data = detail::read_samples<Precise, Responses>(x, y, samples, this->options_);
+    const auto response = response_for(data, this->options_);
+    detail::FitRun run(this->options_.callback);
+    this->set_model(detail::fit_data(data, *response, this->options_, this->start_for(x.cols()), run), *data.design,
+                    response->unit());
+    stream_ = {};
+    return *this;
+  }
+  /// The same with sample weights ≥ 0.
   template <class X, class Y, class W = Vector<Scalar>>
   LeastSquaresRegression& fit(const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y,
                               const Eigen::DenseBase<W>& sample_weight = Vector<Scalar>()) {
-    if constexpr (Responses != 1) {
-      if (this->options_.non_negative) detail::fail("non_negative", "true", "false with several responses");
-    }
-    const auto fit = detail::with_regression_data<Scalar, Responses>(
-        x, y, sample_weight, this->options_, [&](const auto& design, const auto& target, const auto& weight) {
-          return detail::fit_sparse(Family{}, design, target, weight, this->options_, this->start_for(x.cols()));
-        });
-    this->set_model(x.cols(), fit.point, fit.importance, fit.report);
-    moments_ = {};
-    return *this;
+    return fit(x, y, detail::samples_of<Scalar>(sample_weight, x.rows()));
   }
 
   /// Adds samples to those of earlier calls and fits to all of them, which need not be kept: their sums of products
   /// are, p² numbers. The model is that of `fit` on all samples at once, to rounding; `fit` forgets them. Throws
   /// `Error` as `fit` does, for another number of features than before, and for options that need the samples again
   /// (`folds`, sampled gates).
+  template <class X, class Y>
+  LeastSquaresRegression& partial_fit(const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y,
+                                      const Samples<Scalar>& samples) {
+    refuse_signs();
+    const RegressionOptions& options = this->options_;
+    const bool first = stream_.moments.empty();
+    detail::require_streamable(options, stream_.moments.columns(), x.cols(), first);
+    if (!first) detail::require_shape("y", y.rows(), y.cols(), x.rows(), stream_.moments.responses());
+    auto data = detail::read_data<Precise, Responses>(x, y, samples, options);
+    if (data.offset.size() > 0) data.y.colwise() -= data.offset;
+    Stream stream = stream_;
+    if (first) {
+      stream.unit = detail::unit_of(data.y, data.weight, options.fit_intercept);
+      stream.origin = detail::RowVector<Precise>::Zero(data.y.cols());
+      if (options.fit_intercept) stream.origin = data.weight.transpose() * data.y / data.weight.sum();
+    }
+    data.y = (data.y.rowwise() - stream.origin) / stream.unit;
+    const Matrix<Precise> product = data.weight.asDiagonal() * data.y;
+    stream.moments.add(*data.design, data.weight, data.weight, product, product.cwiseProduct(data.y).sum(),
+                       options.fit_intercept);
+    detail::FitRun run(options.callback);
+    auto fit = detail::fit_moments<Precise>(stream.moments, options, true, stream.unit,
+                                            std::numeric_limits<Scalar>::epsilon(), this->start_for(x.cols()), run);
+    fit.point.intercept += stream.origin / stream.unit;
+    this->set_model(fit, *data.design, stream.unit);
+    stream_ = std::move(stream);
+    return *this;
+  }
+  /// The same with sample weights ≥ 0.
   template <class X, class Y, class W = Vector<Scalar>>
   LeastSquaresRegression& partial_fit(const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y,
                                       const Eigen::DenseBase<W>& sample_weight = Vector<Scalar>()) {
-    const RegressionOptions& options = this->options_;
-    detail::require_streamable(options, moments_.columns(), x.cols(), moments_.empty());
-    if (!moments_.empty()) detail::require_shape("y", y.rows(), y.cols(), x.rows(), moments_.responses());
-    detail::Moments<Precise> moments = moments_;
-    detail::with_regression_data<Scalar, Responses>(
-        x, y, sample_weight, options, [&](const auto& design, const auto& target, const auto& unit_weight) {
-          Vector<Precise> weight = unit_weight.template cast<Precise>();
-          if (sample_weight.size() > 0)
-            weight *= detail::as_matrix(sample_weight).template cast<double>().sum() / weight.sum();
-          const Matrix<Precise> product = weight.asDiagonal() * target.template cast<Precise>();
-          moments.add(design, weight, product, product.cwiseProduct(target.template cast<Precise>()).sum(),
-                      options.fit_intercept);
-        });
-    detail::FitRun run(options.callback);
-    auto fit = detail::fit_moments<Scalar, Responses>(moments, options, true, this->start_for(x.cols()), run);
-    this->set_model(x.cols(), fit.point, fit.importance, fit.report);
-    moments_ = std::move(moments);
-    return *this;
+    return partial_fit(x, y, detail::samples_of<Scalar>(sample_weight, x.rows()));
   }
 
   /// X W + b. Safe to call from several threads.
@@ -113,22 +133,33 @@ class LeastSquaresRegression : public LinearModel<Scalar_, Responses> {
   /// Mean over the samples of ‖y − ŷ‖².
   template <class X, class Y>
   double loss(const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y) const {
-    const Coefficients error = residuals(x, y);
+    const Matrix<Precise> error = residuals(x, y).template cast<Precise>();
     return error.rows() == 0 ? 0.0 : static_cast<double>(error.squaredNorm()) / static_cast<double>(error.rows());
   }
 
   /// 1 − Σ‖y−ŷ‖²/Σ‖y−ȳ‖²; 0 where y is constant.
   template <class X, class Y>
   double r_squared(const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y) const {
-    const auto error = static_cast<double>(residuals(x, y).squaredNorm());
+    const Matrix<Precise> error = residuals(x, y).template cast<Precise>();
     if (y.rows() == 0) return 0;
-    const auto& target = detail::as_matrix(y);
-    const auto spread = static_cast<double>((target.rowwise() - target.colwise().mean()).squaredNorm());
-    return spread > 0 ? 1 - error / spread : 0;
+    const Matrix<Precise> target = detail::as_matrix(y).template cast<Precise>();
+    const Precise spread = (target.rowwise() - target.colwise().mean()).squaredNorm();
+    return spread > 0 ? static_cast<double>(1 - error.squaredNorm() / spread) : 0.0;
   }
 
  private:
-  detail::Moments<Precise> moments_;  // of the samples given to partial_fit
+  void refuse_signs() const {
+    if (Responses != 1 && this->options_.non_negative)
+      detail::fail("non_negative", "true", "false with several responses");
+  }
+
+  /// Of the samples given to partial_fit; targets less an origin, in a unit that the first ones gave.
+  struct Stream {
+    detail::Moments<Precise> moments;
+    Precise unit = 1;
+    detail::RowVector<Precise> origin;
+  };
+  Stream stream_;
 };
 
 /// See `LeastSquaresRegression`.
@@ -148,10 +179,4 @@ class MultiResponseRegression : public LeastSquaresRegression<Scalar, Eigen::Dyn
       : LeastSquaresRegression<Scalar, Eigen::Dynamic>(std::move(options)) {}
 };
 
-namespace detail {
-
-L0_COMPILED_FITS(SquaredFamily<1>);
-L0_COMPILED_FITS(SquaredFamily<Eigen::Dynamic>);
-
-}  // namespace detail
 }  // namespace l0

@@ -8,6 +8,7 @@
 #include <l0/regression/compiled.hpp>
 #include <l0/regression/generalized_linear_model.hpp>
 #include <l0/regression/likelihood/family.hpp>
+#include <l0/regression/likelihood/likelihood.hpp>
 #include <l0/regression/options.hpp>
 
 namespace l0 {
@@ -41,8 +42,7 @@ class LogisticRegression : public GeneralizedLinearModel<Scalar, detail::Logisti
 
 namespace detail {
 
-L0_COMPILED_SELECTIONS(PointwiseLikelihood<LogisticFamily>);
-L0_COMPILED_FITS(LikelihoodFamily<LogisticFamily>);
+L0_COMPILED(class PointwiseLikelihood<LogisticFamily, double>);
 
 }  // namespace detail
 }  // namespace l0

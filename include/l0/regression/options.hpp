@@ -13,6 +13,7 @@
 #include <l0/core/types.hpp>
 #include <l0/gates/gate_mode.hpp>
 #include <l0/regression/data/groups.hpp>
+#include <l0/regression/data/weights.hpp>
 #include <l0/regression/search/criterion.hpp>
 
 namespace l0 {
@@ -34,21 +35,23 @@ struct RegressionOptions {
   std::optional<Index> max_features{};    ///< exactly so many features, fewer only where fewer suffice; from 0 to all
   Criterion criterion = Criterion::ebic;  ///< chooses the size where neither of the above is given
   Index folds = 0;                        ///< ≥ 2: cross validation with so many folds chooses instead
-  double lambda_l2 = 0;                   ///< λ₂ ‖w‖² on the kept coefficients, beside the mean loss, ≥ 0
-  bool fit_intercept = true;              ///< the intercept is never gated
-  bool non_negative = false;              ///< no coefficient below 0
-  std::vector<Index> must_keep{};         ///< features that are always in
-  std::vector<Index> groups{};            ///< group 0, 1, ... of every feature; empty: each stands alone
-  Index max_per_group = 0;                ///< at most so many features of each group; 0: groups are all in or all out
-  Index max_size = 100;                   ///< largest model looked at where neither price nor budget is given
-  std::uint64_t seed = 0;                 ///< of the folds
-  int threads = 1;                        ///< for folds; the result does not depend on it
-  std::vector<std::string> feature_names{};  ///< for `summary` and `feature_name`; empty: x0, x1, ...
-  bool warm_start = false;                   ///< a further fit also searches from the features of the one before
-  std::vector<double> l2_candidates{};       ///< with folds: they also choose among these values of lambda_l2
-  GateMode gates = GateMode::noise_free;     ///< how the search goes; off: the model of all features
-  Index epochs = 1000;                       ///< steps of Adam, with sampled gates
-  double learning_rate = 0.02;               ///< of the coefficients of standardized columns, with sampled gates
+  double lambda_l2 =
+      0;  ///< λ₂ Σ (σⱼwⱼ)² on the kept coefficients, σⱼ the deviation of column j, beside the mean loss, ≥ 0
+  bool fit_intercept = true;       ///< the intercept is never gated
+  bool non_negative = false;       ///< no coefficient below 0
+  std::vector<Index> must_keep{};  ///< features that are always in
+  std::vector<Index> groups{};     ///< group 0, 1, ... of every feature; empty: each stands alone
+  Index max_per_group = 0;         ///< at most so many features of each group; 0: groups are all in or all out
+  Index max_size = 100;            ///< largest model looked at where neither price nor budget is given
+  WeightKind weight_kind = WeightKind::sampling;  ///< what sample weights say
+  std::uint64_t seed = 0;                         ///< of the folds
+  int threads = 1;                                ///< for folds; the result does not depend on it
+  std::vector<std::string> feature_names{};       ///< for `summary` and `feature_name`; empty: x0, x1, ...
+  bool warm_start = false;                        ///< a further fit also searches from the features of the one before
+  std::vector<double> l2_candidates{};            ///< with folds: they also choose among these values of lambda_l2
+  GateMode gates = GateMode::noise_free;          ///< how the search goes; off: the model of all features
+  Index epochs = 1000;                            ///< steps of Adam, with sampled gates
+  double learning_rate = 0.02;                    ///< of the coefficients of standardized columns, with sampled gates
   std::function<double(Index)> temperature_schedule{};  ///< β per step, with sampled gates; empty: 2/3 to 0.1
   AnyCallback callback{};                               ///< after every size, chain, fold or epoch; may stop the search
 };

@@ -8,6 +8,7 @@
 #include <l0/regression/compiled.hpp>
 #include <l0/regression/generalized_linear_model.hpp>
 #include <l0/regression/likelihood/family.hpp>
+#include <l0/regression/likelihood/likelihood.hpp>
 #include <l0/regression/options.hpp>
 
 namespace l0 {
@@ -31,8 +32,7 @@ class PoissonRegression : public GeneralizedLinearModel<Scalar, detail::PoissonF
 
 namespace detail {
 
-L0_COMPILED_SELECTIONS(PointwiseLikelihood<PoissonFamily>);
-L0_COMPILED_FITS(LikelihoodFamily<PoissonFamily>);
+L0_COMPILED(class PointwiseLikelihood<PoissonFamily, double>);
 
 }  // namespace detail
 }  // namespace l0

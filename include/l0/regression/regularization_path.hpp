@@ -12,10 +12,13 @@
 #include <l0/core/error.hpp>
 #include <l0/core/types.hpp>
 #include <l0/regression/cross_validation.hpp>
+#include <l0/regression/data/design.hpp>
+#include <l0/regression/data/samples.hpp>
 #include <l0/regression/fit.hpp>
 #include <l0/regression/likelihood/point.hpp>
-#include <l0/regression/linear_regression.hpp>
+#include <l0/regression/linear_model.hpp>
 #include <l0/regression/options.hpp>
+#include <l0/regression/response.hpp>
 #include <l0/regression/search/criterion.hpp>
 
 namespace l0 {
@@ -70,49 +73,61 @@ struct RegularizationPath {
   }
 };
 
+namespace detail {
+
+/// The points of a path on the user's scale; the place of the chosen one.
+template <class Precise>
+std::vector<FitPoint<Precise>> fit_path(const Response<Precise>& response, const Design<Precise>& x,
+                                        const RegressionOptions& options, const Folds& folds, FitRun& run,
+                                        Index& chosen) {
+  auto settings = selection_options(options, response.unknown_variance(), response.unit());
+  settings.whole_path = true;
+  settings.run = &run;
+  const auto selection = response.select(x, settings);
+  std::vector<FitPoint<Precise>> points = refit_path(response, x, selection, settings);
+  std::vector<Precise> held;
+  Index done = 0;
+  if (folds.count >= 2 && !run.stopped())
+    held = cross_validate(response, x, settings, folds, options.threads, done, folds.count);
+  for (auto& point : points) {
+    to_users_losses(point, response);
+    if (!held.empty()) point.cv_loss = held[std::min(static_cast<std::size_t>(point.size), held.size() - 1)];
+  }
+  const auto judged = [&](std::size_t k) { return held.empty() ? points[k].criterion : points[k].cv_loss; };
+  chosen = 0;
+  for (std::size_t k = 1; k < points.size(); ++k) {
+    if (judged(k) < judged(static_cast<std::size_t>(chosen))) chosen = static_cast<Index>(k);
+  }
+  return points;
+}
+
+}  // namespace detail
+
 /// The best models of all sizes that `model` would choose from on these data, each refitted. `model` gives the other
 /// options (L2, intercept, rules, ...); its own price, budget and callback are not used, and it is not changed.
 template <class Model, class X, class Y>
 auto regularization_path(const Model& model, const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y,
-                         const PathOptions& options = {}) {
+                         const PathOptions& options = {}, const Samples<typename Model::Scalar>& samples = {}) {
   using Scalar = typename Model::Scalar;
-  using Family = typename Model::Family;
+  using Precise = typename Model::Precise;
+  constexpr int responses = Model::Coefficients::ColsAtCompileTime;
   RegressionOptions settings = model.options();
   settings.lambda_l0.reset();
   settings.max_features.reset();
   settings.criterion = options.criterion;
   settings.folds = options.folds;
   settings.max_size = options.max_size;
-  return detail::with_regression_data<Scalar, Family::target_columns>(
-      x, y, Vector<Scalar>(), settings, [&](const auto& design, const auto& target, const auto& weight) {
-        const Family family = Model::family_for(target);
-        auto selection_settings = detail::selection_options(settings, Family::unknown_variance);
-        selection_settings.whole_path = true;
-        detail::FitRun run(options.callback);
-        selection_settings.run = &run;
-        const auto selection = family.select(design, target, weight, selection_settings);
-        RegularizationPath<Scalar, Family::responses> path;
-        std::vector<double> held;
-        Index done = 0;
-        path.points = detail::refit_path(family, design, target, weight, selection, selection_settings);
-        if (options.folds >= 2 && !run.stopped()) {
-          held = detail::cross_validate(family, design, target, weight, selection_settings, options.folds, options.seed,
-                                        options.threads, done, options.folds);
-        }
-        if (!held.empty()) {
-          for (auto& point : path.points) {
-            point.cv_loss = held[std::min(static_cast<std::size_t>(point.size), held.size() - 1)];
-          }
-        }
-        for (std::size_t k = 1; k < path.points.size(); ++k) {
-          const auto& best = path.points[static_cast<std::size_t>(path.best)];
-          const bool better =
-              !held.empty() ? path.points[k].cv_loss < best.cv_loss : path.points[k].criterion < best.criterion;
-          if (better) path.best = static_cast<Index>(k);
-        }
-        if (run.stopped()) path.stop = StopReason::callback;
-        return path;
-      });
+  settings.seed = options.seed;
+  settings.threads = options.threads;
+  const auto data = detail::read_samples<Precise, Model::target_columns>(x, y, samples, settings);
+  const auto response = model.response_for(data, settings);
+  const auto folds = detail::folds_for<Precise>(*response, data.fold, options.folds, options.seed);
+  detail::FitRun run(options.callback);
+  RegularizationPath<Scalar, responses> path;
+  for (const auto& point : detail::fit_path<Precise>(*response, *data.design, settings, folds, run, path.best))
+    path.points.push_back(detail::on_users_scale<Scalar, responses>(point, *data.design, response->unit()));
+  if (run.stopped()) path.stop = StopReason::callback;
+  return path;
 }
 
 }  // namespace l0

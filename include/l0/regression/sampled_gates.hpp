@@ -16,9 +16,11 @@
 #include <l0/optimizers/adam.hpp>
 #include <l0/penalties/budget_price.hpp>
 #include <l0/random/rng.hpp>
+#include <l0/regression/data/design.hpp>
 #include <l0/regression/data/groups.hpp>
 #include <l0/regression/data/standardized.hpp>
 #include <l0/regression/options.hpp>
+#include <l0/regression/response.hpp>
 #include <l0/regression/search/criterion.hpp>
 #include <l0/regression/search/selection.hpp>
 
@@ -26,15 +28,13 @@ namespace l0::detail {
 
 /// Training of sampled Hard Concrete gates, one per unit, in front of the coefficients of standardized columns: one
 /// draw of all gates and one step of Adam per epoch. Columns whose gate is closed in a draw are not read.
-template <class Family, class Design, class Y>
+template <class Precise>
 class SampledGates {
  public:
-  using Scalar = typename Design::Scalar;
-
-  SampledGates(const Family& family, const Design& x, const Y& y, const Vector<Scalar>& weight,
-               const RegressionOptions& options, const SelectionOptions& settings)
-      : family_(family), x_(x), y_(y), weight_(weight), options_(options), settings_(settings), columns_(x) {
-    columns_.set_weights(weight, settings.centre);
+  SampledGates(const Response<Precise>& response, const Design<Precise>& x, const RegressionOptions& options,
+               const SelectionOptions& settings)
+      : response_(response), x_(x), options_(options), settings_(settings), columns_(x) {
+    columns_.set_weights(response.weights(), settings.centre);
   }
 
   /// The size of every unit's effect, E[z] times the length of its coefficients, and whether its gate ended open.
@@ -46,74 +46,76 @@ class SampledGates {
   /// `budget` < 0: the price stays as it is; else it begins with `price`, or by itself at 0.
   Outcome train(double price, Index budget) {
     const Index units = settings_.rules.units.count(x_.columns());
-    const Index predictors = family_.predictors(y_);
-    Parameter<Matrix<Scalar>> weight(ParameterKind::weight, "weight", x_.columns(), predictors);
-    Parameter<Matrix<Scalar>> intercept(ParameterKind::weight, "intercept", 1, predictors);
-    HardConcreteGate<Scalar> gate(units, {.init_sparsity = Scalar(0.5)});
-    Adam<Scalar> optimizer({weight.ref(), intercept.ref()},
-                           {.learning_rate = static_cast<Scalar>(options_.learning_rate)});
-    optimizer.add_group(gate.parameters(), {.learning_rate = Scalar(0.05)});
+    const Index predictors = response_.predictors();
+    Parameter<Matrix<Precise>> weight(ParameterKind::weight, "weight", x_.columns(), predictors);
+    Parameter<Matrix<Precise>> intercept(ParameterKind::weight, "intercept", 1, predictors);
+    if (settings_.centre) intercept.value() = response_.refit(x_, {}, settings_).intercept;
+    HardConcreteGate<Precise> gate(units, {.init_sparsity = Precise(0.5)});
+    Adam<Precise> optimizer({weight.ref(), intercept.ref()},
+                            {.learning_rate = static_cast<Precise>(options_.learning_rate)});
+    optimizer.add_group(gate.parameters(), {.learning_rate = Precise(0.05)});
     Rng rng(options_.seed);
     std::vector<char> kept(static_cast<std::size_t>(units), 0);
     for (const Index unit : settings_.rules.keep) kept[static_cast<std::size_t>(unit)] = 1;
-    Matrix<Scalar> eta, slope;
-    Vector<Scalar> upstream(units);
+    Matrix<Precise> eta, slope;
+    Vector<Precise> upstream(units);
     BudgetPrice budget_price(std::max<Index>(budget, 0), budget < 0 ? 0 : units, options_.epochs, price);
     const ExponentialAnnealing<double> cooling{2.0 / 3, 0.1, options_.epochs};
     for (Index epoch = 0; epoch < options_.epochs; ++epoch) {
       const double temperature = options_.temperature_schedule ? options_.temperature_schedule(epoch) : cooling(epoch);
-      gate.set_temperature(static_cast<Scalar>(temperature));
-      const Vector<Scalar>& z = gate.sample(rng);
+      gate.set_temperature(static_cast<Precise>(temperature));
+      const Vector<Precise>& z = gate.sample(rng);
       const auto opening = [&](Index j) {
         const Index unit = settings_.rules.units.unit_of(j);
-        return kept[static_cast<std::size_t>(unit)] ? Scalar(1) : z(unit);
+        return kept[static_cast<std::size_t>(unit)] ? Precise(1) : z(unit);
       };
-      eta = settings_.centre ? Matrix<Scalar>(std::as_const(intercept).value().replicate(x_.rows(), 1))
-                             : Matrix<Scalar>(Matrix<Scalar>::Zero(x_.rows(), predictors));
+      eta = settings_.centre ? Matrix<Precise>(std::as_const(intercept).value().replicate(x_.rows(), 1))
+                             : Matrix<Precise>(Matrix<Precise>::Zero(x_.rows(), predictors));
       for (Index j = 0; j < x_.columns(); ++j) {
-        const Scalar step = opening(j) * unit_scale(j);
+        const Precise step = opening(j) * unit_scale(j);
         if (step == 0) continue;
         for (Index m = 0; m < predictors; ++m) {
-          const Scalar coefficient = step * std::as_const(weight).value()(j, m);
+          const Precise coefficient = step * std::as_const(weight).value()(j, m);
           x_.add_column(j, coefficient, eta.col(m));
           eta.col(m).array() -= coefficient * columns_.mean(j);
         }
       }
-      const double loss = family_.slope(eta, y_, weight_, slope);
+      const double loss = response_.slope(eta, slope);
       if (!std::isfinite(loss)) break;
       optimizer.zero_grad();
       upstream.setZero();
-      const Eigen::Matrix<Scalar, 1, Eigen::Dynamic> total = slope.colwise().sum();
+      const Eigen::Matrix<Precise, 1, Eigen::Dynamic> total = slope.colwise().sum();
       if (settings_.centre) intercept.gradient() = total;
       for (Index j = 0; j < x_.columns(); ++j) {
-        const Scalar open = opening(j);
-        const Scalar scale = unit_scale(j);
+        const Precise open = opening(j);
+        const Precise scale = unit_scale(j);
         if (open * scale == 0) continue;
-        const auto ridge = static_cast<Scalar>(2 * settings_.lambda_l2) * scale * scale;
+        const auto ridge = static_cast<Precise>(2 * settings_.lambda_l2) * scale * scale;
         for (Index m = 0; m < predictors; ++m) {
-          const Scalar w = std::as_const(weight).value()(j, m);
-          const auto correlation = static_cast<Scalar>(x_.sum(j, slope.col(m))) - columns_.mean(j) * total(m);
-          const Scalar gradient = scale * correlation + ridge * w * open;
+          const Precise w = std::as_const(weight).value()(j, m);
+          const auto correlation = static_cast<Precise>(x_.sum(j, slope.col(m))) - columns_.mean(j) * total(m);
+          const Precise gradient = scale * correlation + ridge * w * open;
           weight.gradient()(j, m) = open * gradient;
           upstream(settings_.rules.units.unit_of(j)) += w * gradient;
         }
       }
       gate.backward(upstream);
       if (budget >= 0) price = budget_price.update(std::as_const(gate), epoch);
-      const auto expected = static_cast<double>(gate.accumulate_expected_l0(static_cast<Scalar>(price)));
+      const auto expected = static_cast<double>(gate.accumulate_expected_l0(static_cast<Precise>(price)));
       optimizer.step();
-      if (settings_.rules.non_negative) weight.value() = weight.value().cwiseMax(Scalar(0));
+      if (settings_.rules.non_negative) weight.value() = weight.value().cwiseMax(Precise(0));
       if (settings_.run != nullptr) {
-        StepReport report{.step = epoch + 1, .steps = options_.epochs, .stage = "gates", .loss = loss};
+        const double unit = settings_.score.loss_unit;
+        StepReport report{.step = epoch + 1, .steps = options_.epochs, .stage = "gates", .loss = loss * unit};
         report.expected_l0 = expected;
-        report.lambda = price;
-        report.objective = loss + price * expected;
+        report.lambda = price * unit;
+        report.objective = (loss + price * expected) * unit;
         report.temperature = temperature;
         if (!settings_.run->proceeds(report)) break;
       }
     }
-    const Vector<Scalar> open = gate.deterministic();
-    const Vector<Scalar> mean = gate.mean();
+    const Vector<Precise> open = gate.deterministic();
+    const Vector<Precise> mean = gate.mean();
     Outcome outcome{std::vector<double>(kept.size(), 0.0), std::vector<char>(kept.size(), 0)};
     for (Index j = 0; j < x_.columns(); ++j) {
       const Index unit = settings_.rules.units.unit_of(j);
@@ -130,35 +132,31 @@ class SampledGates {
   }
 
  private:
-  Scalar unit_scale(Index j) const {
-    return columns_.scale(j) * static_cast<Scalar>(std::sqrt(static_cast<double>(x_.rows())));
-  }
+  Precise unit_scale(Index j) const { return columns_.scale(j) > 0 ? Precise(1) : Precise(0); }
 
-  const Family& family_;
-  const Design& x_;
-  const Y& y_;
-  const Vector<Scalar>& weight_;
+  const Response<Precise>& response_;
+  const Design<Precise>& x_;
   const RegressionOptions& options_;
   const SelectionOptions& settings_;
-  StandardizedDesign<Design> columns_;
+  StandardizedDesign<Precise> columns_;
 };
 
 /// Supports read off sampled gates: one training at the given price or for the budget; without either one for each of a
 /// grid of prices, of which the criterion chooses.
-template <class Family, class Design, class Y, class Scalar>
-SelectionResult select_sampled(const Family& family, const Design& x, const Y& y, const Vector<Scalar>& weight,
+template <class Precise>
+SelectionResult select_sampled(const Response<Precise>& response, const Design<Precise>& x,
                                const RegressionOptions& options, const SelectionOptions& settings) {
-  SampledGates<Family, Design, Y> gates(family, x, y, weight, options, settings);
+  SampledGates<Precise> gates(response, x, options, settings);
   const SelectionUnits& units = settings.rules.units;
-  SupportScore score = complete_score(settings, x.rows(), x.columns(), family.free_responses(y));
-  Dependent<SelectionResult, Scalar> result;
+  SupportScore score = complete_score(settings, response.samples(), x.columns(), response.free_predictors());
+  Dependent<SelectionResult, Precise> result;
   result.by_size.resize(static_cast<std::size_t>(units.count(x.columns()) + 1));
   const double samples = score.samples;
   const auto record = [&](std::vector<Index> support) {
     const std::vector<Index> columns = units.columns_of(support);
-    const double loss = family.refit(x, y, weight, columns, settings).loss;
+    const double loss = response.refit(x, columns, settings).loss;
     const SupportSize size = units.size_of(support);
-    const double value = score.kind == SupportScore::Kind::criterion ? family.criterion(score, loss, size)
+    const double value = score.kind == SupportScore::Kind::criterion ? response.criterion(score, loss, size)
                          : score.kind == SupportScore::Kind::price
                              ? loss + score.lambda * static_cast<double>(size.units)
                              : loss;
@@ -167,12 +165,12 @@ SelectionResult select_sampled(const Family& family, const Design& x, const Y& y
     if (value < result.best.score) result.best = {value, loss * samples, columns};
   };
   // The units by their effect, largest first, as far as the rules allow; `most` of them, or those that are open.
-  const auto read_off = [&](const typename SampledGates<Family, Design, Y>::Outcome& outcome, Index most) {
-    std::vector<Dependent<Index, Scalar>> order(outcome.effect.size());
+  const auto read_off = [&](const typename SampledGates<Precise>::Outcome& outcome, Index most) {
+    std::vector<Dependent<Index, Precise>> order(outcome.effect.size());
     std::iota(order.begin(), order.end(), Index{0});
     const auto of = [&](Index unit) { return outcome.effect[static_cast<std::size_t>(unit)]; };
     sort_stably(order, [&](Index a, Index b) { return of(a) > of(b); });
-    std::vector<Dependent<Index, Scalar>> support, count;
+    std::vector<Dependent<Index, Precise>> support, count;
     for (const Index unit : order) {
       if (static_cast<Index>(support.size()) == most || !(of(unit) > 0)) break;  // 0: a constant column
       if (most < 0 && !outcome.open[static_cast<std::size_t>(unit)]) continue;
@@ -189,7 +187,7 @@ SelectionResult select_sampled(const Family& family, const Design& x, const Y& y
   };
   record(settings.rules.keep);
   // What the best single unit could lower the loss by is more than any price that keeps one.
-  const double most_gain = family.refit(x, y, weight, units.columns_of(settings.rules.keep), settings).loss;
+  const double most_gain = response.refit(x, units.columns_of(settings.rules.keep), settings).loss;
   if (score.kind == SupportScore::Kind::exact) {
     result.best = FoundSupport();
     record(read_off(gates.train(0, score.size), score.size));

@@ -2,12 +2,11 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <memory>
 #include <utility>
 #include <vector>
-
-#include <Eigen/QR>
 
 #include <l0/callbacks/report.hpp>
 #include <l0/callbacks/run.hpp>
@@ -19,6 +18,7 @@
 #include <l0/regression/data/standardized.hpp>
 #include <l0/regression/fit.hpp>
 #include <l0/regression/importance.hpp>
+#include <l0/regression/least_squares.hpp>
 #include <l0/regression/likelihood/point.hpp>
 #include <l0/regression/options.hpp>
 #include <l0/regression/search/criterion.hpp>
@@ -37,40 +37,43 @@ inline void require_streamable(const RegressionOptions& options, Index known, In
   if (options.gates != GateMode::noise_free) fail("gates", "sampled or off", "noise_free in partial_fit");
 }
 
-template <class Scalar>
-LeastSquaresProblem<Scalar> pose(const Moments<Scalar>& moments, bool centre) {
-  auto columns = std::make_unique<StandardizedMoments<Scalar>>(moments, centre);
-  Matrix<Scalar> correlation(moments.columns(), moments.responses());
+template <class Precise>
+LeastSquaresProblem<Precise> pose(const Moments<Precise>& moments, bool centre) {
+  auto columns = std::make_unique<StandardizedMoments<Precise>>(moments, centre);
+  Matrix<Precise> correlation(moments.columns(), moments.responses());
   for (Index j = 0; j < correlation.rows(); ++j) correlation.row(j) = moments.target(j, centre) * columns->scale(j);
   return {std::move(columns), std::move(correlation), moments.squares(centre)};
 }
 
 /// Selects and fits on moments; after a stop fits to the columns of `start`. With `unknown_variance` the squares are
-/// those of residuals, else a deviance.
-template <class Scalar, int Responses, class Precise>
-SparseFit<Scalar, Responses> fit_moments(const Moments<Precise>& moments, const RegressionOptions& options,
-                                         bool unknown_variance, const std::vector<Index>& start, FitRun& run) {
-  SelectionOptions settings = selection_options(options, unknown_variance, start);
+/// those of residuals, in units of unit², else a deviance. The point is on the scale of the columns, in that unit.
+template <class Precise>
+SparseFit<Precise> fit_moments(const Moments<Precise>& sums, const RegressionOptions& options, bool unknown_variance,
+                               Precise unit, Precise epsilon, const std::vector<Index>& start, FitRun& run) {
+  SelectionOptions settings = selection_options(options, unknown_variance, unit, start);
   settings.score.squares_are_deviance = !unknown_variance;
   settings.run = &run;
+  const Moments<Precise> moments = sums.standardized(options.weight_kind, settings.centre, epsilon);
+  const double samples = sums.worth(options.weight_kind);
   const LeastSquaresProblem<Precise> problem = pose(moments, settings.centre);
   // Every Gram row is at hand, so nothing is screened.
-  settings.score = complete_score(settings, moments.rows(), moments.columns(), moments.responses());
-  SelectionOptions searched = settings;
-  const Index limit = complete_for_squares(searched, problem, moments.rows(), moments.columns());
+  settings.score = complete_score(settings, samples, moments.columns(), moments.responses());
+  SelectionOptions searched = settings;  // an L2 penalty of λ₂ on half a deviance is one of 2λ₂ on the squares
+  searched.lambda_l2 *= unknown_variance ? 1 : 2;
+  const Index limit = complete_for_squares(searched, problem, sums.rows());
   SelectionResult selection;
   if (run.stopped()) {
     selection.best.support = start;
   } else {
     selection = in_columns(search_least_squares(problem, searched, limit), settings.rules.units);
   }
-  SparseFit<Scalar, Responses> fit;
+  SparseFit<Precise> fit;
   auto& point = fit.point;
   point.support = selection.best.support;
   std::sort(point.support.begin(), point.support.end());
   const auto k = static_cast<Index>(point.support.size());
   const auto at = [&](Index i) { return point.support[static_cast<std::size_t>(i)]; };
-  const double ridge = static_cast<double>(moments.rows()) * options.lambda_l2 * (unknown_variance ? 1 : 2);
+  const Precise ridge = samples * searched.lambda_l2;
   Matrix<Precise> gram(k, k), correlation(k, moments.responses());
   for (Index i = 0; i < k; ++i) {
     for (Index l = 0; l < k; ++l) gram(i, l) = moments.product(at(i), at(l), settings.centre);
@@ -79,32 +82,39 @@ SparseFit<Scalar, Responses> fit_moments(const Moments<Precise>& moments, const 
   }
   Matrix<Precise> coefficients(k, moments.responses());
   if (k > 0) {
-    // Columns of unit length, so that the rank does not depend on units.
-    const Vector<Precise> scale = gram.diagonal().cwiseMax(1e-300).cwiseSqrt().cwiseInverse();
-    const Matrix<Precise> scaled = scale.asDiagonal() * gram * scale.asDiagonal();
-    coefficients = scale.asDiagonal() * scaled.colPivHouseholderQr().solve(scale.asDiagonal() * correlation);
+    const LeastNormSolver<Precise> solver(gram);
+    coefficients = solver.solve(correlation);
+    coefficients += solver.solve(correlation - gram * coefficients);
+    point.dependent = k - solver.rank();
   }
-  const double squares = moments.squares(settings.centre) - 2 * coefficients.cwiseProduct(correlation).sum() +
-                         coefficients.cwiseProduct((gram * coefficients)).sum() - ridge * coefficients.squaredNorm();
-  point.coefficients = coefficients.template cast<Scalar>();
-  RowVector<Precise> intercept = RowVector<Precise>::Zero(moments.responses());
-  if (settings.centre) intercept = moments.intercept(point.support, coefficients);
-  point.intercept = to_intercept<Scalar, Responses>(intercept);
-  point.loss = std::max(squares, 0.0) / (static_cast<double>(moments.rows()) * (unknown_variance ? 1 : 2));
+  const Precise squares = moments.squares(settings.centre) - 2 * coefficients.cwiseProduct(correlation).sum() +
+                          coefficients.cwiseProduct(gram * coefficients).sum() - ridge * coefficients.squaredNorm();
+  point.intercept = RowVector<Precise>::Zero(moments.responses());
+  if (settings.centre) point.intercept = moments.intercept(point.support, coefficients);
+  for (Index i = 0; i < k; ++i) coefficients.row(i) *= moments.unit(at(i));
+  point.coefficients = std::move(coefficients);
+  point.loss = std::max(squares, Precise(0)) / (samples * (unknown_variance ? 1 : 2));
   const std::vector<Index> units = settings.rules.units.units_of(point.support);
   point.size = static_cast<Index>(units.size());
   SupportScore score = settings.score;
   score.kind = SupportScore::Kind::criterion;
   score.limit = std::numeric_limits<Index>::max();
-  point.criterion = score.of_squares(squares, settings.rules.units.size_of(units));
-  fit.importance = importance_of<Scalar>(problem, ridge, settings, score, point.support, by_squares);
-  if (run.stopped()) fit.report.stop = StopReason::callback;
-  fit.report.size = point.size;
-  fit.report.loss = point.loss;
-  fit.report.criterion = point.criterion;
+  point.criterion = score.of_squares(std::max(squares, Precise(0)), settings.rules.units.size_of(units));
+  fit.importance = importance_of<Precise>(problem, ridge, settings, score, point.support, by_squares);
   fit.report.lambda = options.lambda_l0.value_or(0);
-  fit.report.lambda_l2 = options.lambda_l2;
-  fit.report.seconds = run.seconds();
+  Index smaller = 0;
+  const FoundSupport* below = options.lambda_l0 ? nullptr : next_below(selection, point.size, smaller);
+  if (below != nullptr) {
+    const double more = below->loss / (samples * (unknown_variance ? 1 : 2)) - point.loss;
+    fit.report.lambda = std::max(0.0, more) * settings.score.loss_unit / static_cast<double>(point.size - smaller);
+  }
+  if (unknown_variance) {
+    point.loss *= unit * unit;
+    point.criterion += samples * static_cast<double>(moments.responses()) * 2 * std::log(unit);
+  }
+  Index constant = 0;
+  for (Index j = 0; j < moments.columns(); ++j) constant += moments.unit(j) > 0 ? 0 : 1;
+  describe(fit, options, settings.rules.units.trivial(), constant, options.lambda_l2, run);
   return fit;
 }
 

@@ -2,22 +2,23 @@
 #pragma once
 
 #include <algorithm>
-#include <type_traits>
+#include <cmath>
+#include <limits>
+#include <memory>
 #include <utility>
 #include <vector>
-
-#include <Eigen/SparseCore>
 
 #include <l0/core/types.hpp>
 
 /// \file
 /// regression/data/: X by columns, and what least squares asks of it.
 ///
-///     samples      checks of X, y and weights; from any Eigen X to a design
-///     design       the columns of X, dense or sparse, referenced where they lie or copied once
-///     standardized mean and scale of each, X̃ = (X − 1mᵀ) diag(s) without touching X
-///     gram         rows of X̃ᵀDX̃, made when a search asks for them; moments: all of them, from sums of products
-///     groups       units, the columns that are in or out together
+///     samples       the door: checks of X, y, weights and offsets; rows of weight 0 go; from any Eigen X to a design
+///     weights       how many samples they are worth
+///     design        the columns of X in standard units, in double, whatever X was; dense_ and sparse_design store them
+///     standardized  centred and of unit length under any weights: X̃ = (X − 1mᵀ) diag(s) without touching X
+///     gram          rows of X̃ᵀDX̃, made when a search asks for them; moments: all of them, from sums of products
+///     groups        units, the columns that are in or out together
 
 namespace l0::detail {
 
@@ -39,229 +40,109 @@ Matrix<typename M::Scalar> columns_of(const M& x, const std::vector<Index>& want
   return result;
 }
 
-/// A dense X, column-major: referenced where it lies so in memory, else copied once.
-template <class Scalar_>
-class DenseDesign {
+/// The columns of X as a fit sees them: x̂ⱼ = (xⱼ − originⱼ)·unitⱼ, with unit variance under the sample weights (unit
+/// mean square without an intercept), 0 where a column is constant. All arithmetic is in `Precise`, at least double,
+/// whatever X is stored in, so that everything behind this door is compiled once, and float data give what double data
+/// give.
+///
+/// Origins are 0 but for columns whose mean is so many spreads away that products would lose their digits; those are
+/// moved in a copy of X.
+template <class Precise>
+class Design {
  public:
-  using Scalar = Scalar_;
-  using View = Eigen::Map<const Matrix<Scalar>, Eigen::Unaligned, Eigen::OuterStride<>>;
+  virtual ~Design() = default;
+  Design(const Design&) = delete;
+  Design& operator=(const Design&) = delete;
 
-  template <class Derived>
-  explicit DenseDesign(const Eigen::MatrixBase<Derived>& x)
-      : copy_(copy_unless_columns(x.derived())), x_(view(x.derived())) {}
-  DenseDesign(const DenseDesign&) = delete;
-  DenseDesign& operator=(const DenseDesign&) = delete;
+  virtual Index rows() const = 0;
+  Index columns() const { return unit_.size(); }
+  Precise unit(Index j) const { return unit_(j); }
+  Precise origin(Index j) const { return origin_(j); }
+  /// Columns without variation.
+  Index constant_columns() const { return (unit_.array() == 0).count(); }
 
-  /// A copy of some rows or columns.
-  DenseDesign columns_at(const std::vector<Index>& wanted) const {
-    return DenseDesign(Owned{}, columns_of(x_, wanted));
+  /// Chooses units and origins by weights d > 0. Without `centre` the means are taken as 0.
+  void standardize(const Vector<Precise>& d, bool centre) {
+    Vector<Precise> shift = Vector<Precise>::Zero(columns());
+    const Precise total = d.sum();
+    for (Index j = 0; j < columns(); ++j) {
+      const auto [lowest, highest] = raw_range(j);
+      const Precise size = std::max(std::abs(lowest), std::abs(highest));
+      unit_(j) = 0;
+      // Some units in the last place are no variation: 0.1 + 0.2 beside 0.3.
+      if (!(size > 0) || (centre && highest - lowest <= 4 * epsilon_ * size)) continue;
+      const Precise mean = centre ? raw_sum(j, d) / total : Precise(0);
+      const Precise deviation = std::sqrt(raw_spread(j, d, mean, total) / total);
+      if (!(deviation > 0)) continue;
+      unit_(j) = 1 / deviation;
+      if (std::abs(mean) > far * deviation) shift(j) = mean;
+    }
+    if ((shift.array() != 0).any()) {
+      move(shift);
+      origin_ += shift;
+    }
   }
-  DenseDesign rows_at(const std::vector<Index>& wanted) const { return DenseDesign(Owned{}, rows_of(x_, wanted)); }
 
-  Index rows() const { return x_.rows(); }
-  Index columns() const { return x_.cols(); }
+  /// A copy of some rows or columns, in the same units.
+  std::unique_ptr<Design> rows_at(const std::vector<Index>& wanted) const {
+    std::unique_ptr<Design> part = raw_rows_at(wanted);
+    part->unit_ = unit_;
+    part->origin_ = origin_;
+    return part;
+  }
+  std::unique_ptr<Design> columns_at(const std::vector<Index>& wanted) const {
+    std::unique_ptr<Design> part = raw_columns_at(wanted);
+    part->unit_ = rows_of(unit_, wanted);
+    part->origin_ = rows_of(origin_, wanted);
+    return part;
+  }
 
-  /// Σᵢ vᵢ xᵢⱼ and Σᵢ vᵢ (xᵢⱼ − m)².
-  template <class V>
-  double sum(Index j, const V& v) const {
-    return static_cast<double>(x_.col(j).dot(v));
+  /// Σᵢ vᵢ x̂ᵢⱼ and Σᵢ vᵢ (x̂ᵢⱼ − m)².
+  Precise sum(Index j, const Eigen::Ref<const Vector<Precise>>& v) const { return unit_(j) * raw_sum(j, v); }
+  /// `weights` is Σ v, which a sparse column should not have to ask for.
+  Precise spread(Index j, const Vector<Precise>& v, Precise m, Precise weights) const {
+    const Precise u = unit_(j);
+    return u > 0 ? u * u * raw_spread(j, v, m / u, weights) : Precise(0);
   }
-  double spread(Index j, const Vector<Scalar>& v, double m, double /*weights*/) const {
-    return static_cast<double>(((x_.col(j).array() - static_cast<Scalar>(m)).square() * v.array()).sum());
+  /// result = X̂₍first..first+count₎ᵀ r, for one or several r.
+  void transpose_times(const Matrix<Precise>& r, Index first, Index count, Matrix<Precise>& result) const {
+    result.resize(count, r.cols());
+    raw_transpose_times(r, first, result);
+    for (Index m = 0; m < r.cols(); ++m) result.col(m).array() *= unit_.segment(first, count).array();
   }
-  /// result = X₍first..first+count₎ᵀ r, for one or several r.
-  template <class R, class Result>
-  void transpose_times(const R& r, Index first, Index count, Result&& result) const {
-    result.noalias() = x_.middleCols(first, count).transpose() * r;
+  /// result += s · x̂ⱼ.
+  void add_column(Index j, Precise s, Eigen::Ref<Vector<Precise>> result) const {
+    const Precise step = s * unit_(j);
+    if (step != 0) raw_add_column(j, step, result);
   }
-  /// result += s · xⱼ.
-  template <class Result>
-  void add_column(Index j, Scalar s, Result&& result) const {
-    result += s * x_.col(j);
+  /// Some rows, dense: to = X̂ of first, ..., first + to.rows() − 1.
+  void copy_rows(Index first, Matrix<Precise>& to) const {
+    raw_copy_rows(first, to);
+    for (Index j = 0; j < columns(); ++j) to.col(j) *= unit_(j);
   }
+
+ protected:
+  /// `epsilon`: of the stored numbers.
+  Design(Index columns, Precise epsilon)
+      : unit_(Vector<Precise>::Ones(columns)), origin_(Vector<Precise>::Zero(columns)), epsilon_(epsilon) {}
 
  private:
-  struct Owned {};
-  DenseDesign(Owned, Matrix<Scalar> x)
-      : copy_(std::move(x)), x_(copy_.data(), copy_.rows(), copy_.cols(), Eigen::OuterStride<>(copy_.outerStride())) {}
+  /// A mean beyond so many deviations is taken off: products then lose at most three of sixteen digits.
+  static constexpr double far = 1e3;
 
-  template <class Derived>
-  static bool is_columns(const Derived& x) {
-    if constexpr (bool(Derived::Flags & Eigen::DirectAccessBit) && !Derived::IsRowMajor &&
-                  std::is_same_v<typename Derived::Scalar, Scalar>) {
-      return x.innerStride() == 1;
-    } else {
-      return false;
-    }
-  }
-  template <class Derived>
-  static Matrix<Scalar> copy_unless_columns(const Derived& x) {
-    Matrix<Scalar> copy;
-    if (!is_columns(x)) copy = x;
-    return copy;
-  }
-  template <class Derived>
-  View view(const Derived& x) const {
-    if constexpr (bool(Derived::Flags & Eigen::DirectAccessBit) && !Derived::IsRowMajor &&
-                  std::is_same_v<typename Derived::Scalar, Scalar>) {
-      if (x.innerStride() == 1) return {x.data(), x.rows(), x.cols(), Eigen::OuterStride<>(x.outerStride())};
-    }
-    return {copy_.data(), copy_.rows(), copy_.cols(), Eigen::OuterStride<>(copy_.outerStride())};
-  }
+  virtual std::pair<Precise, Precise> raw_range(Index j) const = 0;
+  virtual Precise raw_sum(Index j, const Eigen::Ref<const Vector<Precise>>& v) const = 0;
+  virtual Precise raw_spread(Index j, const Vector<Precise>& v, Precise m, Precise weights) const = 0;
+  virtual void raw_transpose_times(const Matrix<Precise>& r, Index first, Matrix<Precise>& result) const = 0;
+  virtual void raw_add_column(Index j, Precise s, Eigen::Ref<Vector<Precise>> result) const = 0;
+  virtual void raw_copy_rows(Index first, Matrix<Precise>& to) const = 0;
+  virtual std::unique_ptr<Design> raw_rows_at(const std::vector<Index>& wanted) const = 0;
+  virtual std::unique_ptr<Design> raw_columns_at(const std::vector<Index>& wanted) const = 0;
+  /// X −= 1 byᵀ in a copy.
+  virtual void move(const Vector<Precise>& by) = 0;
 
-  Matrix<Scalar> copy_;
-  View x_;
-};
-
-/// A sparse X, compressed by columns: referenced where it is that, else copied once; never made dense.
-template <class Scalar_>
-class SparseDesign {
- public:
-  using Scalar = Scalar_;
-  using Storage = Eigen::SparseMatrix<Scalar, Eigen::ColMajor, int>;
-  using View = Eigen::Map<const Storage>;
-
-  template <class Derived>
-  explicit SparseDesign(const Eigen::SparseMatrixBase<Derived>& x)
-      : copy_(copy_unless_columns(x.derived())), x_(view(x.derived())) {}
-  SparseDesign(const SparseDesign&) = delete;
-  SparseDesign& operator=(const SparseDesign&) = delete;
-
-  /// A copy of some rows or columns.
-  SparseDesign columns_at(const std::vector<Index>& wanted) const {
-    Storage chosen(rows(), static_cast<Index>(wanted.size()));
-    Index entries = 0;
-    for (const Index j : wanted) entries += x_.outerIndexPtr()[j + 1] - x_.outerIndexPtr()[j];
-    chosen.reserve(entries);
-    for (std::size_t c = 0; c < wanted.size(); ++c) {
-      chosen.startVec(static_cast<Index>(c));
-      for (typename View::InnerIterator entry(x_, wanted[c]); entry; ++entry) {
-        chosen.insertBack(entry.row(), static_cast<Index>(c)) = entry.value();
-      }
-    }
-    chosen.finalize();
-    return SparseDesign(Owned{}, std::move(chosen));
-  }
-  SparseDesign rows_at(const std::vector<Index>& wanted) const {
-    std::vector<Index> place(static_cast<std::size_t>(rows()), Index{-1});
-    for (std::size_t i = 0; i < wanted.size(); ++i) place[static_cast<std::size_t>(wanted[i])] = static_cast<Index>(i);
-    const auto place_of = [&](Index i) { return place[static_cast<std::size_t>(i)]; };
-    Index entries = 0;
-    for (Index j = 0; j < columns(); ++j) {
-      for (typename View::InnerIterator entry(x_, j); entry; ++entry) entries += place_of(entry.row()) >= 0 ? 1 : 0;
-    }
-    Storage chosen(static_cast<Index>(wanted.size()), columns());
-    chosen.reserve(entries);
-    const bool ascending = std::is_sorted(wanted.begin(), wanted.end());
-    std::vector<std::pair<Index, Scalar>> column;
-    for (Index j = 0; j < columns(); ++j) {
-      column.clear();
-      for (typename View::InnerIterator entry(x_, j); entry; ++entry) {
-        if (place_of(entry.row()) >= 0) column.emplace_back(place_of(entry.row()), entry.value());
-      }
-      if (!ascending) std::sort(column.begin(), column.end());
-      chosen.startVec(j);
-      for (const auto& [i, value] : column) chosen.insertBack(i, j) = value;
-    }
-    chosen.finalize();
-    return SparseDesign(Owned{}, std::move(chosen));
-  }
-
-  Index rows() const { return x_.rows(); }
-  Index columns() const { return x_.cols(); }
-
-  const Scalar* values() const { return x_.valuePtr(); }
-  Index entries() const { return x_.nonZeros(); }
-
-  template <class V>
-  double sum(Index j, const V& v) const {
-    double total = 0;
-    for (typename View::InnerIterator entry(x_, j); entry; ++entry) {
-      total += static_cast<double>(entry.value()) * static_cast<double>(v(entry.row()));
-    }
-    return total;
-  }
-  /// `weights` is Σ v: summing it here would cost rows × columns.
-  double spread(Index j, const Vector<Scalar>& v, double m, double weights) const {
-    double total = m * m * weights;
-    for (typename View::InnerIterator entry(x_, j); entry; ++entry) {
-      const auto value = static_cast<double>(entry.value());
-      total += static_cast<double>(v(entry.row())) * value * (value - 2 * m);
-    }
-    return std::max(total, 0.0);
-  }
-  /// Many entries against several r: these are laid side by side, a cache line per sample, for they are read in no
-  /// order.
-  template <class R, class Result>
-  void transpose_times(const R& r, Index first, Index count, Result&& result) const {
-    const Index entries = x_.outerIndexPtr()[first + count] - x_.outerIndexPtr()[first];
-    if (r.cols() == 1 || entries < r.rows()) {
-      for (Index j = 0; j < count; ++j) {
-        result.row(j).setZero();
-        for (typename View::InnerIterator entry(x_, first + j); entry; ++entry) {
-          for (Index m = 0; m < r.cols(); ++m) result(j, m) += entry.value() * r(entry.row(), m);
-        }
-      }
-      return;
-    }
-    constexpr Index line = 64 / sizeof(Scalar);
-    Eigen::Matrix<Scalar, line, Eigen::Dynamic, Eigen::ColMajor> side_by_side(line, r.rows());
-    for (Index m = 0; m < r.cols(); m += line) {
-      const Index width = std::min(line, r.cols() - m);
-      if (width < line) side_by_side.setZero();
-      side_by_side.topRows(width) = r.middleCols(m, width).transpose();
-      for (Index j = 0; j < count; ++j) {
-        Eigen::Matrix<Scalar, line, 1> total = Eigen::Matrix<Scalar, line, 1>::Zero();
-        for (typename View::InnerIterator entry(x_, first + j); entry; ++entry) {
-          total += entry.value() * side_by_side.col(entry.row());
-        }
-        result.row(j).segment(m, width) = total.head(width).transpose();
-      }
-    }
-  }
-  template <class Result>
-  void add_column(Index j, Scalar s, Result&& result) const {
-    for (typename View::InnerIterator entry(x_, j); entry; ++entry) result(entry.row()) += s * entry.value();
-  }
-
- private:
-  struct Owned {};
-  SparseDesign(Owned, Storage x)
-      : copy_(std::move(x)), x_(copy_.rows(), copy_.cols(), copy_.nonZeros(), copy_.outerIndexPtr(),
-                                copy_.innerIndexPtr(), copy_.valuePtr()) {}
-
-  template <class Derived>
-  static constexpr bool may_reference =
-      std::is_base_of_v<Eigen::SparseCompressedBase<Derived>, Derived> && !Derived::IsRowMajor &&
-      std::is_same_v<typename Derived::Scalar, Scalar> && std::is_same_v<typename Derived::StorageIndex, int>;
-
-  template <class Derived>
-  static bool is_columns(const Derived& x) {
-    if constexpr (may_reference<Derived>) {
-      return x.isCompressed();
-    } else {
-      return false;
-    }
-  }
-  template <class Derived>
-  static Storage copy_unless_columns(const Derived& x) {
-    Storage copy;
-    if (!is_columns(x)) copy = x;
-    return copy;
-  }
-  template <class Derived>
-  View view(const Derived& x) const {
-    if constexpr (may_reference<Derived>) {
-      if (x.isCompressed()) {
-        return {x.rows(), x.cols(), x.nonZeros(), x.outerIndexPtr(), x.innerIndexPtr(), x.valuePtr()};
-      }
-    }
-    return {copy_.rows(),          copy_.cols(),          copy_.nonZeros(),
-            copy_.outerIndexPtr(), copy_.innerIndexPtr(), copy_.valuePtr()};
-  }
-
-  Storage copy_;
-  View x_;
+  Vector<Precise> unit_, origin_;
+  Precise epsilon_;
 };
 
 }  // namespace l0::detail

@@ -22,18 +22,19 @@ struct GlmPoint {
 
 /// A generalised linear model with its canonical link (McCullagh & Nelder, Generalized Linear Models, 1989).
 template <class Family>
-concept GlmFamily = requires(double y, double eta, const Matrix<double>& targets) {
-  { Family::at(y, eta) } -> std::same_as<GlmPoint>;
-  { Family::mean(eta) } -> std::same_as<double>;
-  { Family::start(y, y) } -> std::same_as<double>;
-  Family::require_targets(std::string_view(), targets);
+concept GlmFamily = requires(const Family& family, double y, double eta, const Matrix<double>& targets) {
+  { family.at(y, eta) } -> std::same_as<GlmPoint>;
+  { family.mean(eta) } -> std::same_as<double>;
+  { family.start(y, y) } -> std::same_as<double>;
+  { Family::is_label } -> std::convertible_to<bool>;  // y are classes, which folds have in equal shares
+  family.require_targets(std::string_view(), targets);
 };
 
 inline constexpr double least_glm_weight = 1e-10;
 
 /// y in {0, 1}, P(y = 1) = 1/(1 + e^−η).
 struct LogisticFamily {
-  using Precise = double;
+  static constexpr bool is_label = true;
 
   /// Deviance 2 (log(1 + e^η) − y η), which is −2 log likelihood. Everything from e = e^−|η|, which cannot overflow.
   static GlmPoint at(double y, double eta) {
@@ -67,9 +68,9 @@ struct LogisticFamily {
   }
 };
 
-/// Counts y ≥ 0 with mean e^η. Counts per exposure are welcome as well, with the exposures as sample weights.
+/// Counts y ≥ 0 with mean e^η. Where samples were watched for different times, log time is the offset.
 struct PoissonFamily {
-  using Precise = double;
+  static constexpr bool is_label = false;
 
   /// Deviance 2 (y log(y/μ) − (y − μ)) = 2 y (expm1(u) − u) with u = η − log y, which keeps its digits where the fit is
   /// close and y is large. μ is cut off at e^700.

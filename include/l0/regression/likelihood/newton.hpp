@@ -26,12 +26,11 @@ struct NewtonLimits {
 ///
 /// The objective is convex and a step that does not lower it is halved. Data that some direction separates have no
 /// finite fit without a penalty; a tiny one keeps it finite, and `separable` tells that it had to.
-template <Likelihood L>
+template <class Precise>
 class NewtonFit {
  public:
-  using Precise = typename L::Precise;
-
-  explicit NewtonFit(L likelihood) : likelihood_(std::move(likelihood)) {}
+  /// The likelihood must outlive this object.
+  explicit NewtonFit(const Likelihood<Precise>& likelihood) : likelihood_(&likelihood) {}
 
   struct Solution {
     Matrix<Precise> coefficients;
@@ -41,7 +40,7 @@ class NewtonFit {
     int iterations = 0;
   };
 
-  const L& likelihood() const { return likelihood_; }
+  const Likelihood<Precise>& likelihood() const { return *likelihood_; }
 
   Solution solve(const Matrix<Precise>& A, const Vector<Precise>& penalty, const Matrix<Precise>& start,
                  const Matrix<Precise>& fallback, const NewtonLimits& limits = {}) {
@@ -70,7 +69,7 @@ class NewtonFit {
  private:
   double evaluate(const Matrix<Precise>& A, const Vector<Precise>& penalty, const Matrix<Precise>& c) {
     trial_.eta.noalias() = A * c;
-    likelihood_.evaluate(trial_);
+    likelihood_->evaluate(trial_);
     return trial_.deviance + penalty.dot(c.rowwise().squaredNorm());
   }
 
@@ -86,7 +85,7 @@ class NewtonFit {
       step_ = c;
       return 0;
     }
-    likelihood_.hessian(A, point_, scratch_, hessian_);
+    likelihood_->hessian(A, point_, scratch_, hessian_);
     for (Index m = 0; m < c.cols(); ++m) hessian_.diagonal().segment(m * c.rows(), c.rows()) += penalty;
     gradient_.noalias() = A.transpose() * point_.residual;
     gradient_ -= penalty.asDiagonal() * c;
@@ -120,15 +119,15 @@ class NewtonFit {
       direction /= direction.norm();
     }
     const Matrix<Precise> moved = A * direction.reshaped(A.cols(), point_.eta.cols());
-    const double curvature = likelihood_.curvature_along(point_, moved);
-    const double uniform = likelihood_.weights().dot(moved.rowwise().squaredNorm());
+    const double curvature = likelihood_->curvature_along(point_, moved);
+    const double uniform = likelihood_->weights().dot(moved.rowwise().squaredNorm());
     return curvature < flat && curvature < 0.01 * uniform;
   }
 
   static constexpr double certain = 8;  // |η| beyond which a logistic sample is as good as certain
   static constexpr double flat = 1e-3;  // curvature along a unit vector of standardized columns
 
-  L likelihood_;
+  const Likelihood<Precise>* likelihood_;
   LikelihoodPoint<Precise> point_, trial_;
   Matrix<Precise> scratch_, hessian_, gradient_, step_, moved_;
   Eigen::LDLT<Matrix<Precise>> factor_;

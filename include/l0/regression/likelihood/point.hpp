@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <l0/core/types.hpp>
+#include <l0/regression/data/design.hpp>
 
 namespace l0 {
 
@@ -37,27 +38,49 @@ struct PathPoint {
   double loss = 0;                                                                 ///< mean loss on the data of the fit
   double criterion = 0;    ///< what `.criterion` charges; smaller is better
   double cv_loss = 0;      ///< mean loss on the held-out folds; NaN without cross validation
+  Index dependent = 0;     ///< columns of the support that others of it make up: the coefficients are of least norm
   bool separable = false;  ///< the likelihood has no maximum: coefficients were stopped on their way to infinity
 };
 
 namespace detail {
 
-/// X W + b on the columns of a support.
-template <class Design, class Scalar, int Responses>
-Eigen::Matrix<Scalar, Eigen::Dynamic, Responses, Eigen::ColMajor> linear_predictor(
-    const Design& x, const PathPoint<Scalar, Responses>& point) {
-  Eigen::Matrix<Scalar, Eigen::Dynamic, Responses, Eigen::ColMajor> eta(x.rows(), point.coefficients.cols());
-  for (Index m = 0; m < eta.cols(); ++m) {
-    if constexpr (Responses == 1) {
-      eta.setConstant(point.intercept);
-    } else {
-      eta.col(m).setConstant(point.intercept(m));
-    }
-    for (std::size_t i = 0; i < point.support.size(); ++i) {
+/// A point while a fit goes on: in the units of the design and of its targets.
+template <class Precise>
+using FitPoint = PathPoint<Precise, Eigen::Dynamic>;
+
+/// X̂ W + b on the columns of a support.
+template <class Precise>
+Matrix<Precise> linear_predictor(const Design<Precise>& x, const FitPoint<Precise>& point) {
+  Matrix<Precise> eta = point.intercept.replicate(x.rows(), 1);
+  for (std::size_t i = 0; i < point.support.size(); ++i) {
+    for (Index m = 0; m < eta.cols(); ++m)
       x.add_column(point.support[i], point.coefficients(static_cast<Index>(i), m), eta.col(m));
-    }
   }
   return eta;
+}
+
+/// The point on the scale of X, for targets in units of `unit`.
+template <class Scalar, int Responses, class Precise>
+PathPoint<Scalar, Responses> on_users_scale(const FitPoint<Precise>& fit, const Design<Precise>& x, Precise unit) {
+  PathPoint<Scalar, Responses> point;
+  point.size = fit.size;
+  point.lambda = fit.lambda;
+  point.support = fit.support;
+  point.loss = fit.loss;
+  point.criterion = fit.criterion;
+  point.cv_loss = fit.cv_loss;
+  point.separable = fit.separable;
+  point.dependent = fit.dependent;
+  Matrix<Precise> coefficients = fit.coefficients * unit;
+  RowVector<Precise> intercept = fit.intercept * unit;
+  for (std::size_t i = 0; i < fit.support.size(); ++i) {
+    const auto row = static_cast<Index>(i);
+    coefficients.row(row) *= x.unit(fit.support[i]);
+    intercept -= coefficients.row(row) * x.origin(fit.support[i]);
+  }
+  point.coefficients = coefficients.template cast<Scalar>();
+  point.intercept = to_intercept<Scalar, Responses>(intercept);
+  return point;
 }
 
 }  // namespace detail

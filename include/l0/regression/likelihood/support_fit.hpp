@@ -8,14 +8,14 @@
 #include <vector>
 
 #include <l0/core/types.hpp>
+#include <l0/regression/data/design.hpp>
 #include <l0/regression/data/groups.hpp>
-#include <l0/regression/data/standardized.hpp>
 #include <l0/regression/likelihood/likelihood.hpp>
 #include <l0/regression/likelihood/newton.hpp>
 
 namespace l0::detail {
 
-/// A fitted support, on the user's scale: η = intercept + Σ coefficientᵢ x_columnᵢ, for every linear predictor.
+/// A fitted support, in the units of the design: η = intercept + Σ coefficientᵢ x_columnᵢ, for every linear predictor.
 template <class Precise>
 struct GlmFit {
   std::vector<Index> units;      ///< ascending
@@ -41,35 +41,33 @@ struct GlmFit {
   }
 };
 
-/// Fits supports of a design: gathers the columns, standardized and in double, as a dense block of n rows and solves
-/// there. Of a sparse design nothing else is ever made dense.
-template <class Design, Likelihood L>
+/// Fits supports of a design: gathers the columns, centred, as a dense block of n rows and solves there. Of a sparse
+/// design nothing else is ever made dense. Coefficients are those of the design's columns, which have unit variance.
+template <class Precise>
 class GlmFitter {
  public:
-  using Scalar = typename Design::Scalar;
-  using Precise = typename L::Precise;
-
-  /// `lambda_l2` charges λ‖b‖² beside the mean negative log likelihood.
-  GlmFitter(const Design& x, L likelihood, bool centre, double lambda_l2)
-      : columns_(x), newton_(std::move(likelihood)), centre_(centre),
-        ridge_(2 * static_cast<double>(x.rows()) * lambda_l2) {
-    columns_.set_weights(this->likelihood().weights().template cast<Scalar>(), centre);
+  /// `lambda_l2` charges λ‖b‖² beside the mean negative log likelihood. Both arguments must outlive this object.
+  GlmFitter(const Design<Precise>& x, const Likelihood<Precise>& likelihood, bool centre, double lambda_l2)
+      : x_(&x), newton_(likelihood), centre_(centre), samples_(likelihood.weights().sum()),
+        ridge_(2 * samples_ * lambda_l2), mean_(x.columns()), has_mean_(static_cast<std::size_t>(x.columns()), 0) {
     null_.intercept = RowVector<Precise>::Zero(responses());
-    if (centre) null_.intercept = this->likelihood().null_intercept();
+    if (centre) null_.intercept = likelihood.null_intercept();
     null_.coefficients.resize(0, responses());
     LikelihoodPoint<Precise> point;
     point.eta = null_.intercept.replicate(x.rows(), 1);
-    this->likelihood().evaluate(point);
+    likelihood.evaluate(point);
     null_deviance_ = point.deviance;
   }
 
-  Index rows() const { return columns_.rows(); }
+  Index rows() const { return x_->rows(); }
+  const Design<Precise>& design() const { return *x_; }
+  /// What the rows are worth.
+  double samples() const { return samples_; }
   Index responses() const { return likelihood().responses(); }
   bool centre() const { return centre_; }
   /// The L2 penalty is ridge·b² in units of the deviance.
   double ridge() const { return ridge_; }
-  const StandardizedDesign<Design>& columns() const { return columns_; }
-  const L& likelihood() const { return newton_.likelihood(); }
+  const Likelihood<Precise>& likelihood() const { return newton_.likelihood(); }
 
   /// The fit on start.columns from the coefficients of `start`.
   GlmFit<Precise> fit(const GlmFit<Precise>& start, NewtonLimits limits = {}) {
@@ -77,23 +75,31 @@ class GlmFitter {
     const Index first = centre_ ? 1 : 0;
     const auto k = static_cast<Index>(start.columns.size());
     start_.resize(first + k, responses());
-    penalty_.resize(first + k);
-    RowVector<Precise> level = start.intercept;
-    for (Index i = 0; i < k; ++i) {
-      const double scale = unit_scale(at(start.columns, i));
-      level += start.coefficients.row(i) * mean(at(start.columns, i));
-      start_.row(first + i).setZero();
-      if (scale > 0) start_.row(first + i) = start.coefficients.row(i) / scale;
-      penalty_(first + i) = tiny_ridge + ridge_ * scale * scale;
-    }
+    penalty_.setConstant(first + k, tiny_ridge + ridge_);
+    start_.bottomRows(k) = start.coefficients;
     fallback_.setZero(first + k, responses());
     if (centre_) {
-      start_.row(0) = level;
+      start_.row(0) = start.intercept;
+      for (Index i = 0; i < k; ++i) start_.row(0) += start.coefficients.row(i) * mean(at(start.columns, i));
       fallback_.row(0) = null_.intercept;
       penalty_(0) = 0;
     }
     limits.worst_start = null_deviance_;
-    return on_users_scale(start, newton_.solve(block_, penalty_, start_, fallback_, limits));
+    const auto solution = newton_.solve(block_, penalty_, start_, fallback_, limits);
+    GlmFit<Precise> result;
+    result.units = start.units;
+    result.columns = start.columns;
+    result.coefficients = solution.coefficients.bottomRows(k);
+    result.intercept = RowVector<Precise>::Zero(responses());
+    if (centre_) {
+      result.intercept = solution.coefficients.row(0);
+      for (Index i = 0; i < k; ++i) result.intercept -= result.coefficients.row(i) * mean(at(result.columns, i));
+    }
+    result.deviance = solution.deviance;
+    result.objective = solution.objective;
+    result.separable = solution.separable;
+    result.iterations = solution.iterations;
+    return result;
   }
 
   /// The fit on any columns, without a guess.
@@ -106,13 +112,11 @@ class GlmFitter {
   }
 
   /// η of all samples.
-  void predict(const GlmFit<Precise>& fit, Matrix<Precise>& eta) {
+  void predict(const GlmFit<Precise>& fit, Matrix<Precise>& eta) const {
     eta = fit.intercept.replicate(rows(), 1);
     for (std::size_t i = 0; i < fit.columns.size(); ++i) {
-      load(fit.columns[i]);
-      for (Index m = 0; m < eta.cols(); ++m) {
-        eta.col(m) += fit.coefficients(static_cast<Index>(i), m) * column_.template cast<Precise>();
-      }
+      for (Index m = 0; m < eta.cols(); ++m)
+        x_->add_column(fit.columns[i], fit.coefficients(static_cast<Index>(i), m), eta.col(m));
     }
   }
 
@@ -121,14 +125,15 @@ class GlmFitter {
   static constexpr double tiny_ridge = 2e-6;
 
   static Index at(const std::vector<Index>& support, Index i) { return support[static_cast<std::size_t>(i)]; }
-  double mean(Index j) const { return static_cast<double>(columns_.mean(j)); }
-  double unit_scale(Index j) const {
-    return static_cast<double>(columns_.scale(j)) * std::sqrt(static_cast<double>(rows()));
-  }
 
-  void load(Index j) {
-    column_.setZero(rows());
-    columns_.design().add_column(j, Scalar(1), column_);
+  /// The weighted mean of a column, when first asked for.
+  Precise mean(Index j) {
+    if (!centre_) return 0;
+    if (!has_mean_[static_cast<std::size_t>(j)]) {
+      mean_(j) = x_->sum(j, likelihood().weights()) / samples_;
+      has_mean_[static_cast<std::size_t>(j)] = 1;
+    }
+    return mean_(j);
   }
 
   void gather(const std::vector<Index>& support) {
@@ -136,39 +141,22 @@ class GlmFitter {
     block_.resize(rows(), first + static_cast<Index>(support.size()));
     if (centre_) block_.col(0).setOnes();
     for (std::size_t i = 0; i < support.size(); ++i) {
-      const Index j = support[i];
-      load(j);
-      block_.col(first + static_cast<Index>(i)) = (column_.template cast<Precise>().array() - mean(j)) * unit_scale(j);
+      auto column = block_.col(first + static_cast<Index>(i));
+      column.setConstant(-mean(support[i]));
+      x_->add_column(support[i], 1, column);
     }
   }
 
-  GlmFit<Precise> on_users_scale(const GlmFit<Precise>& start, const typename NewtonFit<L>::Solution& solution) const {
-    GlmFit<Precise> result;
-    result.units = start.units;
-    result.columns = start.columns;
-    const auto k = static_cast<Index>(result.columns.size());
-    result.coefficients = solution.coefficients.bottomRows(k);
-    result.intercept = RowVector<Precise>::Zero(responses());
-    if (centre_) result.intercept = solution.coefficients.row(0);
-    for (Index i = 0; i < k; ++i) {
-      result.coefficients.row(i) *= unit_scale(at(result.columns, i));
-      result.intercept -= result.coefficients.row(i) * mean(at(result.columns, i));
-    }
-    result.deviance = solution.deviance;
-    result.objective = solution.objective;
-    result.separable = solution.separable;
-    result.iterations = solution.iterations;
-    return result;
-  }
-
-  StandardizedDesign<Design> columns_;
-  NewtonFit<L> newton_;
+  const Design<Precise>* x_;
+  NewtonFit<Precise> newton_;
   bool centre_;
+  double samples_;
   double ridge_;
+  Vector<Precise> mean_;
+  std::vector<char> has_mean_;
   GlmFit<Precise> null_;
   double null_deviance_ = 0;
   Matrix<Precise> block_;
-  Vector<Scalar> column_;
   Matrix<Precise> start_, fallback_;
   Vector<Precise> penalty_;
 };

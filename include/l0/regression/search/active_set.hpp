@@ -40,17 +40,14 @@ namespace l0::detail {
 /// A scan of all k·p swaps takes k·p fused steps and reads neither X nor a factorisation. Moves are of units. Where
 /// those are groups of columns, i and j above stand for groups, d_j for the group's matrix D_j, and quotients for
 /// solutions with it: ‖C_j‖²/d_j becomes tr(C_jᵀ D_j⁻¹ C_j). Columns of a group that depend on others stay out.
-template <class Scalar_>
+template <class Precise>
 class ActiveSet {
  public:
-  using Scalar = Scalar_;
-  using Precise = typename SweptProblem<Scalar>::Precise;
-
-  ActiveSet(GramRows<Scalar>& gram, const SupportRules& rules)
+  ActiveSet(GramRows<Precise>& gram, const SupportRules& rules)
       : gram_(&gram), admission_(rules), problem_(gram, rules.units) {}
 
   /// See SweptProblem::reset.
-  void reset(Matrix<Scalar> correlation, double squares, Index capacity) {
+  void reset(Matrix<Precise> correlation, double squares, Index capacity) {
     problem_.reset(std::move(correlation), squares, capacity);
     active_units_.clear();
     admission_.count(active_columns());
@@ -79,8 +76,8 @@ class ActiveSet {
   }
   /// Coefficients of active_columns()[i] on the standardized columns, one per response.
   auto beta(Index i) const { return problem_.beta().row(i); }
-  GramRows<Scalar>& gram() { return *gram_; }
-  const GramRows<Scalar>& gram() const { return *gram_; }
+  GramRows<Precise>& gram() { return *gram_; }
+  const GramRows<Precise>& gram() const { return *gram_; }
   const SupportRules& rules() const { return admission_.rules(); }
   bool is_kept(Index unit) const { return rules().is_kept(unit); }
 
@@ -172,10 +169,10 @@ class ActiveSet {
 
   /// The `most` best units to add, best first.
   std::vector<Index> best_adds(Index most) const {
-    std::vector<std::pair<Double<Scalar>, Index>> gains;
+    std::vector<std::pair<Precise, Index>> gains;
     for (Index l = 0; l < unit_count(); ++l) {
       const bool open = units().trivial()
-                            ? problem_.d()(l) > SweptProblem<Scalar>::spanned() && admission_.may_enter(l, -1) &&
+                            ? problem_.d()(l) > SweptProblem<Precise>::spanned() && admission_.may_enter(l, -1) &&
                                   admission_.sign_allows(problem_.c()(l, 0))
                             : l != admission_.banned() && width() + units().width(l) <= capacity();
       if (open && !contains(l)) {
@@ -195,7 +192,7 @@ class ActiveSet {
 
   double add_gain(Index l) const {
     if (!units().trivial()) return group_gain(l, nullptr);
-    return static_cast<double>(problem_.c().row(l).squaredNorm()) / static_cast<double>(problem_.d()(l));
+    return problem_.c().row(l).squaredNorm() / problem_.d()(l);
   }
 
   double drop_cost(Index i) const {
@@ -245,7 +242,7 @@ class ActiveSet {
 
   /// The best swap of each position that gains more than `least`, the best `most` of them.
   std::vector<SupportMove> best_swaps(std::size_t most, double least) const {
-    std::vector<Dependent<SupportMove, Scalar>> moves;
+    std::vector<Dependent<SupportMove, Precise>> moves;
     for (Index i = 0; i < size(); ++i) {
       if (!swap_may_gain(i, least)) continue;
       double gain = 0;
@@ -277,7 +274,7 @@ class ActiveSet {
 
   /// Copies of the changing state, to come back after an excursion.
   struct Saved {
-    typename SweptProblem<Scalar>::Saved problem;
+    typename SweptProblem<Precise>::Saved problem;
     std::vector<Index> active_units;
   };
   void save(Saved& to) const {
@@ -312,7 +309,7 @@ class ActiveSet {
     return std::all_of(columns.begin(), columns.end(), [&](Index j) { return gram_->has(j); });
   }
 
-  using Leaving = typename GroupBlocks<Scalar>::Leaving;
+  using Leaving = typename GroupBlocks<Precise>::Leaving;
 
   /// What a swap of the active group at position i takes away.
   Leaving leave(Index i) const {
@@ -339,7 +336,7 @@ class ActiveSet {
 
   double group_gain(Index unit, const Leaving* leaving) const {
     return problem_.blocks().gain(units().of(unit), unit, problem_.c(), problem_.b(), leaving,
-                                  static_cast<double>(SweptProblem<Scalar>::spanned()));
+                                  SweptProblem<Precise>::spanned());
   }
 
   /// The group that gains most, in place of the active one at position `leaving` where that is not −1.
@@ -369,11 +366,11 @@ class ActiveSet {
 
   static constexpr Index fetch_block = 8;
 
-  GramRows<Scalar>* gram_;
+  GramRows<Precise>* gram_;
   Admission admission_;
-  SweptProblem<Scalar> problem_;
+  SweptProblem<Precise> problem_;
   std::vector<Index> active_units_;  // with groups only
-  ColumnScan<Scalar> scan_;
+  ColumnScan<Precise> scan_;
 };
 
 }  // namespace l0::detail

@@ -9,11 +9,10 @@ namespace l0::detail {
 
 /// The scans of all single columns of a `SweptProblem` for the one that gains most as an add or in a swap, subject to
 /// an `Admission`. What is kept here is scratch.
-template <class Scalar_>
+template <class Precise>
 class ColumnScan {
  public:
-  using Scalar = Scalar_;
-  using Problem = SweptProblem<Scalar>;
+  using Problem = SweptProblem<Precise>;
 
   /// The column that gains most, and what it gains; `best` is −1 where that is 0.
   double best_add(const Problem& problem, const Admission& admission, Index& best) const {
@@ -30,19 +29,19 @@ class ColumnScan {
   /// without a division and without storing anything.
   bool swap_may_gain(const Problem& problem, Index i, double cost) const {
     const double h = problem.h()(i, i);
-    const auto step = static_cast<Scalar>(problem.beta()(i, 0) / h);
-    const auto inverse = static_cast<Scalar>(1 / h);
-    const auto threshold = static_cast<Scalar>(cost);
+    const auto step = problem.beta()(i, 0) / h;
+    const Precise inverse = 1 / h;
+    const auto threshold = cost;
     const auto b = problem.b().col(i).array();
     return ((problem.c().col(0).array() + step * b).square() -
             threshold * (problem.d().array() + inverse * b.square()).max(Problem::spanned()))
-               .maxCoeff() > Scalar(0);
+               .maxCoeff() > Precise(0);
   }
 
  private:
   /// max over l of ‖c_l‖²/d_l among the columns that may enter when `leaving` goes; `best` is −1 where it is 0.
-  double best_entry(const Problem& problem, const Admission& admission, const Matrix<Scalar>& c,
-                    const Vector<Scalar>& d, Index leaving, Index& best) const {
+  double best_entry(const Problem& problem, const Admission& admission, const Matrix<Precise>& c,
+                    const Vector<Precise>& d, Index leaving, Index& best) const {
     best = -1;
     if (problem.features() == 0) return 0;
     if (c.cols() == 1) {
@@ -57,7 +56,7 @@ class ColumnScan {
       }
     }
     // The largest by vectorised reduction first; only its place is looked for one by one.
-    const Scalar largest = ratio_.maxCoeff();
+    const Precise largest = ratio_.maxCoeff();
     if (!(largest > 0)) return 0;
     for (Index l = 0; l < problem.features(); ++l) {
       if (ratio_(l) == largest) {
@@ -69,7 +68,7 @@ class ColumnScan {
       best = -1;
       return 0;
     }
-    return static_cast<double>(largest);
+    return largest;
   }
 
   /// C and d as they would be without the column at position i.
@@ -77,15 +76,15 @@ class ColumnScan {
     const double h = problem.h()(i, i);
     swap_c_.resize(problem.c().rows(), problem.c().cols());
     for (Index m = 0; m < problem.c().cols(); ++m) {
-      swap_c_.col(m) = problem.c().col(m) + static_cast<Scalar>(problem.beta()(i, m) / h) * problem.b().col(i);
+      swap_c_.col(m) = problem.c().col(m) + (problem.beta()(i, m) / h) * problem.b().col(i);
     }
-    swap_d_ = problem.d() + (static_cast<Scalar>(1 / h) * problem.b().col(i)).cwiseProduct(problem.b().col(i));
+    swap_d_ = problem.d() + ((1 / h) * problem.b().col(i)).cwiseProduct(problem.b().col(i));
     swap_c_.row(problem.columns()[static_cast<std::size_t>(i)]).setZero();
   }
 
-  mutable Matrix<Scalar> swap_c_;
-  mutable Vector<Scalar> swap_d_;
-  mutable Eigen::Array<Scalar, Eigen::Dynamic, 1> ratio_;
+  mutable Matrix<Precise> swap_c_;
+  mutable Vector<Precise> swap_d_;
+  mutable Eigen::Array<Precise, Eigen::Dynamic, 1> ratio_;
 };
 
 }  // namespace l0::detail

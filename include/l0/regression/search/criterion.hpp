@@ -29,7 +29,7 @@ struct SupportScore {
 
   Kind kind = Kind::criterion;
   Criterion criterion = Criterion::ebic;
-  double samples = 1;                               ///< rows of X
+  double samples = 1;                               ///< what the rows of X are worth
   double features = 1;                              ///< units to choose from
   double responses = 1;                             ///< free coefficients per column
   double unit_width = 1;                            ///< columns of a unit, on average
@@ -39,6 +39,7 @@ struct SupportScore {
   bool unknown_variance = true;                     ///< of a Gaussian; a likelihood has none to estimate
   bool squares_are_deviance = false;                ///< of a likelihood's quadratic expansion
   double rounding = 1e-300;                         ///< a residual sum below this is rounding
+  double loss_unit = 1;                             ///< of the user's mean loss, in what the search calls 1
 
   /// The part of the criterion that depends on the size alone.
   double size_price(SupportSize size_of) const {
@@ -55,7 +56,7 @@ struct SupportScore {
   }
 
   /// The mean loss of a residual sum of squares, or of a deviance.
-  double mean_loss(double squares) const { return squares / (unknown_variance ? samples : 2 * samples); }
+  double mean_loss(double squares) const { return loss_unit * squares / (unknown_variance ? samples : 2 * samples); }
 
   /// F for a deviance, −2 log likelihood.
   double of_deviance(double deviance, SupportSize size_of) const {

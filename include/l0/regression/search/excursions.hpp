@@ -20,9 +20,9 @@ struct Excursion {
 
 /// For every active unit its best swap and its drop, and the `most` best adds, cheapest first. `rise(move)` is what a
 /// move adds to the score.
-template <class Scalar, class Rise>
-std::vector<Dependent<Excursion, Scalar>> excursions_from(const ActiveSet<Scalar>& state, Index most, Rise rise) {
-  std::vector<Dependent<Excursion, Scalar>> result;
+template <class Precise, class Rise>
+std::vector<Dependent<Excursion, Precise>> excursions_from(const ActiveSet<Precise>& state, Index most, Rise rise) {
+  std::vector<Dependent<Excursion, Precise>> result;
   const auto rise_of = [&](Index i, Index j, double change) {
     return rise(SupportMove{SupportMove::Kind::swap, i, j, state.loss() + change});
   };

@@ -16,10 +16,10 @@
 namespace l0::detail {
 
 /// The fits of a search by the likelihood: the best of all and the best of every size are remembered.
-template <class Design, Likelihood L>
+template <class Precise>
 class FittedSupports {
  public:
-  using Fit = GlmFit<typename L::Precise>;
+  using Fit = GlmFit<Precise>;
 
   /// The best fit found; `by_size` has the best of every size that was met, an infinite deviance where there is none.
   struct Result {
@@ -27,12 +27,12 @@ class FittedSupports {
     std::vector<Fit> by_size;
   };
 
-  /// The design and the options must outlive this object.
-  FittedSupports(const Design& x, L likelihood, const SelectionOptions& options)
-      : options_(&options), fitter_(x, std::move(likelihood), options.centre, options.lambda_l2) {}
+  /// The arguments must outlive this object.
+  FittedSupports(const Design<Precise>& x, const Likelihood<Precise>& likelihood, const SelectionOptions& options)
+      : options_(&options), fitter_(x, likelihood, options.centre, options.lambda_l2) {}
 
-  GlmFitter<Design, L>& fitter() { return fitter_; }
-  const GlmFitter<Design, L>& fitter() const { return fitter_; }
+  GlmFitter<Precise>& fitter() { return fitter_; }
+  const GlmFitter<Precise>& fitter() const { return fitter_; }
   const Fit& best() const { return best_; }
 
   /// Forgets all fits; takes sizes up to `largest`.
@@ -108,7 +108,7 @@ class FittedSupports {
   }
 
   const SelectionOptions* options_;
-  GlmFitter<Design, L> fitter_;
+  GlmFitter<Precise> fitter_;
   std::vector<Fit> by_size_;
   Fit best_;
 };

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
-#include <type_traits>
 #include <vector>
 
 #include <l0/core/sort_stably.hpp>
@@ -24,15 +23,12 @@ namespace l0::detail {
 
 /// The search on all columns of one problem: a path up and down with swaps at every size, descent on the score,
 /// supports proposed by the gates, and ejection chains from the best of all.
-template <class Scalar_>
+template <class Precise>
 class LeastSquaresSearch {
  public:
-  using Scalar = Scalar_;
-
-  LeastSquaresSearch(const LeastSquaresProblem<Scalar>& problem, const SelectionOptions& options, Index limit)
+  LeastSquaresSearch(const LeastSquaresProblem<Precise>& problem, const SelectionOptions& options, Index limit)
       : problem_(problem), options_(options), limit_(limit),
-        gram_(problem.columns(), static_cast<double>(problem.columns().rows()) * options.lambda_l2),
-        state_(gram_, options_.rules) {
+        gram_(problem.columns(), options.score.samples * options.lambda_l2), state_(gram_, options_.rules) {
     state_.reset(problem.correlation, problem.squares, column_capacity(options_, limit_));
     search_.emplace(state_, options_.score, options_.run);
   }
@@ -106,9 +102,9 @@ class LeastSquaresSearch {
         score.kind == SupportScore::Kind::price ? score.samples * score.lambda : variance * score.next_unit(size);
     if (!(price > 0)) return;
     const std::vector<Index> contenders = known_columns();
-    const Matrix<Scalar> gram = gram_of(gram_, contenders);
-    const Matrix<Scalar> correlation = rows_of(problem_.correlation, contenders);
-    std::vector<std::vector<Dependent<Index, Scalar>>> seen;
+    const Matrix<Precise> gram = gram_of(gram_, contenders);
+    const Matrix<Precise> correlation = rows_of(problem_.correlation, contenders);
+    std::vector<std::vector<Dependent<Index, Precise>>> seen;
     for (const double factor : {1.0, 0.5, 2.0}) {
       std::vector<Index> support = propose_support(gram, correlation, price * factor);
       for (Index& j : support) j = contenders[static_cast<std::size_t>(j)];
@@ -125,7 +121,7 @@ class LeastSquaresSearch {
   /// The columns whose Gram rows the path has asked for, at most those `most_gates` that correlate best with the
   /// responses.
   std::vector<Index> known_columns() const {
-    std::vector<Dependent<Index, Scalar>> known;
+    std::vector<Dependent<Index, Precise>> known;
     for (Index j = 0; j < gram_.size(); ++j) {
       if (gram_.has(j) && problem_.columns().scale(j) > 0) known.push_back(j);
     }
@@ -138,63 +134,56 @@ class LeastSquaresSearch {
     return known;
   }
 
-  const LeastSquaresProblem<Scalar>& problem_;
+  const LeastSquaresProblem<Precise>& problem_;
   SelectionOptions options_;
   Index limit_;
-  GramRows<Scalar> gram_;
-  ActiveSet<Scalar> state_;
-  std::optional<SubsetSearch<Scalar>> search_;
+  GramRows<Precise> gram_;
+  ActiveSet<Precise> state_;
+  std::optional<SubsetSearch<Precise>> search_;
 };
 
 /// Completes the options of a least-squares search that knows its problem, and returns the largest size to look at.
-template <class Scalar>
-Index complete_for_squares(SelectionOptions& options, const LeastSquaresProblem<Scalar>& problem, Index samples,
-                           Index columns) {
+/// `options.score` knows the samples; their number of rows is a limit as well.
+template <class Precise>
+Index complete_for_squares(SelectionOptions& options, const LeastSquaresProblem<Precise>& problem, Index rows) {
   SupportScore& score = options.score;
-  score.rounding = std::max(1e-300, problem.squares * (std::is_same_v<Scalar, double> ? 1e-12 : 1e-7));
-  const Index units = options.rules.units.count(columns);
+  score.rounding = std::max(1e-300, problem.squares * 1e-12);
+  const Index columns = problem.columns().columns();
   if (score.kind == SupportScore::Kind::exact) {
-    return std::min({units, samples, score.size + std::max<Index>(5, score.size / 4)});
+    return std::min({options.rules.units.count(columns), rows, score.size + std::max<Index>(5, score.size / 4)});
   }
+  const auto samples = static_cast<Index>(std::min(score.samples, static_cast<double>(rows)));
   score.limit = std::max(support_limit(samples, columns, options), static_cast<Index>(options.rules.keep.size()));
   return score.limit;
 }
 
 /// Searches from the empty support, or from the units of `start`.
-template <class Scalar>
-SelectionResult search_least_squares(const LeastSquaresProblem<Scalar>& problem, const SelectionOptions& options,
+template <class Precise>
+SelectionResult search_least_squares(const LeastSquaresProblem<Precise>& problem, const SelectionOptions& options,
                                      Index limit, const std::vector<Index>& start = {}) {
-  LeastSquaresSearch<Scalar> search(problem, options, limit);
+  LeastSquaresSearch<Precise> search(problem, options, limit);
   return start.empty() ? search.run() : search.run_from(start);
 }
 
-/// Selects a support for least squares of one or more responses. `part_of(design)` poses the problem again on a part of
-/// the columns.
-template <class Design, class PartOf>
-SelectionResult select_least_squares(const Design& x, const LeastSquaresProblem<typename Design::Scalar>& problem,
-                                     SelectionOptions options, PartOf part_of) {
-  options.score = complete_score(options, x.rows(), x.columns(), problem.correlation.cols());
-  const Index limit = complete_for_squares(options, problem, x.rows(), x.columns());
+/// Selects a support for least squares of one or more responses. `weight` sums to what the samples are worth.
+template <class Precise>
+SelectionResult select_least_squares(const Design<Precise>& x, const Matrix<Precise>& y, const Vector<Precise>& weight,
+                                     SelectionOptions options) {
+  const LeastSquaresProblem<Precise> problem = pose(x, y, weight, options.centre);
+  options.score = complete_score(options, weight.sum(), x.columns(), y.cols());
+  const Index limit = complete_for_squares(options, problem, x.rows());
   if (x.columns() <= screened_columns || !options.rules.units.trivial()) {
     return in_columns(search_least_squares(problem, options, limit), options.rules.units);
   }
-  const double ridge = static_cast<double>(x.rows()) * options.lambda_l2;
   return search_screened(
       x, problem.correlation, options,
-      [&](const Design& part, const SelectionOptions& local, const std::vector<Index>& start) {
-        return search_least_squares(part_of(part), local, limit, start);
+      [&](const Design<Precise>& part, const SelectionOptions& local, const std::vector<Index>& start) {
+        return search_least_squares(pose(part, y, weight, options.centre), local, limit, start);
       },
       [&](const std::vector<Index>& support, const std::vector<char>& inside) {
-        return improving_columns(problem, ridge, options.score, by_squares, support, inside, joining_columns);
+        return improving_columns(problem, options.score.samples * options.lambda_l2, options.score, by_squares, support,
+                                 inside, joining_columns);
       });
-}
-
-/// The same from data.
-template <class Design>
-SelectionResult select_least_squares(const Design& x, const Matrix<typename Design::Scalar>& y,
-                                     const Vector<typename Design::Scalar>& weight, const SelectionOptions& options) {
-  return select_least_squares(x, pose(x, y, weight, options.centre), options,
-                              [&](const Design& part) { return pose(part, y, weight, options.centre); });
 }
 
 }  // namespace l0::detail

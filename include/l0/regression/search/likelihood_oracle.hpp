@@ -20,12 +20,11 @@
 namespace l0::detail {
 
 /// η at the weighted means of the columns.
-template <class Design, class Precise>
-RowVector<Precise> level_at_means(const GlmFit<Precise>& fit, const StandardizedDesign<Design>& columns) {
+template <class Precise>
+RowVector<Precise> level_at_means(const GlmFit<Precise>& fit, const StandardizedDesign<Precise>& columns) {
   RowVector<Precise> level = fit.intercept;
-  for (std::size_t i = 0; i < fit.columns.size(); ++i) {
-    level += fit.coefficients.row(static_cast<Index>(i)) * static_cast<double>(columns.mean(fit.columns[i]));
-  }
+  for (std::size_t i = 0; i < fit.columns.size(); ++i)
+    level += fit.coefficients.row(static_cast<Index>(i)) * columns.mean(fit.columns[i]);
   return level;
 }
 
@@ -33,61 +32,57 @@ RowVector<Precise> level_at_means(const GlmFit<Precise>& fit, const Standardized
 /// predictors, of u + r/D, the working response of iteratively reweighted least squares, up to a constant. Writes
 /// D (u + r/D) and returns the constant that makes the sum of squares a deviance. A likelihood of several predictors
 /// has a matrix for a weight; its mean over the directions stands for it.
-template <class Scalar, class Precise>
+template <class Precise>
 double working_response(const LikelihoodPoint<Precise>& point, const RowVector<Precise>& origin,
-                        const Vector<Scalar>& weight, Matrix<Scalar>& response) {
+                        const Vector<Precise>& weight, Matrix<Precise>& response) {
   double squares = point.deviance;
   response.resize(point.eta.rows(), point.eta.cols());
   for (Index m = 0; m < response.cols(); ++m) {
     for (Index i = 0; i < response.rows(); ++i) {
       const double u = point.eta(i, m) - origin(m);
-      const double pull = static_cast<double>(weight(i)) * u;
+      const double pull = weight(i) * u;
       squares += u * (2 * point.residual(i, m) + pull);
-      response(i, m) = static_cast<Scalar>(point.residual(i, m) + pull);
+      response(i, m) = point.residual(i, m) + pull;
     }
   }
   return squares;
 }
 
 /// The expansion around a fit as a least-squares problem over all columns.
-template <class Design, Likelihood L>
-LeastSquaresProblem<typename Design::Scalar> expand_around(const GlmFit<typename L::Precise>& fit,
-                                                           GlmFitter<Design, L>& fitter) {
-  using Scalar = typename Design::Scalar;
-  LikelihoodPoint<typename L::Precise> point;
+template <class Precise>
+LeastSquaresProblem<Precise> expand_around(const GlmFit<Precise>& fit, const GlmFitter<Precise>& fitter) {
+  LikelihoodPoint<Precise> point;
   fitter.predict(fit, point.eta);
   fitter.likelihood().evaluate(point);
-  Vector<typename L::Precise> curvature;
+  Vector<Precise> curvature;
   fitter.likelihood().scalar_curvature(point, curvature);
-  auto columns = std::make_unique<StandardizedDesign<Design>>(fitter.columns().design());
-  columns->set_weights(curvature.template cast<Scalar>(), fitter.centre());
-  Matrix<Scalar> response;
+  auto columns = std::make_unique<StandardizedDesign<Precise>>(fitter.design());
+  columns->set_weights(curvature, fitter.centre());
+  Matrix<Precise> response;
   const double squares = working_response(point, level_at_means(fit, *columns), columns->weights(), response);
-  Matrix<Scalar> correlation = columns->correlate(response);
+  Matrix<Precise> correlation = columns->correlate(response);
   return {std::move(columns), std::move(correlation), squares};
 }
 
 /// The objective of a generalised linear model around one fit, replaced by its second-order expansion: least squares
 /// with the curvatures of the likelihood as weights, in units of the deviance. ActiveSet then knows what every single
 /// add, drop and swap would do. Only proposals come from here: a support counts by its true likelihood.
-template <class Design, Likelihood L>
+template <class Precise>
 class LikelihoodOracle {
  public:
-  using Scalar = typename Design::Scalar;
-  using Precise = typename L::Precise;
   using Fit = GlmFit<Precise>;
 
-  LikelihoodOracle(GlmFitter<Design, L>& fitter, const SupportScore& score, const SupportRules& rules, Index capacity)
-      : fitter_(&fitter), score_(score), capacity_(capacity), columns_(fitter.columns().design()),
+  LikelihoodOracle(GlmFitter<Precise>& fitter, const SupportScore& score, const SupportRules& rules, Index capacity)
+      : fitter_(&fitter), score_(score), capacity_(capacity), columns_(fitter.design()),
         gram_(columns_, fitter.ridge()), state_(gram_, rules) {}
   LikelihoodOracle(const LikelihoodOracle&) = delete;
   LikelihoodOracle& operator=(const LikelihoodOracle&) = delete;
 
-  ActiveSet<Scalar>& state() { return state_; }
-  const GramRows<Scalar>& gram() const { return gram_; }
+  ActiveSet<Precise>& state() { return state_; }
+  const GramRows<Precise>& gram() const { return gram_; }
   void fetch(const std::vector<Index>& columns) { gram_.fetch(columns); }
   /// X̃ᵀ of the response that the expansion amounts to.
-  const Matrix<Scalar>& correlation() const { return correlation_; }
+  const Matrix<Precise>& correlation() const { return correlation_; }
 
   /// Expands around `fit` and stands on its support. The weights, and with them the Gram rows, are kept while the
   /// objective stays near the one they were made for, unless they are to be `fresh`: the gradient is exact all the
@@ -108,7 +103,7 @@ class LikelihoodOracle {
   /// The coefficients that the expansion expects on its present support: where a fit of it should start.
   Fit expected() const {
     const std::vector<Index>& active = state_.active_columns();
-    std::vector<Dependent<Index, Design>> order(active.size());
+    std::vector<Dependent<Index, Precise>> order(active.size());
     std::iota(order.begin(), order.end(), Index{0});
     const auto column = [&](Index i) { return active[static_cast<std::size_t>(i)]; };
     std::sort(order.begin(), order.end(), [&](Index a, Index b) { return column(a) < column(b); });
@@ -117,8 +112,7 @@ class LikelihoodOracle {
     std::sort(fit.units.begin(), fit.units.end());
     fit.coefficients.resize(static_cast<Index>(order.size()), fitter_->responses());
     for (const Index i : order) {
-      fit.coefficients.row(static_cast<Index>(fit.columns.size())) =
-          state_.beta(i) * static_cast<double>(columns_.scale(column(i)));
+      fit.coefficients.row(static_cast<Index>(fit.columns.size())) = state_.beta(i) * columns_.scale(column(i));
       fit.columns.push_back(column(i));
     }
     fit.intercept = RowVector<Precise>::Zero(fitter_->responses());
@@ -162,7 +156,7 @@ class LikelihoodOracle {
   /// The best add, the best drop and the best `swaps` swaps, with the loss after each.
   std::vector<SupportMove> moves_from_here(std::size_t swaps) const {
     const double loss = state_.loss();
-    std::vector<Dependent<SupportMove, Design>> moves = state_.best_swaps(swaps, least_gain());
+    std::vector<Dependent<SupportMove, Precise>> moves = state_.best_swaps(swaps, least_gain());
     double change = 0;
     const Index j = state_.best_add(change);
     if (j >= 0) moves.push_back({SupportMove::Kind::add, -1, j, loss - change});
@@ -176,25 +170,25 @@ class LikelihoodOracle {
  private:
   void renew(double objective) {
     fitter_->likelihood().scalar_curvature(point_, curvature_);
-    columns_.set_weights(curvature_.template cast<Scalar>(), fitter_->centre());
+    columns_.set_weights(curvature_, fitter_->centre());
     gram_.reset();
     made_at_ = objective;
   }
 
   static constexpr double drift = 0.1;  // of the objective, before the weights are made anew
 
-  GlmFitter<Design, L>* fitter_;
+  GlmFitter<Precise>* fitter_;
   SupportScore score_;
   Index capacity_;
-  StandardizedDesign<Design> columns_;
-  GramRows<Scalar> gram_;
-  ActiveSet<Scalar> state_;
+  StandardizedDesign<Precise> columns_;
+  GramRows<Precise> gram_;
+  ActiveSet<Precise> state_;
   double made_at_ = -1;
   RowVector<Precise> origin_;
   LikelihoodPoint<Precise> point_;
-  Matrix<Scalar> response_;
+  Matrix<Precise> response_;
   Vector<Precise> curvature_;
-  Matrix<Scalar> correlation_;
+  Matrix<Precise> correlation_;
 };
 
 }  // namespace l0::detail

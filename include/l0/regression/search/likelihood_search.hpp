@@ -35,17 +35,15 @@ namespace l0::detail {
 ///
 /// Works on whatever design it is given. Where that is a part of a larger one, `options.score.features` says how many
 /// columns the whole has.
-template <class Design, Likelihood L>
+template <class Precise>
 class LikelihoodSearch {
  public:
-  using Scalar = typename Design::Scalar;
-  using Fit = GlmFit<typename L::Precise>;
-  using Result = typename FittedSupports<Design, L>::Result;
+  using Fit = GlmFit<Precise>;
+  using Result = typename FittedSupports<Precise>::Result;
 
-  /// The design must outlive this object. `options.score` is complete.
-  LikelihoodSearch(const Design& x, L likelihood, SelectionOptions options)
-      : options_(limited(std::move(options), x)), limit_(largest_support(options_, x)),
-        fits_(x, std::move(likelihood), options_),
+  /// Design and likelihood must outlive this object. `options.score` is complete.
+  LikelihoodSearch(const Design<Precise>& x, const Likelihood<Precise>& likelihood, SelectionOptions options)
+      : options_(limited(std::move(options), x)), limit_(largest_support(options_, x)), fits_(x, likelihood, options_),
         model_(fits_.fitter(), options_.score, options_.rules, column_capacity(options_, limit_)) {}
   LikelihoodSearch(const LikelihoodSearch&) = delete;
   LikelihoodSearch& operator=(const LikelihoodSearch&) = delete;
@@ -73,8 +71,6 @@ class LikelihoodSearch {
     return polish();
   }
 
-  const StandardizedDesign<Design>& columns() const { return fits_.fitter().columns(); }
-
  private:
   static constexpr Index chain_rounds = 10;
   static constexpr Index chain_moves = 20;    // excursions per round
@@ -82,7 +78,7 @@ class LikelihoodSearch {
   static constexpr Index outside_gates = 48;  // of them not in the best support
   static constexpr double infinite = std::numeric_limits<double>::infinity();
 
-  static SelectionOptions limited(SelectionOptions options, const Design& x) {
+  static SelectionOptions limited(SelectionOptions options, const Design<Precise>& x) {
     if (options.score.kind != SupportScore::Kind::exact) {
       options.score.limit = std::max(largest_support(options, x), static_cast<Index>(options.rules.keep.size()));
     }
@@ -90,13 +86,14 @@ class LikelihoodSearch {
   }
 
   /// A sample of a likelihood tells less than one of a Gaussian response: at most a quarter of n.
-  static Index largest_support(const SelectionOptions& options, const Design& x) {
+  static Index largest_support(const SelectionOptions& options, const Design<Precise>& x) {
     const SupportScore& score = options.score;
     const Index units = options.rules.units.count(x.columns());
     if (score.kind == SupportScore::Kind::exact) {
       return std::min({units, x.rows(), score.size + std::max<Index>(5, score.size / 4)});
     }
-    const auto room = static_cast<Index>(static_cast<double>(x.rows()) / (4 * score.unit_width));
+    const auto room =
+        static_cast<Index>(std::min(score.samples, static_cast<double>(x.rows())) / (4 * score.unit_width));
     return std::min({units, options.max_size, std::max<Index>(room, 1)});
   }
 
@@ -107,7 +104,7 @@ class LikelihoodSearch {
 
   bool is_exact() const { return options_.score.kind == SupportScore::Kind::exact; }
   Index kept() const { return static_cast<Index>(options_.rules.keep.size()); }
-  ActiveSet<Scalar>& state() { return model_.state(); }
+  ActiveSet<Precise>& state() { return model_.state(); }
 
   /// Fits the support on which the expansion stands. Gives up where the objective cannot get below `bound`.
   Fit refit(double bound = infinite) { return fits_.fit(model_.expected(), bound); }
@@ -159,14 +156,14 @@ class LikelihoodSearch {
     Index best_size = current_.size();
     const Index start = best_size;
     Index largest = start;
-    while (current_.size() < limit_ && !current_.separable && add_one()) {
+    while (current_.size() < limit_ && (is_exact() || !current_.separable) && add_one()) {
       swap_to_rest();
       if (current_.score < lowest - fits_.progress()) {
         lowest = current_.score;
         best_size = current_.size();
       }
       const bool to_the_limit = is_exact() || options_.whole_path;
-      const Index patience = SubsetSearch<Scalar>::patience(best_size);
+      const Index patience = SubsetSearch<Precise>::patience(best_size);
       const bool done = current_.size() >= (to_the_limit ? limit_ : std::min(limit_, best_size + patience));
       if (current_.size() > largest) {  // sign rules may take columns back
         largest = current_.size();
@@ -253,7 +250,7 @@ class LikelihoodSearch {
   }
 
   bool make_confirmed_move() {
-    std::vector<std::pair<Double<Scalar>, SupportMove>> ranked;
+    std::vector<std::pair<Double<Precise>, SupportMove>> ranked;
     for (const SupportMove& move : model_.moves_from_here(3)) ranked.emplace_back(model_.score_after(move), move);
     sort_stably(ranked, [](const auto& a, const auto& b) { return a.first < b.first; });
     const std::vector<Index> home = state().active();
@@ -289,8 +286,8 @@ class LikelihoodSearch {
                          options_.score.deviance_unit();
     if (!(price > 0)) return;
     const std::vector<Index> contenders = gate_contenders();
-    const Matrix<Scalar> gram = gram_of(model_.gram(), contenders);
-    const Matrix<Scalar> correlation = rows_of(model_.correlation(), contenders);
+    const Matrix<Precise> gram = gram_of(model_.gram(), contenders);
+    const Matrix<Precise> correlation = rows_of(model_.correlation(), contenders);
     std::vector<std::vector<Index>> seen{fits_.best().units};
     for (const double factor : {1.0, 0.5, 2.0}) {
       std::vector<Index> support = propose_support(gram, correlation, price * factor);
@@ -354,21 +351,21 @@ class LikelihoodSearch {
 
   SelectionOptions options_;
   Index limit_;
-  FittedSupports<Design, L> fits_;
-  LikelihoodOracle<Design, L> model_;
+  FittedSupports<Precise> fits_;
+  LikelihoodOracle<Precise> model_;
   Fit current_;
-  typename ActiveSet<Scalar>::Saved home_;
+  typename ActiveSet<Precise>::Saved home_;
 };
 
-/// Selects a support for a likelihood; beyond `screened_columns` as `search_screened` does. `likelihood` is copied.
-template <class Design, Likelihood L>
-SelectionResult select_glm(const Design& x, const L& likelihood, SelectionOptions options) {
-  options.score = complete_score(options, x.rows(), x.columns(), likelihood.responses());
+/// Selects a support for a likelihood; beyond `screened_columns` as `search_screened` does.
+template <class Precise>
+SelectionResult select_glm(const Design<Precise>& x, const Likelihood<Precise>& likelihood, SelectionOptions options) {
+  options.score = complete_score(options, likelihood.weights().sum(), x.columns(), likelihood.responses());
   options.score.unknown_variance = false;
-  const auto search = [&](const Design& part, const SelectionOptions& local, const std::vector<Index>& start) {
-    LikelihoodSearch<Design, L> selection(part, likelihood, local);
+  const auto search = [&](const Design<Precise>& part, const SelectionOptions& local, const std::vector<Index>& start) {
+    LikelihoodSearch<Precise> selection(part, likelihood, local);
     auto found = start.empty() ? selection.run() : selection.run_from(start);
-    const auto convert = [](GlmFit<typename L::Precise>& fit) {
+    const auto convert = [](GlmFit<Precise>& fit) {
       return FoundSupport{fit.score, fit.deviance / 2, std::move(fit.units)};
     };
     SelectionResult result;
@@ -379,7 +376,7 @@ SelectionResult select_glm(const Design& x, const L& likelihood, SelectionOption
   if (x.columns() <= screened_columns || !options.rules.units.trivial()) {
     return in_columns(search(x, options, {}), options.rules.units);
   }
-  GlmFitter<Design, L> fitter(x, likelihood, options.centre, options.lambda_l2);
+  GlmFitter<Precise> fitter(x, likelihood, options.centre, options.lambda_l2);
   return search_screened(x, expand_around(fitter.fit(std::vector<Index>()), fitter).correlation, options, search,
                          [&](const std::vector<Index>& support, const std::vector<char>& inside) {
                            return improving_columns(expand_around(fitter.fit(support), fitter), fitter.ridge(),

@@ -15,31 +15,29 @@ namespace l0::detail {
 
 /// Columns outside the working set that would lower the score as an add or in exchange for an active column, the best
 /// `most` of them. `judge` tells the score of squares.
-template <class Scalar>
-std::vector<Index> improving_columns(const LeastSquaresProblem<Scalar>& problem, double ridge,
+template <class Precise>
+std::vector<Index> improving_columns(const LeastSquaresProblem<Precise>& problem, Precise ridge,
                                      const SupportScore& score, Judge* judge, const std::vector<Index>& support,
                                      const std::vector<char>& inside, std::size_t most) {
-  using Scan = NeighbourScan<Scalar>;
+  using Scan = NeighbourScan<Precise>;
   const Scan scan(problem, ridge, support);
   const auto k = static_cast<Index>(support.size());
   const double here = judge(score, scan.loss, SupportSize{k, k});
-  std::vector<std::pair<Double<Scalar>, Index>> found;
+  std::vector<std::pair<Precise, Index>> found;
   scan.each_chunk([&](Index first, const auto& b, const auto& c, const auto& d) {
-    const Vector<Scalar> add = c.rowwise().squaredNorm().cwiseQuotient(d.cwiseMax(Scan::spanned));
-    Vector<Scalar> swap = Vector<Scalar>::Zero(d.size());
+    const Vector<Precise> add = c.rowwise().squaredNorm().cwiseQuotient(d.cwiseMax(Scan::spanned));
+    Vector<Precise> swap = Vector<Precise>::Zero(d.size());
     for (Index i = 0; i < k; ++i) {
-      const auto inverse = static_cast<Scalar>(1 / scan.inverse(i, i));
-      const auto cost = static_cast<Scalar>(scan.beta.row(i).squaredNorm() / scan.inverse(i, i));
-      const Vector<Scalar> reach =
-          (c + inverse * b.col(i) * scan.beta.row(i).template cast<Scalar>()).rowwise().squaredNorm();
-      const Vector<Scalar> length = d + inverse * b.col(i).cwiseAbs2();
+      const auto inverse = 1 / scan.inverse(i, i);
+      const auto cost = scan.beta.row(i).squaredNorm() / scan.inverse(i, i);
+      const Vector<Precise> reach = (c + inverse * b.col(i) * scan.beta.row(i)).rowwise().squaredNorm();
+      const Vector<Precise> length = d + inverse * b.col(i).cwiseAbs2();
       swap = swap.cwiseMax((reach.cwiseQuotient(length.cwiseMax(Scan::spanned)).array() - cost).matrix());
     }
     for (Index l = 0; l < d.size(); ++l) {
       if (inside[static_cast<std::size_t>(first + l)] || !(d(l) > Scan::spanned)) continue;
-      const double added =
-          judge(score, std::max(scan.loss - static_cast<double>(add(l)), 0.0), SupportSize{k + 1, k + 1});
-      const double swapped = judge(score, std::max(scan.loss - static_cast<double>(swap(l)), 0.0), SupportSize{k, k});
+      const double added = judge(score, std::max(scan.loss - add(l), 0.0), SupportSize{k + 1, k + 1});
+      const double swapped = judge(score, std::max(scan.loss - swap(l), 0.0), SupportSize{k, k});
       const double better = std::min(added, swapped) - here;
       if (better < -1e-6) found.emplace_back(better, first + l);
     }
@@ -61,11 +59,11 @@ inline constexpr Index screened_columns = 1024;
 ///
 /// `search(part, options, start)` searches a part of the columns, from a support unless that is empty;
 /// `improving(support, inside)` names columns to join.
-template <class Design, class Search, class Improving>
-SelectionResult search_screened(const Design& x, const Matrix<typename Design::Scalar>& correlation,
+template <class Precise, class Search, class Improving>
+SelectionResult search_screened(const Design<Precise>& x, const Matrix<Precise>& correlation,
                                 const SelectionOptions& options, Search search, Improving improving) {
   constexpr int rounds = 10;
-  std::vector<Dependent<Index, Design>> working(static_cast<std::size_t>(x.columns()));
+  std::vector<Dependent<Index, Precise>> working(static_cast<std::size_t>(x.columns()));
   std::iota(working.begin(), working.end(), Index{0});
   std::nth_element(working.begin(), working.begin() + screened_columns, working.end(), [&](Index a, Index b) {
     const auto first = correlation.row(a).squaredNorm();
@@ -93,7 +91,8 @@ SelectionResult search_screened(const Design& x, const Matrix<typename Design::S
     }
     std::vector<Index> start = result.best.support;
     for (Index& j : start) j = place(j);
-    SelectionResult found = search(x.columns_at(working), local, start);
+    const auto part = x.columns_at(working);
+    SelectionResult found = search(*part, local, start);
     for (Index& j : found.best.support) j = working[static_cast<std::size_t>(j)];
     for (FoundSupport& support : found.by_size) {
       for (Index& j : support.support) j = working[static_cast<std::size_t>(j)];

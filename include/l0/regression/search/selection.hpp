@@ -29,11 +29,11 @@ struct SelectionOptions {
   bool stopped() const { return run != nullptr && run->stopped(); }
 };
 
-/// The score for n samples, p columns in their units, and so many free coefficients per column.
-inline SupportScore complete_score(const SelectionOptions& options, Index samples, Index columns, Index responses) {
+/// The score for what n samples are worth, p columns in their units, and so many free coefficients per column.
+inline SupportScore complete_score(const SelectionOptions& options, double samples, Index columns, Index responses) {
   SupportScore score = options.score;
   const Index units = options.rules.units.count(columns);
-  score.samples = static_cast<double>(samples);
+  score.samples = samples;
   score.features = static_cast<double>(units);
   score.responses = static_cast<double>(responses);
   score.unit_width = units > 0 ? static_cast<double>(columns) / static_cast<double>(units) : 1.0;
@@ -76,7 +76,7 @@ inline StepReport search_report(std::string_view stage, Index step, Index steps,
                                 double squares, Index size) {
   StepReport report{.step = step, .steps = steps, .stage = stage, .loss = score.mean_loss(squares)};
   report.expected_l0 = static_cast<double>(size);
-  report.lambda = score.lambda;
+  report.lambda = score.lambda * score.loss_unit;
   report.objective = report.loss + report.lambda * report.expected_l0;
   return report;
 }

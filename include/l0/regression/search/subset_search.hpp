@@ -18,11 +18,11 @@ namespace l0::detail {
 
 /// Local search over supports of a least-squares problem. Every routine lowers one score, so that what different starts
 /// reach can be compared; the best support of all, and the best of every size, are remembered.
-template <class Scalar>
+template <class Precise>
 class SubsetSearch {
  public:
   /// Reports to `run`, unless that is null.
-  SubsetSearch(ActiveSet<Scalar>& state, const SupportScore& score, FitRun* run)
+  SubsetSearch(ActiveSet<Precise>& state, const SupportScore& score, FitRun* run)
       : state_(state), score_(score), run_(run),
         by_size_(static_cast<std::size_t>(std::min(state.capacity(), state.unit_count()) + 1)) {}
 
@@ -144,7 +144,7 @@ class SubsetSearch {
   }
 
   /// Rounding must not count as progress.
-  double least_gain() const { return (std::is_same_v<Scalar, double> ? 1e-9 : 1e-6) * state_.loss(); }
+  double least_gain() const { return 1e-9 * state_.loss(); }
 
   void swap_to_rest() {
     for (int swaps = 0; swaps < 200; ++swaps) {
@@ -191,12 +191,12 @@ class SubsetSearch {
     return true;
   }
 
-  ActiveSet<Scalar>& state_;
+  ActiveSet<Precise>& state_;
   SupportScore score_;
   FitRun* run_;
   FoundSupport best_;
   std::vector<FoundSupport> by_size_;
-  typename ActiveSet<Scalar>::Saved home_;
+  typename ActiveSet<Precise>::Saved home_;
 };
 
 }  // namespace l0::detail

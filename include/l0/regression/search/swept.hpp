@@ -22,17 +22,13 @@ namespace l0::detail {
 /// and H = (X_Sᵀ X_S)⁻¹ and the coefficients β. A column is added or dropped in O(kp): these are the sweeps of
 /// regression by leaps and bounds (Furnival & Wilson, Technometrics 16, 1974), held for one support and all its
 /// neighbours. X is read only for the Gram rows of the columns that enter.
-template <class Scalar_>
+template <class Precise>
 class SweptProblem {
  public:
-  using Scalar = Scalar_;
-  /// Of everything that is k × k: at least double.
-  using Precise = std::common_type_t<Scalar, double>;
-
-  SweptProblem(GramRows<Scalar>& gram, const SelectionUnits& units) : gram_(&gram), units_(&units) {}
+  SweptProblem(GramRows<Precise>& gram, const SelectionUnits& units) : gram_(&gram), units_(&units) {}
 
   /// `correlation` = X̃ᵀ D Y and `squares` = Σ Y² D of the centred responses. At most `capacity` columns at once.
-  void reset(Matrix<Scalar> correlation, double squares, Index capacity) {
+  void reset(Matrix<Precise> correlation, double squares, Index capacity) {
     capacity_ = capacity;
     start_ = std::move(correlation);
     squares_ = squares;
@@ -65,12 +61,12 @@ class SweptProblem {
   const std::vector<Index>& columns() const { return active_; }
   bool contains_column(Index j) const { return inside_[index(j)] != 0; }
 
-  const Matrix<Scalar>& c() const { return c_; }
-  const Vector<Scalar>& d() const { return d_; }
-  const Matrix<Scalar>& b() const { return b_; }
+  const Matrix<Precise>& c() const { return c_; }
+  const Vector<Precise>& d() const { return d_; }
+  const Matrix<Precise>& b() const { return b_; }
   const Matrix<Precise>& h() const { return h_; }
   const Matrix<Precise>& beta() const { return beta_; }
-  const GroupBlocks<Scalar>& blocks() const { return blocks_; }
+  const GroupBlocks<Precise>& blocks() const { return blocks_; }
 
   /// False, and nothing changed, where the column is in, in the span of the others, or there is no room. Its Gram row
   /// must be there.
@@ -80,21 +76,21 @@ class SweptProblem {
     // The part of x_j outside the span of S, against all columns: from Gram rows, which are exact, not from C and d.
     u_ = gram_->row(j);
     for (Index i = 0; i < k; ++i) u_.noalias() -= b_(j, i) * gram_->row(active_[index(i)]);
-    const auto dj = static_cast<double>(u_(j));
+    const Precise dj = u_(j);
     if (!(dj > spanned())) return false;
-    row_ = b_.row(j).head(k).template cast<Precise>().transpose();
-    response_ = c_.row(j).template cast<Precise>() / dj;
+    row_ = b_.row(j).head(k).transpose();
+    response_ = c_.row(j) / dj;
     beta_.topRows(k).noalias() -= row_ * response_;
     beta_.row(k) = response_;
-    for (Index i = 0; i < k; ++i) b_.col(i).noalias() -= static_cast<Scalar>(row_(i) / dj) * u_;
+    for (Index i = 0; i < k; ++i) b_.col(i).noalias() -= (row_(i) / dj) * u_;
     h_.topLeftCorner(k, k).noalias() += row_ * row_.transpose() / dj;
     h_.col(k).head(k) = -row_ / dj;
     h_.row(k).head(k) = h_.col(k).head(k).transpose();
     h_(k, k) = 1 / dj;
-    const auto inverse = static_cast<Scalar>(1 / dj);
+    const auto inverse = 1 / dj;
     b_.col(k) = inverse * u_;
     d_.noalias() -= (inverse * u_).cwiseProduct(u_);
-    for (Index m = 0; m < c_.cols(); ++m) c_.col(m).noalias() -= static_cast<Scalar>(response_(m)) * u_;
+    for (Index m = 0; m < c_.cols(); ++m) c_.col(m).noalias() -= (response_(m)) * u_;
     loss_ -= dj * response_.squaredNorm();
     active_.push_back(j);
     inside_[index(j)] = 1;
@@ -110,21 +106,21 @@ class SweptProblem {
     const double h = h_(i, i);
     response_ = beta_.row(i) / h;
     loss_ += h * response_.squaredNorm();
-    const auto inverse = static_cast<Scalar>(1 / h);
-    for (Index m = 0; m < c_.cols(); ++m) c_.col(m).noalias() += static_cast<Scalar>(response_(m)) * b_.col(i);
+    const Precise inverse = 1 / h;
+    for (Index m = 0; m < c_.cols(); ++m) c_.col(m).noalias() += (response_(m)) * b_.col(i);
     d_.noalias() += (inverse * b_.col(i)).cwiseProduct(b_.col(i));
     blocks_.update(*units_, b_.col(i), inverse);
     row_ = h_.col(i).head(k) / h;
     row_(i) = 0;
     beta_.topRows(k).noalias() -= h * row_ * response_;
     for (Index l = 0; l < k; ++l) {
-      if (l != i) b_.col(l).noalias() -= static_cast<Scalar>(row_(l)) * b_.col(i);
+      if (l != i) b_.col(l).noalias() -= (row_(l)) * b_.col(i);
     }
     h_.topLeftCorner(k, k).noalias() -= h * row_ * row_.transpose();
     const Index j = active_[index(i)];
     inside_[index(j)] = 0;
     for (const Index l : active_) hide(l);
-    c_.row(j) = response_.template cast<Scalar>();  // what adding it again would undo
+    c_.row(j) = response_;  // what adding it again would undo
     d_(j) = inverse;
     if (i != last) {
       active_[index(i)] = active_[index(last)];
@@ -144,9 +140,9 @@ class SweptProblem {
   struct Saved {
     std::vector<Index> active;
     std::vector<char> inside;
-    GroupBlocks<Scalar> blocks;
-    Matrix<Scalar> c, b;
-    Vector<Scalar> d;
+    GroupBlocks<Precise> blocks;
+    Matrix<Precise> c, b;
+    Vector<Precise> d;
     Matrix<Precise> h, beta;
     double loss = 0;
   };
@@ -175,8 +171,9 @@ class SweptProblem {
     loss_ = from.loss;
   }
 
-  /// A projected length below this counts as "in the span of the active columns".
-  static constexpr Scalar spanned() { return std::is_same_v<Scalar, double> ? Scalar(1e-9) : Scalar(1e-4); }
+  /// A squared length below this, of 1, counts as "in the span of the active columns": what is left of 16 digits where
+  /// Gram rows lose up to three (see `Design`), so that years, their squares and their cubes can be told apart.
+  static constexpr Precise spanned() { return Precise(1e-11); }
 
  private:
   static std::size_t index(Index i) { return static_cast<std::size_t>(i); }
@@ -192,24 +189,24 @@ class SweptProblem {
   }
   bool is_barred(Index j) const { return gram_->columns().scale(j) == 0; }
 
-  GramRows<Scalar>* gram_;
+  GramRows<Precise>* gram_;
   const SelectionUnits* units_;
   Index capacity_ = 0;
-  Matrix<Scalar> start_;
+  Matrix<Precise> start_;
   double squares_ = 0;
 
   std::vector<Index> active_;
   std::vector<char> inside_;
-  GroupBlocks<Scalar> blocks_;
-  Matrix<Scalar> c_;
-  Vector<Scalar> d_;
-  Matrix<Scalar> b_;
+  GroupBlocks<Precise> blocks_;
+  Matrix<Precise> c_;
+  Vector<Precise> d_;
+  Matrix<Precise> b_;
   Matrix<Precise> h_;
   Matrix<Precise> beta_;
   double loss_ = 0;
 
   // Scratch.
-  Vector<Scalar> u_;
+  Vector<Precise> u_;
   Vector<Precise> row_;
   Eigen::Matrix<Precise, 1, Eigen::Dynamic> response_;
 };

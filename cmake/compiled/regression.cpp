@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include <l0/regression/compiled.hpp>
+#include <l0/gates/gate.hpp>
+#include <l0/regression/search/compiled.hpp>
 #undef L0_EXTERN
 #define L0_EXTERN  // what the next header names is compiled here
 
-#include <l0/regression/linear_regression.hpp>
+#include <l0/regression/compiled.hpp>

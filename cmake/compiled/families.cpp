@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT
+#include <l0/regression/compiled.hpp>
+#undef L0_EXTERN
+#define L0_EXTERN  // what the next headers name is compiled here
+
+#include <l0/regression/logistic_regression.hpp>
+#include <l0/regression/multinomial_regression.hpp>
+#include <l0/regression/poisson_regression.hpp>

@@ -1,6 +1,0 @@
-// SPDX-License-Identifier: MIT
-#include <l0/regression/compiled.hpp>
-#undef L0_EXTERN
-#define L0_EXTERN  // what the next header names is compiled here
-
-#include <l0/regression/logistic_regression.hpp>
