@@ -3,15 +3,15 @@
 
 #include <cmath>
 #include <cstdint>
-#include <cstdio>
 #include <cstring>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <l0/core/error.hpp>
-#include <l0/core/replace_file.hpp>
+#include <l0/core/file.hpp>
 #include <l0/core/types.hpp>
 
 namespace l0 {
@@ -35,33 +35,11 @@ class CalibrationState {
 
   /// Writes the file anew beside `path` and renames it, so that a crash leaves the old one or the new one. Throws
   /// `Error` if that fails.
-  void save(const std::string& path) const {
-    const std::string fresh = path + ".new";
-    std::FILE* file = std::fopen(fresh.c_str(), "wb");
-    if (file != nullptr) std::fwrite(bytes_.data(), 1, bytes_.size(), file);  // replace_file sees whether that failed
-    if (file == nullptr || !detail::replace_file(file, fresh, path)) {
-      detail::fail("path", path, "a file that can be written");
-    }
-  }
+  void save(const std::string& path) const { detail::write_file(path, bytes_); }
 
   /// Throws `Error` if the file cannot be read; what it holds is checked by `fit`.
   static CalibrationState load(const std::string& path) {
-    struct File {
-      std::FILE* open;
-      ~File() {
-        if (open != nullptr) std::fclose(open);
-      }
-    };
-    const File file{std::fopen(path.c_str(), "rb")};
-    if (file.open == nullptr) detail::fail("path", path, "a file that can be read");
-    std::string bytes;
-    char buffer[1 << 14];
-    for (std::size_t got = 1; got > 0;) {
-      got = std::fread(buffer, 1, sizeof buffer, file.open);
-      bytes.append(buffer, got);
-    }
-    if (std::ferror(file.open) != 0) detail::fail("path", path, "a file that can be read");
-    return CalibrationState(std::move(bytes));
+    return CalibrationState(detail::read_file(path, detail::Gzip::ignored));
   }
 
  private:

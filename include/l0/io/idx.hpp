@@ -15,9 +15,9 @@
 #include <utility>
 #include <vector>
 
+#include <l0/core/file.hpp>
 #include <l0/core/types.hpp>
 #include <l0/io/bytes.hpp>
-#include <l0/io/file.hpp>
 
 namespace l0 {
 

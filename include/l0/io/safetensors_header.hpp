@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include <l0/core/file.hpp>
 #include <l0/core/types.hpp>
-#include <l0/io/file.hpp>
 
 namespace l0::detail {
 

@@ -22,8 +22,8 @@
 #include <xlocale.h>
 #endif
 
+#include <l0/core/file.hpp>
 #include <l0/io/bytes.hpp>
-#include <l0/io/file.hpp>
 
 namespace l0 {
 

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include <l0/core/file.hpp>
 #include <l0/io/csv_field.hpp>
-#include <l0/io/file.hpp>
 #include <l0/io/report.hpp>
 
 namespace l0 {

@@ -2,7 +2,7 @@
 #pragma once
 
 /// \file
-/// All files are opened, read and written here; what stands in them is taken apart by io/text.hpp and io/bytes.hpp.
+/// All files are opened, read and written here; io/text.hpp and io/bytes.hpp take apart what stands in them.
 
 #include <algorithm>
 #include <cerrno>
@@ -17,10 +17,10 @@
 
 #if defined(__unix__) || defined(__APPLE__)
 #include <sys/stat.h>
+#include <unistd.h>
 #endif
 
 #include <l0/core/error.hpp>
-#include <l0/core/replace_file.hpp>
 
 namespace l0::detail {
 
@@ -40,11 +40,17 @@ using File = std::unique_ptr<std::FILE, FileCloser>;
   fail_file(path, reason == 0 ? what : std::string(what) + " (" + std::strerror(reason) + ")", expectation);
 }
 
+/// What is made of a file that begins as gzip's do.
+enum class Gzip {
+  refused,  ///< an error: nothing else that is read begins so
+  ignored,  ///< nothing: bytes may be any
+};
+
 /// Reads a file from its start, in parts.
 class FileReader {
  public:
   /// Throws `Error` for a directory and for what cannot be opened.
-  explicit FileReader(std::string path) : path_(std::move(path)) {
+  explicit FileReader(std::string path, Gzip gzip = Gzip::refused) : path_(std::move(path)), gzip_(gzip) {
     errno = 0;
     file_.reset(std::fopen(path_.c_str(), "rb"));
     if (!file_) fail_by_system(path_, "not readable", "a file that can be opened");
@@ -65,7 +71,7 @@ class FileReader {
     const std::size_t got = std::fread(bytes.data() + begin, 1, count, file_.get());
     bytes.resize(begin + got);
     if (std::ferror(file_.get()) != 0) fail_by_system(path_, "not readable", "a file that can be read to its end");
-    if (taken_ == 0) refuse_compressed(std::string_view(bytes).substr(begin));
+    if (taken_ == 0 && gzip_ == Gzip::refused) refuse_compressed(std::string_view(bytes).substr(begin));
     taken_ += got;
     const Mark now = mark();
     const bool cut_off = got < count && before_.size != 0 && taken_ != before_.size;
@@ -109,14 +115,15 @@ class FileReader {
   }
 
   std::string path_;
+  Gzip gzip_;
   File file_;
   Mark before_;
   std::uint64_t taken_ = 0;
 };
 
 /// All bytes of a file. Throws `Error` as `FileReader` does.
-inline std::string read_file(const std::string& path) {
-  FileReader file(path);
+inline std::string read_file(const std::string& path, Gzip gzip = Gzip::refused) {
+  FileReader file(path, gzip);
   std::string bytes;
   constexpr std::size_t block = std::size_t{1} << 20;
   // One byte more than there are: the end is then found by the first read.
@@ -124,6 +131,21 @@ inline std::string read_file(const std::string& path) {
   for (std::size_t count = std::max(first, block); file.read(bytes, count); count = block) {
   }
   return bytes;
+}
+
+/// Closes what was written under the name `part` and puts it in the place of `path`: whoever opens that finds the old
+/// file or the new one, whole, also after the program was killed or the power failed. The bytes are on the disk before
+/// the name is. False where that failed; then `part` is gone and `path` as it was.
+inline bool replace_file(std::FILE* written, const std::string& part, const std::string& path) {
+  bool good = std::fflush(written) == 0 && std::ferror(written) == 0;
+#if defined(__unix__) || defined(__APPLE__)
+  // Pipes and some file systems have no disk to wait for, and say so.
+  good = good && (fsync(fileno(written)) == 0 || errno == EINVAL || errno == ENOTSUP || errno == EROFS);
+#endif
+  good = std::fclose(written) == 0 && good;
+  good = good && std::rename(part.c_str(), path.c_str()) == 0;
+  if (!good) std::remove(part.c_str());
+  return good;
 }
 
 /// Writes a file under another name first, so that an old one stays until the new one is whole.
