@@ -24,6 +24,7 @@
 
 #include <l0/l0.hpp>
 
+#include "arguments.hpp"
 #include "national.hpp"
 
 namespace {
@@ -248,21 +249,21 @@ int main(int argc, char** argv) {
     const std::string word = argv[i];
     const auto next = [&] { return i + 1 < argc ? std::string(argv[++i]) : std::string("0"); };
     if (word == "--states")
-      options.states = std::stol(next());
+      options.states = bench::number<Index>(next());
     else if (word == "--districts")
-      options.districts = std::stol(next());
+      options.districts = bench::number<Index>(next());
     else if (word == "--records")
-      options.records = std::stol(next());
+      options.records = bench::number<Index>(next());
     else if (word == "--counts")
-      options.counts = std::stol(next());
+      options.counts = bench::number<Index>(next());
     else if (word == "--dollars")
-      options.dollars = std::stol(next());
+      options.dollars = bench::number<Index>(next());
     else if (word == "--contradict")
-      options.contradiction = std::stod(next());
+      options.contradiction = bench::number<double>(next());
     else if (word == "--seed")
-      options.seed = std::stoull(next());
+      options.seed = bench::number<std::uint64_t>(next());
     else if (word == "--threads")
-      threads = std::stoi(next());
+      threads = bench::number<int>(next());
     else if (word == "--csv")
       csv = next();
     else if (word == "--svg")

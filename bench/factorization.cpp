@@ -19,6 +19,8 @@
 
 #include <l0/l0.hpp>
 
+#include "arguments.hpp"
+
 namespace {
 
 using Eigen::Index;
@@ -185,9 +187,9 @@ int main(int argc, char** argv) {
   Index rank = 20;
   bool binary = false;
   for (int k = 2; k < argc; ++k) {
-    if (std::strcmp(argv[k], "--threads") == 0 && k + 1 < argc) threads = std::atoi(argv[++k]);
-    if (std::strcmp(argv[k], "--seeds") == 0 && k + 1 < argc) seeds = std::atoi(argv[++k]);
-    if (std::strcmp(argv[k], "--rank") == 0 && k + 1 < argc) rank = std::atoi(argv[++k]);
+    if (std::strcmp(argv[k], "--threads") == 0 && k + 1 < argc) threads = bench::number<int>(argv[++k]);
+    if (std::strcmp(argv[k], "--seeds") == 0 && k + 1 < argc) seeds = bench::number<int>(argv[++k]);
+    if (std::strcmp(argv[k], "--rank") == 0 && k + 1 < argc) rank = bench::number<Index>(argv[++k]);
     if (std::strcmp(argv[k], "--binary") == 0) binary = true;
   }
   const std::string task = argc > 1 ? argv[1] : "";

@@ -32,6 +32,8 @@
 #include <l0/regression/linear_regression.hpp>
 #include <l0/regression/logistic_regression.hpp>
 
+#include "arguments.hpp"
+
 namespace {
 
 using Eigen::Index;
@@ -158,8 +160,8 @@ Settings parse(const std::vector<std::string>& words) {
     if (word == "--seeds") {
       const std::string& range = value();
       const auto dots = range.find("..");
-      settings.first_seed = dots == std::string::npos ? 1 : std::atoi(range.c_str());
-      settings.last_seed = std::atoi(range.c_str() + (dots == std::string::npos ? 0 : dots + 2));
+      settings.first_seed = dots == std::string::npos ? 1 : bench::number<int>(range.substr(0, dots));
+      settings.last_seed = bench::number<int>(dots == std::string::npos ? range : range.substr(dots + 2));
       if (settings.last_seed < settings.first_seed) refuse(word);
     } else if (word == "--save") {
       settings.save = value();
@@ -168,13 +170,13 @@ Settings parse(const std::vector<std::string>& words) {
     } else if (word == "--load") {
       while (i + 1 < words.size() && words[i + 1].compare(0, 2, "--") != 0) settings.loads.push_back(words[++i]);
     } else if (word == "--repeat") {
-      settings.repeat = std::max(1, std::atoi(value().c_str()));
+      settings.repeat = std::max(1, bench::number<int>(value()));
     } else if (word == "--csv") {
       settings.csv = value();
     } else if (word == "--method") {
       settings.method = value();
     } else if (word == "--folds") {
-      settings.options.folds = std::atoi(value().c_str());
+      settings.options.folds = bench::number<Index>(value());
     } else if (word == "--criterion") {
       const std::map<std::string, l0::Criterion> known{
           {"ebic", l0::Criterion::ebic}, {"bic", l0::Criterion::bic}, {"gic", l0::Criterion::gic}};

@@ -15,13 +15,14 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include <l0/regression/linear_regression.hpp>
 #include <l0/regression/logistic_regression.hpp>
 #include <l0/regression/multinomial_regression.hpp>
+
+#include "arguments.hpp"
 
 namespace {
 
@@ -41,23 +42,11 @@ struct Set {
 
 /// A CSV file whose last column is the target.
 Set read(const std::string& path, const std::string& name) {
-  std::ifstream file(path);
-  std::string line, cell;
-  if (!std::getline(file, line)) {
-    std::fprintf(stderr, "%s: cannot be read; --data DIR says where the data of the examples are\n", path.c_str());
-    std::exit(1);
-  }
-  const auto columns = static_cast<Index>(std::count(line.begin(), line.end(), ',') + 1);
-  std::vector<double> values;
-  while (std::getline(file, line)) {
-    for (std::stringstream row(line); std::getline(row, cell, ',');) values.push_back(std::stod(cell));
-  }
-  const auto rows = static_cast<Index>(values.size()) / columns;
-  const Eigen::Map<const Eigen::MatrixXd> all(values.data(), columns, rows);
+  const l0::Matrix<double> all = bench::read_table(path);
   Set set;
   set.name = name;
-  set.x = all.topRows(columns - 1).transpose();
-  set.y = all.row(columns - 1).transpose();
+  set.x = all.leftCols(all.cols() - 1);
+  set.y = all.rightCols(1);
   return set;
 }
 
@@ -104,7 +93,7 @@ bool make_method(const std::string& word, Method& method) {
   } else if (choice == "bic") {
     method.options.criterion = l0::Criterion::bic;
   } else if (choice.compare(0, 5, "folds") == 0) {
-    method.options.folds = std::atoi(choice.c_str() + 5);
+    method.options.folds = bench::number<Index>(choice.substr(5));
   } else if (choice != "ebic" && choice != "default") {
     return false;
   }
@@ -113,7 +102,7 @@ bool make_method(const std::string& word, Method& method) {
   if (ridge == "+ridge") {
     method.options.l2_candidates = {1e-6, 1e-5, 1e-4};
   } else if (ridge.compare(0, 4, "+l2=") == 0) {
-    method.options.lambda_l2 = std::atof(ridge.c_str() + 4);
+    method.options.lambda_l2 = bench::number<double>(ridge.substr(4));
   } else {
     return false;
   }

@@ -12,14 +12,14 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <numbers>
 #include <numeric>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include <l0/trees/soft_tree_boosting.hpp>
+
+#include "arguments.hpp"
 
 namespace {
 
@@ -47,24 +47,13 @@ Instance friedman(Index features, std::uint64_t seed) {
 
 /// A random split of the rows; the first ten columns are the measurements, the others their squares and products.
 Instance diabetes(const std::string& path, std::uint64_t seed) {
-  std::ifstream file(path);
-  std::string line, cell;
-  if (!std::getline(file, line)) {
-    std::fprintf(stderr, "%s: cannot be read; --data FILE says where diabetes.csv of the examples is\n", path.c_str());
-    std::exit(1);
-  }
-  const auto columns = static_cast<Index>(std::count(line.begin(), line.end(), ',') + 1);
-  std::vector<double> values;
-  while (std::getline(file, line)) {
-    for (std::stringstream row(line); std::getline(row, cell, ',');) values.push_back(std::stod(cell));
-  }
-  const auto rows = static_cast<Index>(values.size()) / columns;
-  const Eigen::Map<const Eigen::MatrixXd> all(values.data(), columns, rows);
+  const l0::Matrix<double> all = bench::read_table(path);
+  const Index rows = all.rows();
   std::vector<Index> order(static_cast<std::size_t>(rows));
   std::iota(order.begin(), order.end(), Index{0});
   l0::Rng rng(seed);
   for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[rng() % i]);
-  return {all(Eigen::seqN(0, 10), order).transpose(), all(columns - 1, order).transpose(), rows - 110};
+  return {all(order, Eigen::seqN(0, 10)), all(order, all.cols() - 1), rows - 110};
 }
 
 void write(const Instance& instance, const std::string& path) {
@@ -105,7 +94,7 @@ int main(int argc, char** argv) {
     const std::string argument = argv[i];
     const auto equal = argument.find('=');
     if (equal != std::string::npos) {
-      set_option(options, argument.substr(0, equal), std::atof(argument.c_str() + equal + 1));
+      set_option(options, argument.substr(0, equal), bench::number<double>(argument.substr(equal + 1)));
       continue;
     }
     if (i + 1 == argc) break;
@@ -113,9 +102,9 @@ int main(int argc, char** argv) {
     if (argument == "--set") only = value;
     if (argument == "--data") data = value;
     if (argument == "--write") folder = value;
-    if (argument == "--seeds") seeds = std::strtoull(value.c_str(), nullptr, 10);
+    if (argument == "--seeds") seeds = bench::number<std::uint64_t>(value);
     if (argument == "--seed") {
-      first = std::strtoull(value.c_str(), nullptr, 10);
+      first = bench::number<std::uint64_t>(value);
       seeds = 1;
     }
   }

@@ -81,9 +81,9 @@ struct Arguments {
       if (name == "--data") {
         data = value();
       } else if (name == "--epochs") {
-        epochs = std::stol(value());
+        epochs = number<l0::Index>(value());
       } else if (name == "--seed") {
-        seed = std::stoull(value());
+        seed = number<std::uint64_t>(value());
       } else if (name == "--quick") {
         quick = true;
         epochs = std::min<l0::Index>(epochs, 3);
@@ -93,7 +93,7 @@ struct Arguments {
         holdout = true;
       } else if (name == "--prices") {
         std::stringstream list(value());
-        for (std::string price; std::getline(list, price, ',');) prices.push_back(std::stod(price));
+        for (std::string price; std::getline(list, price, ',');) prices.push_back(number<double>(price));
       } else {
         throw std::runtime_error(
             "usage: " + std::string(argv[0]) +

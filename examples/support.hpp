@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iostream>
 #include <numeric>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -88,6 +89,14 @@ inline Data standardised_split(const Table& table, Index train, Index validation
     return Part{rows.block(first, 0, end - first, features), rows.col(features).segment(first, end - first)};
   };
   return {part(0, train), part(train, train + validation), part(train + validation, rows.rows())};
+}
+
+/// The number that a word is.
+template <class Number>
+Number number(const std::string& word) {
+  Number value{};
+  if (!l0::parse_number(word, value)) throw std::runtime_error("'" + word + "' is no number that is wanted here");
+  return value;
 }
 
 inline bool quick(int argc, char** argv) { return std::find(argv, argv + argc, std::string("--quick")) != argv + argc; }
