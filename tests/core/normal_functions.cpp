@@ -37,7 +37,8 @@ struct Bell {
   }
 };
 
-long double cdf(long double x) { return std::erfc(-x / std::numbers::sqrt2_v<long double>) / 2; }
+/// By std::sqrt: std::numbers::sqrt2_v<long double> of libc++ is a double.
+long double cdf(long double x) { return std::erfc(-x / std::sqrt(2.0L)) / 2; }
 
 /// Φ⁻¹(u) by Newton's method from close by; from the nearer end of (0, 1), to keep digits.
 long double quantile(long double u, long double start) {

@@ -69,6 +69,9 @@ TEST_CASE("Factors are those of the singular value decomposition") {
   const double expected = model.mean() + model.user_biases()[7] + model.item_biases()[9] + u.row(7).dot(v.row(9));
   CHECK(model.predict(7, 9) == Approx(expected).epsilon(1e-12));
   CHECK(l0::test::same_from_threads([&] { return model.predict(7, 9); }));
+  CHECK(l0::test::same_from_threads([&] { return model.predict_row(7); }));
+  CHECK(l0::test::same_from_threads([&] { return model.top_k(7, 3).front().column; }));
+  CHECK(l0::test::same_from_threads([&] { return model.importance(); }));
 }
 
 TEST_CASE("Gates per entry leave few entries, and a smaller error where the truth has few") {

@@ -2,16 +2,21 @@
 #include <l0/layers/linear.hpp>
 
 #include <cmath>
-#include <thread>
-#include <vector>
+
+#include <l0/gates/gaussian.hpp>
+#include <l0/layers/conv2d.hpp>
+#include <l0/layers/depthwise_conv2d.hpp>
+#include <l0/layers/soft_tree.hpp>
 
 #include "layers/gradient_check.hpp"
 #include "support/catch.hpp"
+#include "support/concurrently.hpp"
 
 namespace {
 
 using l0::Index;
 using l0::Matrix;
+using l0::test::same_from_threads;
 
 /// Negative weights, closed gates among them, and gates of all kinds.
 l0::L0Linear<double> make_layer() {
@@ -71,19 +76,27 @@ TEST_CASE("Prediction is X times the effective weight plus bias, and changes not
   CHECK(l0::test::close(layer.predict(sparse), expected, l0::test::tolerance::golden));
 }
 
-TEST_CASE("Several threads may predict at once") {
-  const auto layer = make_layer();
+TEST_CASE("Several threads may ask a layer at once") {
+  const auto linear = make_layer();
   const Matrix<double> X = l0::test::fixed_numbers(50, 6, 4);
-  const Matrix<double> expected = layer.predict(X);
-  std::vector<Matrix<double>> results(4);
-  std::vector<std::thread> threads;
-  for (auto& result : results) {
-    threads.emplace_back([&] {
-      for (int k = 0; k < 100; ++k) result = layer.predict(X);
-    });
-  }
-  for (auto& thread : threads) thread.join();
-  for (const auto& result : results) CHECK(result == expected);
+  const Eigen::SparseMatrix<double> sparse = X.sparseView();
+  CHECK(same_from_threads([&] { return linear.predict(X); }));
+  CHECK(same_from_threads([&] { return linear.predict(sparse); }));
+  CHECK(same_from_threads([&] { return linear.effective_weight(); }));
+  CHECK(same_from_threads([&] { return linear.gate().deterministic(); }));
+  CHECK(same_from_threads([&] { return linear.gate().active_probability(); }));
+  CHECK(same_from_threads([&] { return linear.l0_penalty(); }));
+
+  l0::Rng rng(3);
+  const Matrix<double> images = l0::test::fixed_numbers(9, 2 * 6 * 5, 5);
+  const l0::L0Conv2d<double> convolution({2, 6, 5}, 3, 3, rng, {.padding = 1});
+  const l0::L0DepthwiseConv2d<double> depthwise({2, 6, 5}, 2, rng);
+  const l0::SoftTree<double> trees(6, 2, rng, {.trees = 3, .depth = 3});
+  const l0::L0Linear<double, l0::PerWeight, l0::ClippedGaussian<double>> gaussian(6, 3, rng);
+  CHECK(same_from_threads([&] { return convolution.predict(images); }));
+  CHECK(same_from_threads([&] { return depthwise.predict(images); }));
+  CHECK(same_from_threads([&] { return trees.predict(X); }));
+  CHECK(same_from_threads([&] { return gaussian.predict(X); }));
 }
 
 TEST_CASE("A layer counts its gates as its gate does") {

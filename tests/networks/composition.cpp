@@ -102,6 +102,7 @@ TEST_CASE("Layers, activations and operations of the user's own plug in") {
   CHECK(l0::test::close(l0::compact(net).predict(X), net.predict(X), l0::test::tolerance::golden));
   CHECK(l0::test::same_from_threads([&] { return net.predict(X); }));
   CHECK(l0::test::same_from_threads([&, small = l0::compact(net)] { return small.predict(X); }));
+  CHECK(l0::test::same_from_threads([&] { return net.l0_penalty(); }));
 }
 
 TEST_CASE("The contract's names") {

@@ -129,6 +129,8 @@ TEST_CASE("Pruning at threshold 0 leaves predictions as they are and writes exac
   const Matrix<double> X = fixed_numbers(3, net.inputs(), 1);
   const Matrix<double> before = net.predict(X);
   CHECK(l0::test::same_from_threads([&] { return net.predict(X); }));
+  CHECK(l0::test::same_from_threads([&, small = l0::compact(net)] { return small.predict(X); }));
+  CHECK(l0::test::same_from_threads([&] { return net.count_gates().open; }));
   const auto [open, all] = net.count_gates();
   CHECK(l0::prune(net) == all - open);
   CHECK(net.predict(X) == before);

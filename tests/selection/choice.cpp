@@ -98,6 +98,11 @@ TEST_CASE("The gates of the choice are 0 outside it", "[selection]") {
   CHECK(features.predict(Matrix<double>::Ones(1, 4)) == Eigen::RowVector4d(0, 1, 1, 1));
   CHECK(l0::test::same_from_threads([&] { return features.predict(Matrix<double>::Ones(1, 4)); }));
   CHECK(l0::test::same_from_threads([&] { return features.selected(); }));
+  SampleGate<double> samples(4, {.target_samples = 2});
+  samples.log_alpha() << 3, -3, 0, 1;
+  CHECK(l0::test::same_from_threads([&] { return samples.selected(); }));
+  CHECK(l0::test::same_from_threads(
+      [&] { return samples.select_weighted(numbered(4, 3), Vector<double>::Ones(4)).weights; }));
 }
 
 TEST_CASE("Columns are chosen from dense and sparse data", "[selection]") {

@@ -112,6 +112,9 @@ TEMPLATE_TEST_CASE("Boosted trees keep Friedman's five features", "[trees]", flo
   other.rightCols(15).setConstant(7);
   CHECK(model.predict(other) == model.predict(data.x));
   CHECK(l0::test::same_from_threads([&] { return model.predict(data.x); }));
+  CHECK(l0::test::same_from_threads([&] { return model.loss(data.x, data.y); }));
+  CHECK(l0::test::same_from_threads([&] { return model.feature_importances(); }));
+  CHECK(l0::test::same_from_threads([&] { return model.summary(); }));
 
   const auto& report = model.report();
   CHECK(report.features == 5);
