@@ -7,10 +7,13 @@
 #include <vector>
 
 #include <l0/io/network.hpp>
+#include <l0/layers/conv2d.hpp>
 #include <l0/networks/sequential.hpp>
 
 #include "io/files.hpp"
 #include "support/catch.hpp"
+#include "support/golden.hpp"
+#include "support/tolerances.hpp"
 
 namespace {
 
@@ -36,6 +39,19 @@ l0::TensorFile<float> read(const std::string& bytes) {
 std::string header_of(const std::string& type, std::size_t count, std::size_t bytes) {
   return R"({"a":{"dtype":")" + type + R"(","shape":[)" + std::to_string(count) + R"(],"data_offsets":[0,)" +
          std::to_string(bytes) + "]}}";
+}
+
+/// A layer with the weights of a file that PyTorch wrote, all gates open.
+template <class Layer>
+void take(Layer& layer, const l0::TensorFile<double>& file, const std::string& name) {
+  using Rows = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  const auto& weight = file.tensors.at(name + ".weight").values;
+  const auto& bias = file.tensors.at(name + ".bias").values;
+  REQUIRE(weight.size() == static_cast<std::size_t>(layer.weight().size()));
+  REQUIRE(bias.size() == static_cast<std::size_t>(layer.bias().size()));
+  layer.weight() = Eigen::Map<const Rows>(weight.data(), layer.weight().rows(), layer.weight().cols());
+  for (std::size_t i = 0; i < bias.size(); ++i) layer.bias()(static_cast<Index>(i)) = bias[i];
+  layer.log_alpha().setConstant(20);
 }
 
 }  // namespace
@@ -64,6 +80,56 @@ TEST_CASE("Files of safetensors' own writer") {
   CHECK_THROWS_WITH(read("@\0\0\0\0\0\0\0{\"test\":{\"dtype\":\"C64\",\"shape\":[2,2],\"data_offsets\":[0,32]}}    "s +
                          std::string(32, '\0')),
                     ContainsSubstring("tensor test of type C64, expected F32, F16, BF16 or whole numbers"));
+}
+
+TEST_CASE("A state_dict of PyTorch: its numbers, and what its network gives") {
+  const std::string path = l0::test::data_file("torch_state.safetensors").string();
+  const l0::test::Golden golden(l0::test::data_file("torch_state.txt"));
+  const auto file = l0::read_safetensors<double>(path);
+  const auto in_float = l0::read_safetensors<float>(path);
+  CHECK(file.metadata.at("format") == "pt");
+  CHECK(file.tensors.size() == 10);
+  for (const auto& [name, tensor] : file.tensors) {
+    CAPTURE(name);
+    CHECK(tensor.shape == golden.shape(name));
+    const Eigen::VectorXd expected = golden.vector(name);
+    CHECK(std::equal(tensor.values.begin(), tensor.values.end(), expected.begin(), expected.end()));
+    const auto& floats = in_float.tensors.at(name).values;
+    CHECK(std::equal(tensor.values.begin(), tensor.values.end(), floats.begin(), floats.end()));
+  }
+  const auto& count = file.integers.at("norm.num_batches_tracked");
+  CHECK(count.type == "I64");
+  CHECK(count.shape.empty());
+  CHECK(count.values == std::vector<std::int64_t>{3});
+  const auto& mask = file.integers.at("masked.mask");
+  CHECK(mask.type == "BOOL");
+  CHECK(mask.values == std::vector<std::int64_t>{1, 0, 1, 1});
+
+  l0::Rng rng(1);
+  const auto numbers = [&](const char* name) {
+    return Eigen::Map<const Eigen::ArrayXd>(file.tensors.at(name).values.data(), 4).eval();
+  };
+  l0::L0Conv2d<double> stem({2, 5, 5}, 4, {3, 3}, rng, {.padding = {1, 1}});
+  l0::L0Conv2d<double> squeeze({4, 5, 5}, 3, {2, 2}, rng, {.stride = {2, 2}});
+  l0::L0Linear<double> head(12, 2, rng);
+  take(stem, file, "stem");
+  take(squeeze, file, "squeeze");
+  take(head, file, "head");
+  Matrix<double> y = stem.predict(golden.matrix("x"));
+  CHECK(l0::test::close(y, golden.matrix("stem"), l0::test::tolerance::golden));
+  const Eigen::ArrayXd factor = numbers("norm.weight") / (numbers("norm.running_var") + 1e-5).sqrt();
+  for (Index channel = 0; channel < 4; ++channel) {
+    auto part = y.middleCols(25 * channel, 25).array();
+    part = (part - numbers("norm.running_mean")(channel)) * factor(channel) + numbers("norm.bias")(channel);
+  }
+  CHECK(l0::test::close(y, golden.matrix("norm"), l0::test::tolerance::golden));
+  for (Index channel = 0; channel < 4; ++channel) {
+    const auto open = static_cast<double>(mask.values[static_cast<std::size_t>(channel)]);
+    y.middleCols(25 * channel, 25) = (open * y.middleCols(25 * channel, 25)).cwiseMax(0);
+  }
+  y = squeeze.predict(y);
+  CHECK(l0::test::close(y, golden.matrix("squeeze"), l0::test::tolerance::golden));
+  CHECK(l0::test::close(head.predict(y), golden.matrix("head"), l0::test::tolerance::golden));
 }
 
 TEST_CASE("Counts of PyTorch's batch norms do not stand in the way") {
