@@ -7,13 +7,14 @@
 #   --eigen5 FOLDER   a checkout of Eigen 5, which holds Eigen/Core
 #   --rooms "..."     these test rooms instead of those of the cell
 # Without --quick a cell builds the test programs of its rooms and runs them: about 10 minutes of a processor, and all
-# cells some hours. BUILD_DIR (build/matrix) keeps them, a folder and a log per cell. Installs nothing.
+# cells some hours. CMAKE_BUILD_PARALLEL_LEVEL is honoured. BUILD_DIR (build/matrix) keeps them, a folder and a log per
+# cell. Installs nothing.
 set -uo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-all_rooms="core gates layers networks regression calibration factorization trees io"
-small_rooms="core gates layers regression" # under an emulator
+six_rooms="core gates layers networks regression io"
+every_room="$six_rooms random callbacks penalties annealing losses optimizers pruning training calibration factorization trees selection"
 row=-DEIGEN_DEFAULT_TO_ROW_MAJOR
 int=-DEIGEN_DEFAULT_DENSE_INDEX_TYPE=int
 # g++ 12 takes the undefined registers inside its own AVX-512 intrinsics for uninitialised variables.
@@ -21,25 +22,25 @@ native="-O2 -march=native -Wno-uninitialized -Wno-maybe-uninitialized"
 
 # name | compiler | flags | rooms | how its programs are run | package of the compiler
 cells="
-g++            | g++                   |                              | $all_rooms   |                                        | g++
-clang++-14     | clang++-14            |                              | $all_rooms   |                                        | clang-14
-clang++-19     | clang++-19            |                              | $all_rooms   |                                        | clang-19
-libc++         | clang++-19            | -stdlib=libc++               | $all_rooms   |                                        | clang-19 libc++-19-dev libc++abi-19-dev
-aarch64        | aarch64-linux-gnu-g++ |                              | $small_rooms | qemu-aarch64 -L /usr/aarch64-linux-gnu | g++-aarch64-linux-gnu qemu-user
+g++            | g++                   |                              | $every_room  |                                        | g++
+clang++-14     | clang++-14            |                              | $every_room  |                                        | clang-14
+clang++-19     | clang++-19            |                              | $every_room  |                                        | clang-19
+libc++         | clang++-19            | -stdlib=libc++               | $six_rooms   |                                        | clang-19 libc++-19-dev libc++abi-19-dev
+aarch64        | aarch64-linux-gnu-g++ |                              | $six_rooms   | qemu-aarch64 -L /usr/aarch64-linux-gnu | g++-aarch64-linux-gnu qemu-user
 aarch64-neon   | aarch64-linux-gnu-g++ |                              |              |                                        | g++-aarch64-linux-gnu
-i386           | g++-12                | -m32 -msse2 -mfpmath=sse -idirafter /usr/include/x86_64-linux-gnu | $all_rooms   |                                        | g++-12-multilib
-row-major      | g++                   | $row                         | $all_rooms   |                                        | g++
-int-index      | g++                   | $int                         | $all_rooms   |                                        | g++
-dont-vectorize | g++                   | -DEIGEN_DONT_VECTORIZE       | $all_rooms   |                                        | g++
-no-dispatch    | g++                   | -DL0_NO_SIMD_DISPATCH        | $all_rooms   |                                        | g++
-no-internals   | g++                   | -DL0_NO_EIGEN_INTERNALS      |              |                                        | g++
-fast-math      | g++                   | -O2 -ffast-math -fno-finite-math-only |     |                                        | g++
+i386           | g++-12                | -m32 -msse2 -mfpmath=sse -idirafter /usr/include/x86_64-linux-gnu | $six_rooms   |                                        | g++-12-multilib
+row-major      | g++                   | $row                         | $six_rooms   |                                        | g++
+int-index      | g++                   | $int                         | $six_rooms   |                                        | g++
+dont-vectorize | g++                   | -DEIGEN_DONT_VECTORIZE       | $six_rooms   |                                        | g++
+no-dispatch    | g++                   | -DL0_NO_SIMD_DISPATCH        | $six_rooms   |                                        | g++
+no-internals   | g++                   | -DL0_NO_EIGEN_INTERNALS      | $six_rooms   |                                        | g++
+fast-math      | g++                   | -O2 -ffast-math -fno-finite-math-only | $six_rooms   |                                        | g++
 finite-math    | g++                   | -ffast-math                  |              |                                        | g++
-no-rtti        | g++                   | -fno-rtti                    |              |                                        | g++
-c++23          | g++                   | -std=c++23                   | $all_rooms   |                                        | g++
-native         | g++                   | $native                      | $all_rooms   |                                        | g++
-eigen5         | g++                   |                              | $all_rooms   |                                        | g++
-eigen5-clang   | clang++-19            |                              | $all_rooms   |                                        | clang-19
+no-rtti        | g++                   | -fno-rtti                    | $six_rooms   |                                        | g++
+c++23          | g++                   | -std=c++23                   | $six_rooms   |                                        | g++
+native         | g++                   | $native                      | $six_rooms   |                                        | g++
+eigen5         | g++                   |                              | $six_rooms   |                                        | g++
+eigen5-clang   | clang++-19            |                              | $six_rooms   |                                        | clang-19
 "
 
 quick=no
@@ -47,7 +48,7 @@ strict=no
 eigen5=
 rooms=
 chosen=()
-usage() { sed -n '3,11s/^# //p' "${BASH_SOURCE[0]}" >&2; }
+usage() { sed -n '3,12s/^# //p' "${BASH_SOURCE[0]}" >&2; }
 while (($#)); do
   case $1 in
     --quick) quick=yes ;;
@@ -123,11 +124,19 @@ count_neon() {
     }' "$where/gate_kernel.s"
 }
 
+# How much passed, of what the programs of the rooms say.
+count_tests() {
+  awk '/All tests passed \(/ { match($0, /\(.*/); split(substr($0, RSTART + 1), n, " "); assertions += n[1]; tests += n[4] }
+    END { printf "%d tests, %d assertions", tests, assertions }'
+}
+
 # The test programs of some rooms, by CMake.
 run_rooms() {
   local compiler=$1 eigen=$2 runner=$3 where=$4 flags=$5
   shift 5
-  local arguments=(-DCMAKE_BUILD_TYPE=Release "-DCMAKE_CXX_FLAGS_RELEASE=-O1" "-DCMAKE_CXX_COMPILER=$compiler"
+  local level=-O1
+  if [[ $flags == *-O2* ]]; then level=-O2; fi
+  local arguments=(-DCMAKE_BUILD_TYPE=Release "-DCMAKE_CXX_FLAGS_RELEASE=$level" "-DCMAKE_CXX_COMPILER=$compiler"
     "-DCMAKE_CXX_FLAGS=$flags" -DL0_BUILD_TESTS=ON -DL0_WARNINGS_AS_ERRORS=ON -DL0_INSTALL=OFF)
   if [[ $eigen != "$eigen3" ]]; then
     # A package around the plain folder: FindEigen takes a target that is there.
@@ -147,8 +156,9 @@ run_rooms() {
     targets+=("test_$room")
     pattern+=${pattern:+|}$room
   done
-  configure "$where/build" "${arguments[@]}" && cmake --build "$where/build" -j "$(cores)" --target "${targets[@]}" &&
-    ctest --test-dir "$where/build" -R "^room\.($pattern)\$" --output-on-failure --no-tests=error
+  configure "$where/build" "${arguments[@]}" &&
+    cmake --build "$where/build" -j "${CMAKE_BUILD_PARALLEL_LEVEL:-$(cores)}" --target "${targets[@]}" &&
+    ctest --test-dir "$where/build" -R "^room\.($pattern)\$" --verbose --no-tests=error
 }
 
 run_cell() {
@@ -206,10 +216,10 @@ run_cell() {
     # shellcheck disable=SC2086
     if ! run_rooms "$compiler" "$eigen" "$runner" "$where" "$flags" $its_rooms >>"$log" 2>&1; then
       failed=$((failed + 1))
-      tell "$name" FAILED "$(sed -n 's/^[0-9% ]*tests passed.*/&/p; s/.*room\.\([a-z]*\).*\*\*\*.*/\1/p' "$log" | tr '\n' ' '); $log"
+      tell "$name" FAILED "$(sed -n 's/^[0-9% ]*tests passed.*/&/p; s/.*room\.\([a-z]*\).*\*\*\*.*/\1/p; s/^FAILED: //p' "$log" | head -n 4 | tr '\n' ' '); $log"
       return
     fi
-    done_so_far+=", $its_rooms"
+    done_so_far+=", $its_rooms: $(count_tests <"$log")"
   fi
   passed=$((passed + 1))
   tell "$name" passed "$done_so_far ($((SECONDS - start)) s)"
