@@ -177,3 +177,29 @@ TEST_CASE("The capped loss in expectation is near that over draws, and its parts
   CHECK(certain.value == 0.25);
   CHECK(certain.slope == -1);
 }
+
+TEST_CASE("What a record's gate is worth does not depend on its place") {
+  // Records come in blocks of gates; alike ones stand in every lane of one and in the rest of the next.
+  const Index n = 2 * l0::detail::noise_block + 3;
+  for (const GateMode gates : {GateMode::noise_free, GateMode::off}) {
+    CAPTURE(static_cast<int>(gates));
+    Setting setting(CalibrationLoss::relative, gates);
+    Eigen::MatrixXd m(2, n);
+    m.row(0).setConstant(3);
+    m.row(1).setConstant(1);
+    setting.survey.m = m.sparseView();
+    setting.survey.targets = Eigen::Vector2d(2000, 900);
+    setting.options.initial_weights = std::vector<double>(static_cast<std::size_t>(n), 20.0);
+    setting.at.resize(2 * n);
+    setting.at.head(n).setConstant(std::log(20.0));
+    for (const double log_alpha : {-0.6, 0.9}) {
+      CAPTURE(log_alpha);
+      setting.at.tail(n).setConstant(log_alpha);
+      const Eigen::VectorXd gradient = setting.gradient(setting.at);
+      CHECK(gradient.head(n).isConstant(gradient(0), 1e-15 * std::abs(gradient(0))));
+      CHECK(gradient.tail(n).isConstant(gradient(n), 1e-15 * std::abs(gradient(n))));
+      CHECK(gradient(0) != 0);
+      check_gradient(setting);
+    }
+  }
+}

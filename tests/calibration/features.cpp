@@ -171,6 +171,15 @@ TEST_CASE("The report adds up") {
   for (const auto& group : report.groups) mean += group.mean / 3;
   CHECK(report.loss == Catch::Approx(mean));
   CHECK(report.all.largest == Catch::Approx(report.errors.cwiseAbs().maxCoeff()));
+  CHECK(report.all.mean == Catch::Approx(report.errors.cwiseAbs().mean()));
+  // Shares, in all and by level: what is counted, over how many there are.
+  const auto size = static_cast<double>(report.errors.size());
+  CHECK(report.all.within_5_percent ==
+        Catch::Approx(static_cast<double>((report.errors.array().abs() <= 0.05).count()) / size));
+  CHECK(report.all.within_5_percent > 0);
+  double within = 0;
+  for (const auto& group : report.groups) within += group.within_5_percent * static_cast<double>(group.targets);
+  CHECK(within == Catch::Approx(report.all.within_5_percent * size));
   CHECK(report.converged());
 
   const Eigen::Vector4d weights(1, 0, 1, 2);
@@ -185,6 +194,12 @@ TEST_CASE("The report adds up") {
   CHECK(spread.coefficient_of_variation == Catch::Approx(std::sqrt(spread.design_effect - 1)));
   CHECK(spread.top_percent_share == Catch::Approx(0.5));
   CHECK(l0::weight_diagnostics(Eigen::Vector2d(0, 0)).records == 0);
+  CHECK(l0::weight_diagnostics(Eigen::Vector2d(0, 0)).effective_sample_size == 0);
+  // The heaviest 1 % of 200 are 2, of 1 to 199 it is one.
+  const Eigen::VectorXd rising = Eigen::VectorXd::LinSpaced(200, 1, 200);
+  CHECK(l0::weight_diagnostics(rising).top_percent_share == Catch::Approx((199.0 + 200) / rising.sum()));
+  CHECK(l0::weight_diagnostics(rising.head(199)).top_percent_share == Catch::Approx(199 / rising.head(199).sum()));
+  CHECK(l0::weight_diagnostics(rising, std::vector<double>(200, 4.0)).largest_ratio == 50);
 }
 
 TEST_CASE("Keep probabilities and jitter are per record and seeded") {

@@ -60,6 +60,9 @@ TEST_CASE("Options outside their ranges are refused by name") {
   refuses_options({.log_alpha_jitter = not_a_number}, "log_alpha_jitter");
   refuses_options({.epochs = -1}, "epochs");
   refuses_options({.learning_rate = 0}, "learning_rate");
+  refuses_options({.learning_rate = infinity}, "learning_rate");
+  refuses_options({.gate_learning_rate = 0}, "gate_learning_rate");
+  refuses_options({.gate_learning_rate = not_a_number}, "gate_learning_rate");
   refuses_options({.temperature = 0}, "temperature");
   refuses_options({.gamma = 0.1}, "gamma");
   refuses_options({.zeta = 1}, "zeta");
@@ -70,6 +73,10 @@ TEST_CASE("Options outside their ranges are refused by name") {
   refuses_options({.max_weight_ratio = 2, .total_weight = 9.0}, "total_weight is 9, expected at most");
   refuses_options({.refit_epochs = -1}, "refit_epochs");
   refuses_options({.threads = 0}, "threads");
+  // What stands on the border is taken.
+  CHECK_NOTHROW(Calibration(4, {.lambda_l0 = 0.0, .epochs = 0, .refit_epochs = 0, .threads = 1}));
+  CHECK_NOTHROW(Calibration(4, {.max_records = 4, .max_weight_ratio = 2, .total_weight = 8.0}));
+  CHECK_NOTHROW(Calibration(0));
 }
 
 TEST_CASE("Tasks that make no sense are refused by name, and the weights stay") {

@@ -188,6 +188,16 @@ TEST_CASE("A state belongs to its options, its data and its type of numbers") {
   other = task;
   other.loss = CalibrationLoss::capped;
   refuses(options, other);
+  // One entry of M is another, or the same one stands in another row.
+  const auto refuses_data = [&](const Eigen::SparseMatrix<float>& m) {
+    CHECK_THROWS_WITH(Calibration(n, options).fit(m, small.targets, task), ContainsSubstring("another run"));
+  };
+  Eigen::MatrixXf dense(small.m);
+  dense(0, 0) += 1;
+  refuses_data(dense.sparseView());
+  dense = Eigen::MatrixXf(small.m);
+  dense.row(1).swap(dense.row(2));
+  refuses_data(dense.sparseView());
   l0::SparseCalibrationWeights<double> wide(n, options);
   CHECK_THROWS_WITH(wide.fit(small.m.cast<double>(), small.targets.cast<double>(), task),
                     ContainsSubstring("another run"));

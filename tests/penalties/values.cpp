@@ -107,3 +107,14 @@ TEMPLATE_TEST_CASE("Frozen gates are priced, and not moved", "[penalties]", floa
   CHECK_FALSE(moving.log_alpha_gradient().isZero(0));
   CHECK(layer.weight_gradient() == moving.weight_gradient());
 }
+
+TEMPLATE_TEST_CASE("Prices that are not given are those of the documentation", "[penalties]", float, double) {
+  l0::Rng rng(1);
+  l0::L0Linear<TestType> layer(4, 3, rng);
+  const auto small = TestType(1e-3);
+  CHECK(l0::L0Penalty<TestType>{}.accumulate(layer) == l0::L0Penalty<TestType>{small}.accumulate(layer));
+  CHECK(l0::L1Penalty<TestType>{}.accumulate(layer) == l0::L1Penalty<TestType>{small}.accumulate(layer));
+  CHECK(l0::L2Penalty<TestType>{}.accumulate(layer) == l0::L2Penalty<TestType>{small}.accumulate(layer));
+  CHECK(l0::L0L2Penalty<TestType>{}.accumulate(layer) ==
+        l0::L0L2Penalty<TestType>{small, TestType(1e-4)}.accumulate(layer));
+}
