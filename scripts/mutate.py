@@ -2,22 +2,28 @@
 # SPDX-License-Identifier: MIT
 """Breaks lines of include/l0, one at a time, and tells which of them no test notices.
 
-    scripts/mutate.py --lines 200 --seed 1                  # 200 lines of the whole library
+    scripts/mutate.py --lines 200 --seed 1                  # draws 200 lines of the whole library
     scripts/mutate.py --lines 20 --seed 1 gates penalties   # of two rooms
+    scripts/mutate.py --resume build/mutants/results.json   # goes on; survivors are tried on tests that are new or changed
 
 A mutant is one change in one line: + for -, < for <=, == for !=, && for ||, a constant one larger, a condition negated,
-a statement left out, two arguments swapped. All mutants of a room are compiled into one program of its tests, each
-behind a switch, and the program runs once per mutant (`L0_MUTANT=k`), so that a mutant costs a run and not a build. A
-mutant that does not compile leaves, and another line is drawn. Those that the room's own tests let pass are tried on the
-other rooms of the run (and those of --also) whose tests include the header. One line per mutant, and a table of those
-that nobody noticed at the end; the exit status is 0.
+a statement left out, two arguments swapped. All mutants are compiled at once, each behind a switch, into one program per
+file of tests; a first run without a mutant tells which switches it reaches, and only these are thrown (`L0_MUTANT=k`), up
+to the first failing test. So a mutant costs a run and not a build. The file that can notice most per second comes first, and
+a file is not compiled when no living mutant stands in a header that it includes. A mutant that does not compile leaves.
 
-Constant expressions, declarations and templates' parameters are not touched: a switch is thrown when the program runs.
+Not touched: comments, texts, declarations, constant expressions, parameters of templates (a switch is thrown when the
+program runs), and what cannot change a result: `reserve`, `shrink_to_fit`.
+
+What was found is kept in results.json; a line per room and a table of the survivors come at the end. The exit status is 0.
 """
 import argparse
+import hashlib
+import json
 import os
 import random
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -30,12 +36,30 @@ ROOT = BUILD / "source"  # a copy: people go on working in theirs
 
 SWITCH = r"""// SPDX-License-Identifier: MIT
 #pragma once
+#include <atomic>
 #include <concepts>
+#include <cstdio>
 #include <cstdlib>
 #include <type_traits>
 namespace l0_mutants {
 inline const int active = std::getenv("L0_MUTANT") != nullptr ? std::atoi(std::getenv("L0_MUTANT")) : -1;
-constexpr bool on(int k) { return !std::is_constant_evaluated() && active == k; }
+struct Reached {
+  std::atomic<bool> at[4096] = {};
+  ~Reached() {
+    if (const char* path = std::getenv("L0_MUTANTS_REACHED")) {
+      std::FILE* file = std::fopen(path, "w");
+      for (int k = 0; k < 4096; ++k)
+        if (at[k].load(std::memory_order_relaxed)) std::fprintf(file, "%d\n", k);
+      std::fclose(file);
+    }
+  }
+};
+inline Reached reached;
+inline bool thrown(int k) {
+  if (active < 0) reached.at[k].store(true, std::memory_order_relaxed);
+  return active == k;
+}
+constexpr bool on(int k) { return !std::is_constant_evaluated() && thrown(k); }
 template <class T> constexpr T larger(int k, T value) { return on(k) ? static_cast<T>(value + 1) : value; }
 // a OP Op<k>{} OP b binds as a OP b does.
 #define L0_MUTANT_OPERATOR(Name, from, to)                                                          \
@@ -129,7 +153,8 @@ def candidates(line, before, after):
         is_call = re.match(r"(?!return\b|throw\b|break|continue|delete\b)[\w.:\->\[\]()]+\(.*\);$", statement)
         is_step = re.match(r"(\+\+|--)[\w.\->\[\]()]+;$", statement)
         raw = line.split("//")[0].strip() if "//" not in code else statement
-        if is_assignment or is_call or is_step:
+        for_speed = re.search(r"[.>](reserve|shrink_to_fit)\(", statement)
+        if (is_assignment or is_call or is_step) and not for_speed:
             found.append(("statement left out", f"{indent}{{ if (!l0_mutants::on(K)) {raw} }}"))
         match = re.match(r"([\w.:\->\[\]()]+) ([-+])= (.*);$", raw)
         if match:
@@ -154,39 +179,63 @@ def candidates(line, before, after):
 
 
 class Mutant:
-    def __init__(self, number, path, line, what, text):
-        self.number, self.path, self.line, self.what, self.text = number, path, line, what, text
-        self.original = path.read_text().splitlines()[line].strip()
-        self.fate = None
+    """One change. Known again by its line's text, so that a resumed run finds it where the file has grown."""
+
+    def __init__(self, number, path, text, nth, change, what):
+        self.number, self.path, self.text, self.nth, self.change, self.what = number, path, text, nth, change, what
+        self.fate = None    # "failure", "crash", "no end" by a test; "does not compile"; "line gone"
+        self.by = None      # the file of tests that noticed it
+        self.passed = {}    # files of tests that reached it and passed, with their hash
+        self.line = -1
+        self.broken = None
+
+    def locate(self):
+        lines = (ROOT / self.path).read_text().splitlines() if (ROOT / self.path).is_file() else []
+        same = [i for i, line in enumerate(lines) if line.strip() == self.text]
+        changes = []
+        if len(same) > self.nth:
+            self.line = same[self.nth]
+            changes = candidates(lines[self.line], lines[self.line - 1] if self.line else "", "")
+        if self.change < len(changes) and changes[self.change][0] == self.what:
+            self.broken = re.sub(r"\bK\b", str(self.number), changes[self.change][1])
+        elif self.fate is None:
+            self.fate = "line gone"
+
+    @property
+    def room(self):
+        return self.path.split("/")[2]
 
     def __str__(self):
-        return f"{self.path.relative_to(ROOT)}:{self.line + 1}: {self.what}: {self.original}"
+        return f"{self.path}:{self.line + 1}: {self.what}: {self.text}"
 
 
-def choose(rooms, count, rng, share):
-    """Lines by the seed, as many of each room as its share of all that can be changed; twice as many as wanted."""
+def choose(rooms, count, rng):
+    """Lines by the seed, each room by its share of all that can be changed."""
     sites = []
     for path in sorted((ROOT / "include" / "l0").rglob("*.hpp")):
         room = path.relative_to(ROOT / "include" / "l0").parts[0]
         if room not in rooms:
             continue
         lines = path.read_text().splitlines()
+        seen = {}
         in_table = False
         for i, line in enumerate(lines):
+            nth = seen[line.strip()] = seen.get(line.strip(), -1) + 1
             code = code_of(line)
             in_table = in_table or ("constexpr" in code and code.endswith(("{", ",", "=")) and "(" not in code)
             if in_table:
                 in_table = "};" not in code
                 continue
-            changes = candidates(line, lines[i - 1] if i else "", lines[i + 1] if i + 1 < len(lines) else "")
+            changes = candidates(line, lines[i - 1] if i else "", "")
             if changes:
-                sites.append((path, i, changes))
+                sites.append((str(path.relative_to(ROOT)), line.strip(), nth, changes))
     rng.shuffle(sites)
     mutants = []
-    for number, (path, line, changes) in enumerate(sites[:int(count * share)]):
-        what, text = rng.choice(changes)
-        mutants.append(Mutant(number, path, line, what, text.replace("K", str(number), 1) if "<K>" in text
-                              else re.sub(r"\bK\b", str(number), text)))
+    for number, (path, text, nth, changes) in enumerate(sites[:min(count, 4096)]):
+        change = rng.randrange(len(changes))
+        mutants.append(Mutant(number, path, text, nth, change, changes[change][0]))
+        if changes[change][0] == "+ to -" and re.search(r'" \+ |\+ "|\+ (detail::)?(to_text|short_number)\(', text):
+            mutants[-1].fate = "does not compile"  # a text, or a place named in one
     return mutants
 
 
@@ -194,82 +243,166 @@ def write_tree(mutants):
     """build/mutants/include: the headers with every living mutant behind its switch."""
     by_file = {}
     for mutant in mutants:
-        by_file.setdefault(mutant.path, {})[mutant.line] = mutant
+        if mutant.fate is None:
+            by_file.setdefault(mutant.path, {})[mutant.line] = mutant.broken
     for path in (ROOT / "include").rglob("*.hpp"):
         target = BUILD / path.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
         lines = path.read_text().splitlines()
-        for line, mutant in by_file.get(path, {}).items():
-            if mutant.fate != "does not compile":
-                lines[line] = mutant.text
+        for line, broken in by_file.get(str(path.relative_to(ROOT)), {}).items():
+            lines[line] = broken
         text = "\n".join(lines) + "\n"
         if not target.exists() or target.read_text() != text:
             target.write_text(text)
 
 
-def compile_source(source, mutants, flags):
-    """An object file of one test source; mutants that do not compile leave. None where it is not to be had."""
-    target = BUILD / "objects" / (str(source.relative_to(ROOT)).replace("/", "_") + ".o")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    for _ in range(12):
-        run = subprocess.run(flags + ["-c", str(source), "-o", str(target)], capture_output=True, text=True, timeout=900)
-        if run.returncode == 0:
-            return target
-        at = {}
-        for mutant in mutants:
-            if mutant.fate is None:
-                at[(str(mutant.path.relative_to(ROOT)), mutant.line + 1)] = mutant
-        gone = set()
-        for pattern in (r"(include/l0/\S+?):(\d+):\d+: error", r"(include/l0/\S+?):(\d+)"):
-            for path, line in re.findall(pattern, run.stderr):
-                if (path, int(line)) in at:
-                    gone.add(at[(path, int(line))])
-            if gone:
-                break
-        if not gone:
-            print(f"  {source.name} does not compile:\n" + run.stderr[:2000], file=sys.stderr)
-            return None
-        for mutant in gone:
-            mutant.fate = "does not compile"
+class TestFile:
+    """A file of tests, and the program that is made of it alone."""
+
+    def __init__(self, path, times):
+        self.path = path
+        self.name = str(path.relative_to(ROOT))
+        self.room = path.relative_to(ROOT / "tests").parts[0]
+        self.headers = set()
+        digest = hashlib.sha256()
+        seen, waiting = {path}, [path]
+        while waiting:
+            text = waiting[0].read_text()
+            if waiting.pop(0).is_relative_to(ROOT / "tests"):
+                digest.update(text.encode())
+            for include in re.findall(r'#include [<"]([^>"]+)[>"]', text):
+                for folder in (ROOT / "include", ROOT / "tests"):
+                    header = folder / include
+                    if header.is_file() and header not in seen:  # <random> is no folder of tests
+                        seen.add(header)
+                        waiting.append(header)
+        self.headers = {str(p.relative_to(ROOT)) for p in seen}
+        self.hash = digest.hexdigest()[:16]
+        self.seconds = times.get(self.name, 1 + path.stat().st_size / 1000)
+        self.program = BUILD / "programs" / self.name.replace("/", "_").removesuffix(".cpp")
+
+    def can_notice(self, mutants):
+        return [m for m in mutants if m.fate is None and m.path in self.headers and m.passed.get(self.name) != self.hash]
+
+    def worth(self, mutants):
+        """Mutants per second of compilation; those of the test's own room count more."""
+        return sum(1.0 if m.room == self.room else 0.15 for m in self.can_notice(mutants)) / (1 + self.seconds)
+
+    def build(self, mutants, flags, main_object):
+        """Compiles and links; mutants that do not compile leave. False where it is not to be had."""
         write_tree(mutants)
-    return None
+        self.program.parent.mkdir(parents=True, exist_ok=True)
+        command = flags + [str(self.path), str(main_object), "-pthread", "-o", str(self.program)]
+        for _ in range(12):
+            run = subprocess.run(command, capture_output=True, text=True, timeout=1800)
+            if run.returncode == 0:
+                return True
+            at = {(m.path, m.line + 1): m for m in mutants if m.fate is None}
+            gone = set()
+            for pattern in (r"(include/l0/\S+?):(\d+):\d+: error", r"(include/l0/\S+?):(\d+)"):
+                for path, line in re.findall(pattern, run.stderr):
+                    if (path, int(line)) in at:
+                        gone.add(at[(path, int(line))])
+                if gone:
+                    break
+            if not gone:
+                print(f"  {self.name} does not compile:\n" + run.stderr[:2000], file=sys.stderr)
+                return False
+            for mutant in gone:
+                mutant.fate = "does not compile"
+            write_tree(mutants)
+        return False
+
+    def run(self, number, seconds, reached=None):
+        """How the tests end: None, "failure", "crash" or "no end" (after so many seconds of processor time)."""
+        environment = dict(os.environ, L0_MUTANT=str(number))
+        if reached:
+            environment["L0_MUTANTS_REACHED"] = str(reached)
+        bound = lambda: (resource.setrlimit(resource.RLIMIT_CPU, (int(seconds), int(seconds) + 1)),
+                         resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30)))
+        try:
+            run = subprocess.run([str(self.program), "--abort"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                 cwd=BUILD, preexec_fn=bound, timeout=60 * seconds)
+        except subprocess.TimeoutExpired:
+            return "no end"
+        return None if run.returncode == 0 else "failure" if run.returncode > 0 else "no end" if run.returncode == -24 else "crash"
 
 
-def headers_of(room):
-    """The headers that the tests of a room include, directly or not."""
-    seen = set()
-    waiting = list((ROOT / "tests" / room).glob("*.cpp"))
-    while waiting:
-        for name in re.findall(r'#include [<"]([^>"]+)[>"]', waiting.pop().read_text()):
-            for folder in (ROOT / "include", ROOT / "tests"):
-                path = folder / name
-                if path.is_file() and path not in seen:  # <random> is no folder of tests
-                    seen.add(path)
-                    waiting.append(path)
-    return seen
+def compile_times(log):
+    """Seconds per file of tests, of a build's .ninja_log; none where there is no such build."""
+    times = {}
+    for line in log.read_text().splitlines() if log.is_file() else []:
+        fields = line.split("\t")
+        match = re.match(r"tests/CMakeFiles/test_\w+\.dir/(.*\.cpp)\.o$", fields[3]) if len(fields) > 3 else None
+        if match:
+            times["tests/" + match.group(1)] = (int(fields[1]) - int(fields[0])) / 1000
+    return times
 
 
-def run_tests(program, number, seconds):
-    environment = dict(os.environ, L0_MUTANT=str(number))
-    try:
-        run = subprocess.run([str(program), "--abort"], env=environment, capture_output=True, timeout=seconds,
-                             cwd=BUILD)
-        return None if run.returncode == 0 else "crash" if run.returncode < 0 else "failure"
-    except subprocess.TimeoutExpired:
-        return "no end"
+def children_seconds():
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def try_all(file, mutants, flags, main_object):
+    """Runs a file of tests on every mutant that it reaches."""
+    if not file.build(mutants, flags, main_object):
+        return False
+    listing = BUILD / "reached.txt"
+    listing.unlink(missing_ok=True)
+    began = children_seconds()
+    if file.run(-1, 900, listing) is not None:
+        print(f"  {file.name} fails without a mutant; left out", flush=True)
+        return False
+    seconds = 3 + 5 * (children_seconds() - began)
+    reached = {int(k) for k in listing.read_text().split()}
+    for mutant in file.can_notice(mutants):
+        if mutant.number in reached:
+            mutant.fate = file.run(mutant.number, seconds)
+            mutant.by = file.name if mutant.fate else None
+        if mutant.fate is None:
+            mutant.passed[file.name] = file.hash
+            if mutant.number in reached:
+                mutant.passed[file.name + " reached"] = file.hash
+    return True
+
+
+def summary(seed, mutants, untried):
+    """A line per room; the survivors."""
+    counted = [m for m in mutants if m.fate not in ("does not compile", "line gone")]
+    print()
+    for room in sorted({m.room for m in counted}):
+        own = [m for m in counted if m.room == room]
+        noticed = sum(1 for m in own if m.fate)
+        waiting = sum(1 for m in own if not m.fate and untried(m))
+        print(f"{room}: {noticed} of {len(own)} noticed" + (f", {waiting} not yet tried on all tests" if waiting else ""))
+    noticed = sum(1 for m in counted if m.fate)
+    print(f"seed {seed}: {noticed} of {len(counted)} noticed ({100 * noticed / max(1, len(counted)):.1f} %); "
+          f"{sum(1 for m in mutants if m.fate == 'does not compile')} more did not compile")
+    survivors = [m for m in counted if not m.fate]
+    if survivors:
+        print("\n| line | change | code | |\n|---|---|---|---|")
+    for m in survivors:
+        code = m.text.replace("|", "\\|")
+        seen = any(name.endswith(" reached") for name in m.passed)
+        state = "not yet tried on all tests" if untried(m) else "passes" if seen else "run by no test"
+        print(f"| {m.path}:{m.line + 1} | {m.what} | `{code}` | {state} |")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rooms", nargs="*", help="folders of include/l0; all of them by default")
-    parser.add_argument("--lines", type=int, default=200, help="lines to break")
+    parser.add_argument("--lines", type=int, default=200, help="lines to draw")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--also", nargs="*", default=[], help="rooms whose tests are tried too, without mutants of their own")
+    parser.add_argument("--resume", type=Path, help="results.json of an earlier run: its mutants, what it found")
+    parser.add_argument("--tests", nargs="*", help="rooms whose tests are tried; all of them by default")
     parser.add_argument("--compiler", default=os.environ.get("CXX", "g++"))
     parser.add_argument("--eigen", default="/usr/include/eigen3")
     parser.add_argument("--build", type=Path, help="folder to work in (build/mutants)")
-    parser.add_argument("--list", action="store_true", help="only says what would be changed")
-    parser.add_argument("--limit", type=float, default=1e9, help="seconds after which no further room is begun")
+    parser.add_argument("--list", action="store_true", help="only says what would be changed, or what is known after --resume")
+    parser.add_argument("--times", type=Path, default=HOME / "build" / "test" / ".ninja_log",
+                        help="the .ninja_log of a build of the tests: how long each file takes to compile")
+    parser.add_argument("--limit", type=float, default=1e9, help="seconds after which no further file is compiled")
     arguments = parser.parse_args()
 
     global BUILD, ROOT
@@ -277,87 +410,71 @@ def main():
     if arguments.build:
         BUILD = arguments.build.resolve()
         ROOT = BUILD / "source"
-    shutil.rmtree(BUILD, ignore_errors=True)
+    shutil.rmtree(ROOT, ignore_errors=True)
     for folder in ("include", "tests", "examples/data"):
         shutil.copytree(HOME / folder, ROOT / folder)
-    all_rooms = sorted(p.name for p in (ROOT / "include" / "l0").iterdir() if p.is_dir() and (ROOT / "tests" / p.name).is_dir())
-    rooms = arguments.rooms or all_rooms
-    for room in rooms + arguments.also:
+    all_rooms = sorted(p.name for p in (ROOT / "include" / "l0").iterdir() if p.is_dir())
+    for room in arguments.rooms:
         if room not in all_rooms:
             parser.error(f"room {room}: not one of {', '.join(all_rooms)}")
-    mutants = choose(rooms, arguments.lines, random.Random(arguments.seed), share=1.6)
+
+    seed = arguments.seed
+    if arguments.resume:
+        stored = json.loads(arguments.resume.read_text())
+        seed = stored["seed"]
+        mutants = []
+        for entry in stored["mutants"]:
+            mutant = Mutant(*(entry[key] for key in ("number", "path", "text", "nth", "change", "what")))
+            mutant.fate, mutant.by, mutant.passed = entry["fate"], entry["by"], entry["passed"]
+            mutants.append(mutant)
+    else:
+        mutants = choose(arguments.rooms or all_rooms, arguments.lines, random.Random(seed))
+    for mutant in mutants:
+        mutant.locate()
+    results = arguments.resume or BUILD / "results.json"
+
+    def store():
+        keys = ("number", "path", "text", "nth", "change", "what", "fate", "by", "passed")
+        text = json.dumps({"seed": seed, "mutants": [{key: getattr(m, key) for key in keys} for m in mutants]}, indent=1)
+        temporary = results.with_suffix(".new")
+        temporary.write_text(text)
+        temporary.replace(results)
+
+    times = compile_times(arguments.times)
+    files = [TestFile(path, times) for room in arguments.tests or all_rooms for path in sorted((ROOT / "tests" / room).glob("*.cpp"))]
+    refused = set()
+    untried = lambda m: any(f.can_notice([m]) for f in files if f.name not in refused)
     if arguments.list:
-        for mutant in mutants:
-            print(mutant)
+        if arguments.resume:
+            summary(seed, mutants, untried)
+        else:
+            print("\n".join(map(str, mutants)))
         return
 
     (BUILD / "switch.hpp").write_text(SWITCH)
     (BUILD / "first.hpp").write_text('#include "switch.hpp"\n#include "support/catch.hpp"\n#include <Eigen/Dense>\n#include <Eigen/Sparse>\n')
-    write_tree(mutants)
     catch = 2 if Path("/usr/include/catch2/catch.hpp").exists() else 3
     flags = [arguments.compiler, "-std=c++20", "-O1", "-w", "-fmax-errors=0", f"-I{BUILD}", f"-I{BUILD / 'include'}", f"-I{ROOT / 'tests'}",
-             "-isystem", arguments.eigen, f"-DL0_TEST_CATCH2_VERSION={catch}",
+             "-D_GLIBCXX_ASSERTIONS", "-isystem", arguments.eigen, f"-DL0_TEST_CATCH2_VERSION={catch}",
              f'-DL0_TEST_DATA_DIR="{ROOT / "tests" / "data"}"', "-DEIGEN_RUNTIME_NO_MALLOC="]
+    main_object = BUILD / "catch_main.o"
+    if not main_object.exists():
+        subprocess.run(flags + ["-O0", "-c", str(ROOT / "tests/support/catch_main.cpp"), "-o", str(main_object)], check=True)
     subprocess.run(flags + ["-x", "c++-header", str(BUILD / "first.hpp"), "-o", str(BUILD / "first.hpp.gch")], check=True)
     flags += ["-include", str(BUILD / "first.hpp")]
-    main_object = BUILD / "catch_main.o"
-    subprocess.run(flags[:-2] + ["-O0", "-c", str(ROOT / "tests/support/catch_main.cpp"), "-o", str(main_object)], check=True)
 
-    programs = {}
-
-    def program_of(room):
-        if room not in programs:
-            objects = [compile_source(source, mutants, flags) for source in sorted((ROOT / "tests" / room).glob("*.cpp"))]
-            program = BUILD / f"test_{room}"
-            subprocess.run([arguments.compiler, *map(str, filter(None, objects)), str(main_object), "-pthread", "-o", str(program)], check=True)
-            start = time.time()
-            if run_tests(program, -1, 900) is not None:
-                print(f"{room}: the tests fail without a mutant; left out", flush=True)
-                program = None
-            programs[room] = (program, max(10.0, 6 * (time.time() - start)))
-        return programs[room]
-
-    done = []
-    for room in sorted(rooms, key=lambda r: sum(s.stat().st_size for s in (ROOT / "tests" / r).glob("*.cpp"))):
-        if time.time() - began > arguments.limit:
-            print(f"{room}: not begun, {arguments.limit:.0f} s are over", flush=True)
-            continue
-        own = [m for m in mutants if m.path.relative_to(ROOT / "include" / "l0").parts[0] == room]
-        wanted = round(len(own) / 1.6)
-        if not own:
-            continue
-        program, seconds = program_of(room)
-        if program is None:
-            continue
-        alive = [m for m in own if m.fate is None][:wanted]
-        for mutant in alive:
-            mutant.fate = run_tests(program, mutant.number, seconds)
-            verdict = f"noticed by {room} ({mutant.fate})" if mutant.fate else f"passes {room}"
-            print(f"{verdict}: {mutant}", flush=True)
-            done.append(mutant)
-        noticed = sum(1 for m in alive if m.fate)
-        print(f"{room}: {noticed} of {len(alive)} noticed, {time.time() - began:.0f} s so far", flush=True)
-
-    for room in arguments.also:
-        program_of(room)
-    included = {room: headers_of(room) for room in programs}
-    for mutant in [m for m in done if not m.fate]:
-        own = mutant.path.relative_to(ROOT / "include" / "l0").parts[0]
-        for room, (program, seconds) in programs.items():
-            if mutant.fate is None and program and room != own and mutant.path in included[room]:
-                mutant.fate = run_tests(program, mutant.number, seconds)
-                if mutant.fate:
-                    print(f"noticed by {room} ({mutant.fate}): {mutant}", flush=True)
-
-    survivors = [m for m in done if not m.fate]
-    if done:
-        print(f"\nseed {arguments.seed}: {len(done) - len(survivors)} of {len(done)} noticed "
-              f"({100 * (1 - len(survivors) / len(done)):.1f} %)")
-    if survivors:
-        print("\n| line | change | code |\n|---|---|---|")
-        for m in survivors:
-            code = m.original.replace("|", "\\|")
-            print(f"| {m.path.relative_to(ROOT)}:{m.line + 1} | {m.what} | `{code}` |")
+    while time.time() - began < arguments.limit:
+        file = max((f for f in files if f.name not in refused), key=lambda f: f.worth(mutants), default=None)
+        if file is None or file.worth(mutants) == 0:
+            break
+        waiting = len(file.can_notice(mutants))
+        if not try_all(file, mutants, flags, main_object):
+            refused.add(file.name)
+        store()
+        noticed = sum(1 for m in mutants if m.by == file.name)
+        print(f"{file.name}: {noticed} of {waiting} noticed, {sum(1 for m in mutants if m.fate is None)} living, "
+              f"{time.time() - began:.0f} s", flush=True)
+    summary(seed, mutants, untried)
 
 
 if __name__ == "__main__":
