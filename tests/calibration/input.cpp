@@ -142,6 +142,13 @@ TEST_CASE("A target that no record reaches is named; nothing becomes NaN") {
 TEST_CASE("A record without entries goes first, and stays as it is where nothing is chosen") {
   Eigen::MatrixXd dense = small();
   dense.col(2).setZero();
+  for (Index j = 0; j < 4; ++j) {  // whichever it is, it is named; what the others reach is not
+    Eigen::MatrixXd without = small();
+    without.col(j).setZero();
+    const auto report = Calibration(4, {.max_records = 3}).fit(without, targets);
+    CHECK(report.empty_records == std::vector<Index>{j});
+    CHECK(report.unreachable.empty());
+  }
   const Eigen::SparseMatrix<double> m = dense.sparseView();
   Calibration chosen(4, {.max_records = 3});
   CHECK(chosen.fit(m, targets, {.target_groups = Eigen::Vector3i(4, 4, 7)}).empty_records == std::vector<Index>{2});
@@ -217,4 +224,22 @@ TEST_CASE("Before a fit the weights are those of the start") {
   CHECK(cal.weights() == Eigen::Vector3d(1, 0, 2));
   CHECK(cal.active_records() == std::vector<Index>{0, 2});
   CHECK(cal.sparsity() == Catch::Approx(1.0 / 3));
+  // And so are its predictions, dense and sparse, of weights of 1 too.
+  const Eigen::MatrixXd dense = Eigen::MatrixXd(small()).leftCols(3);
+  CHECK(cal.predict(dense) == Eigen::VectorXd(dense * Eigen::Vector3d(1, 0, 2)));
+  CHECK(cal.predict(Eigen::SparseMatrix<double>(dense.sparseView())) == cal.predict(dense));
+}
+
+TEST_CASE("More targets than 16 bits count") {
+  const Index rows = (Index{1} << 16) + 7;
+  Eigen::SparseMatrix<double> m(rows, 2);
+  m.insert(rows - 1, 0) = 1;
+  m.insert(3, 1) = 1;
+  Eigen::VectorXd t = Eigen::VectorXd::Zero(rows);
+  t(rows - 1) = 3;
+  t(3) = 2;
+  Calibration cal(2, {.gates = GateMode::off});
+  CHECK(cal.fit(m, t).unreachable.empty());
+  CHECK(cal.weights()(0) == Catch::Approx(3));
+  CHECK(cal.weights()(1) == Catch::Approx(2));
 }

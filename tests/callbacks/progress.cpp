@@ -108,6 +108,18 @@ TEST_CASE("Where a file is read no loss is shown; a loss that is lost is", "[tra
   CHECK(written(none, 3) == "reading  [##########..........]  50 %  loss nan        open 3      \n");
 }
 
+TEST_CASE("The time left is told in seconds, minutes or hours", "[training]") {
+  // Half of ten steps is over, and nine tenths: five steps and one are left.
+  const auto written = [](double seconds_per_step) {
+    return standard_error_of([&] { run(l0::ProgressBar({.verbosity = l0::Verbosity::steps}), 9, seconds_per_step); });
+  };
+  CHECK(written(11).find(" 55 s left") != std::string::npos);
+  CHECK(written(100).find(" 8:20 min left") != std::string::npos);
+  CHECK(written(100).find(" 1:40 min left") != std::string::npos);
+  CHECK(written(3600).find(" 5:00 h left") != std::string::npos);
+  CHECK(written(4500).find(" 6:15 h left") != std::string::npos);
+}
+
 TEST_CASE("Verbosity: lines for log files, every step, nothing", "[training]") {
   const auto written = [](const l0::ProgressOptions& options) {
     return standard_error_of([&] { run(l0::ProgressBar(options)); });

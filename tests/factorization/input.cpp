@@ -76,7 +76,10 @@ TEST_CASE("Rows and columns that were not fitted are refused") {
   const l0::test::LowRank<double> problem(30, 20, 1, 0.5, 0.1, 1);
   Model model({.max_rank = 3});
   CHECK_THROWS_WITH(model.predict(0, 0), ContainsSubstring("row is 0"));
+  CHECK_FALSE(model.is_fitted());
   model.fit(problem.r);
+  CHECK(model.is_fitted());
+  CHECK(model.report().seconds > 0);
   CHECK_THROWS_WITH(model.predict(30, 0), ContainsSubstring("row is 30"));
   CHECK_THROWS_WITH(model.predict(-1, 0), ContainsSubstring("row is -1"));
   CHECK_THROWS_WITH(model.predict(0, 20), ContainsSubstring("column is 20"));
@@ -124,6 +127,7 @@ TEST_CASE("Nothing, one entry, one value") {
       model.fit(Eigen::SparseMatrix<double>(0, 0));
       CHECK(model.rank() == 0);
       CHECK(model.rows() == 0);
+      CHECK(model.sparsity() == 0);
       model.fit(Eigen::SparseMatrix<double>(3, 2));
       CHECK(model.predict(2, 1) == (squared ? 0 : 0.5));
       CHECK(model.report().notes.size() == 1);

@@ -60,6 +60,12 @@ TEST_CASE("A tracker keeps every step and the statistics of every stage", "[io]"
   run(tracker);  // a further run
   REQUIRE(tracker.stages().size() == 4);
   CHECK(tracker.stages()[2].seconds == 2);
+  // A stage of the same name that counts from the start again is another one, from any step on.
+  tracker(step("refit", 2, 0.2, 3.5));
+  CHECK(tracker.stages().size() == 5);
+  tracker(step("refit", 3, 0.1, 4));
+  CHECK(tracker.stages().size() == 5);
+  CHECK(tracker.stages()[4].steps == 2);
   tracker.clear();
   CHECK(tracker.history().empty());
   CHECK(tracker.stages().empty());

@@ -162,6 +162,16 @@ TEST_CASE("Gradients of a depthwise convolution", "[gradient]") {
   }
 }
 
+TEST_CASE("A batch of another width is refused by predict", "[shape]") {
+  l0::Rng rng(1);
+  const l0::L0DepthwiseConv2d<double> deep(image, kernel, rng);
+  const l0::L0Conv2d<double> full(image, 3, kernel, rng);
+  for (const l0::Index more : {-1, 1}) {
+    CHECK_THROWS_AS(deep.predict(l0::Matrix<double>::Zero(2, deep.inputs() + more)), l0::Error);
+    CHECK_THROWS_AS(full.predict(l0::Matrix<double>::Zero(2, full.inputs() + more)), l0::Error);
+  }
+}
+
 TEST_CASE("More pixels than fit a chunk of patches", "[gradient]") {
   // 40 samples × 27 weights × 70 pixels of a row are more than 65536 numbers: rows are cut.
   const l0::L0ConvOptions<double> options{.padding = 1};

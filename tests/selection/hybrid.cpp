@@ -71,7 +71,7 @@ TEST_CASE("Given noise decides which are drawn", "[selection]") {
 }
 
 TEST_CASE("The number chosen is the number asked for", "[selection]") {
-  for (const Index n : {0, 1, 2, 7, 50}) {
+  for (const Index n : {0, 1, 2, 7, 50, 100}) {
     for (const Index target : {0, 1, 2, 3, 7, 10, 49, 50, 100}) {
       for (const float share : {0.0F, 0.1F, 0.25F, 0.3F, 0.5F, 0.9F, 1.0F}) {
         CAPTURE(n, target, share);

@@ -63,6 +63,7 @@ TEST_CASE("Options outside their ranges are refused by name, and the objective i
   refuse({.init_sparsity = 1}, "l0: init_sparsity is 1, expected a probability in (0, 1)");
   refuse({.refit_epochs = -1}, "l0: refit_epochs is -1, expected a number of steps >= 0");
   CHECK(f.calls() == 0);
+  CHECK_NOTHROW(minimize(f, w0, {.epochs = 0, .refit_epochs = 0}));
   refuse({.temperature_schedule = [](Index) { return 0.0; }}, "l0: temperature is 0, expected a finite number > 0");
 }
 

@@ -85,6 +85,19 @@ TEST_CASE("An objective that takes the step number sees 0, 1, 2, ... and may cho
   }
 }
 
+TEST_CASE("The refit of an objective with steps goes down its gradient") {
+  // Without steps at gates the start is 0, and the minimum is the refit's own work.
+  const Vector<double> target{{1, -0.5, 2}};
+  const auto f = [&](const Vector<double>& w, Vector<double>& gradient, Index) {
+    gradient = w - target;
+    return gradient.squaredNorm() / 2;
+  };
+  const auto result =
+      l0::minimize(f, Vector<double>::Zero(3), {.epochs = 0, .learning_rate = 0.05, .refit_epochs = 400});
+  CHECK(result.active.size() == 3);
+  CHECK((result.weights - target).cwiseAbs().maxCoeff() < 0.01);
+}
+
 TEST_CASE("An objective that takes the step number or not is called with it") {
   struct Both {
     int with = 0;

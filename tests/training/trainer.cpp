@@ -220,6 +220,9 @@ TEST_CASE_METHOD(Problem, "Trainers refuse what does not fit before anything cha
            {.epochs = -1}, {.batch_size = 0}, {.learning_rate = 0}, {.gate_learning_rate = -1}, {.patience = -1}}) {
     CHECK_THROWS_AS(l0::Trainer(net, wrong), l0::Error);
   }
+  l0::Trainer<Mlp>::Best best;
+  best.epochs_since = -1;
+  CHECK_THROWS_WITH(trainer.set_best(best), ContainsSubstring("epochs_since is -1"));
   l0::Trainer impatient(net, {.patience = 2});
   y(17) = 0;
   CHECK_THROWS_WITH(impatient.fit(X, y, penalty), ContainsSubstring("0 without validation data"));

@@ -81,12 +81,15 @@ TEST_CASE("A refused fit leaves the model as it was", "[trees][errors]") {
   Boosting model({.trees = 5, .folds = 2});
   CHECK_THROWS_AS(model.predict(data.x), l0::Error);
   CHECK_THROWS_AS(model.selected_features(), l0::Error);
+  CHECK_THROWS_AS(model.summary(), l0::Error);
   model.fit(data.x, data.y);
   const VectorXd before = model.predict(data.x);
   CHECK_THROWS_AS(model.fit(data.x, data.y.head(3)), l0::Error);
   CHECK(model.predict(data.x) == before);
   CHECK_THROWS_AS(model.predict(data.x.leftCols(4)), l0::Error);
   CHECK_THROWS_AS(model.loss(data.x, data.y.head(3)), l0::Error);
+  CHECK_THROWS_WITH(model.staged_loss(data.x.leftCols(4), data.y), ContainsSubstring("X is 40x4, expected 40x5"));
+  CHECK_THROWS_AS(model.staged_loss(data.x, data.y.head(3)), l0::Error);
   CHECK_THROWS_AS(model.predict_probability(data.x), l0::Error);
   CHECK(model.predict(MatrixXd(0, 5)).size() == 0);
 }
@@ -128,6 +131,7 @@ TEST_CASE("Boosted trees take little and dull data", "[trees]") {
   Boosting logistic({.loss = l0::TreeLoss::logistic});
   logistic.fit(data.x, VectorXd::Ones(60));
   CHECK((logistic.predict_probability(data.x).array() > 0.98).all());
+  CHECK((logistic.predict_probability(data.x).array() < 1).all());  // no label is certain
   Boosting poisson({.loss = l0::TreeLoss::poisson});
   poisson.fit(data.x, VectorXd::Zero(60));
   CHECK((poisson.predict(data.x).array() < 0.02).all());
