@@ -207,6 +207,8 @@ TEST_CASE("Keep probabilities and jitter are per record and seeded") {
   std::vector<double> keep(static_cast<std::size_t>(n), 0.5);
   const Calibration plain(n, {.keep_probability = 0.5, .log_alpha_jitter = 0});
   for (const double a : plain.log_alpha()) CHECK(a == 0);
+  const Calibration moved(n, {.log_alpha_jitter = 0.1});
+  for (const double a : moved.log_alpha()) CHECK(a != 0);
   // Gates that start nearly shut are the first to go.
   for (std::size_t j = 0; j < keep.size(); ++j) keep[j] = j % 2 == 0 ? 0.999 : 0.001;
   Calibration cal(n, {.max_records = n / 4, .initial_weights = survey().start, .keep_probability = keep});
@@ -241,4 +243,22 @@ TEST_CASE("L2 on weights makes them smaller") {
     };
     CHECK(squares(1e-6) < squares(0));
   }
+}
+
+TEST_CASE("The objective of a sweep is its loss and the price of its records") {
+  Index sweeps = 0;
+  for (const std::optional<double> price : {std::optional<double>(), std::optional<double>(0.01)}) {
+    CAPTURE(price.value_or(-1));
+    CalibrationOptions options{.lambda_l0 = price, .initial_weights = survey().start, .epochs = 20, .refit_epochs = 5};
+    if (!price) options.gates = GateMode::off;
+    l0::CalibrationTask task;
+    task.callback = [&](const l0::StepReport& report) {
+      ++sweeps;
+      CHECK(report.objective == Catch::Approx(report.loss + report.lambda * report.expected_l0));
+      if (!price) CHECK(report.lambda == 0);
+      if (price) CHECK(report.objective > report.loss);
+    };
+    Calibration(survey().m.cols(), options).fit(survey().m, survey().targets, task);
+  }
+  CHECK(sweeps > 20);
 }
