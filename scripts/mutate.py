@@ -467,12 +467,12 @@ def main():
         file = max((f for f in files if f.name not in refused), key=lambda f: f.worth(mutants), default=None)
         if file is None or file.worth(mutants) == 0:
             break
-        waiting = len(file.can_notice(mutants))
+        tried = file.can_notice(mutants)
         if not try_all(file, mutants, flags, main_object):
             refused.add(file.name)
         store()
-        noticed = sum(1 for m in mutants if m.by == file.name)
-        print(f"{file.name}: {noticed} of {waiting} noticed, {sum(1 for m in mutants if m.fate is None)} living, "
+        noticed = sum(1 for m in tried if m.by == file.name)
+        print(f"{file.name}: {noticed} of {len(tried)} noticed, {sum(1 for m in mutants if m.fate is None)} living, "
               f"{time.time() - began:.0f} s", flush=True)
     summary(seed, mutants, untried)
 
