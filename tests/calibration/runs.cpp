@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <limits>
 #include <string>
+#include <tuple>
 
 #include "calibration/problems.hpp"
 #include "support/catch.hpp"
@@ -75,7 +76,9 @@ TEST_CASE("Any number of threads gives the same bits") {
       cal.fit(survey().m, survey().targets, {.loss = run.loss});
       if (threads == 1) expected = cal.weights();
       CHECK(cal.weights() == expected);
-      CHECK(l0::test::same_from_threads([&] { return cal.predict(survey().m); }));
+      CHECK(l0::test::same_from_threads([&] {
+        return std::tuple(cal.predict(survey().m), cal.sparsity(), cal.diagnostics().effective_sample_size);
+      }));
     }
   }
 }

@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <limits>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include <l0/io/matrix_market.hpp>
 
 #include "factorization/problems.hpp"
 #include "support/catch.hpp"
+#include "support/concurrently.hpp"
 
 namespace {
 
@@ -116,6 +118,11 @@ TEST_CASE("Pairs, rows and the best columns agree") {
   }
   for (std::size_t k = 0; k < 3; ++k) CHECK(fresh[k].column == expected[k]);
   CHECK(model.top_k(7, 0).empty());
+  CHECK(l0::test::same_from_threads([&] {
+    std::vector<Index> best;
+    for (const auto& entry : model.top_k(7, 5)) best.push_back(entry.column);
+    return std::tuple(model.predict(i, j), model.predict_row(7), best, model.importance(), model.sparsity());
+  }));
 }
 
 TEST_CASE("Nothing, one entry, one value") {

@@ -120,6 +120,7 @@ TEMPLATE_TEST_CASE("Labels: the rank of the log odds, and probabilities", "", fl
   CHECK(model.rank() == 2);
   CHECK(problem.error(model) < 0.15);  // 0.36 is the deviation of the probabilities themselves
   CHECK(model.predict(3, 4) == Approx(1 / (1 + std::exp(-model.score(3, 4)))).epsilon(1e-6));
+  CHECK(l0::test::same_from_threads([&] { return model.predict_row(3); }));
 }
 
 TEST_CASE("One seed gives the same bits on any number of threads and from either storage order") {

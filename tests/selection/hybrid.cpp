@@ -6,6 +6,7 @@
 #include <set>
 
 #include "support/catch.hpp"
+#include "support/concurrently.hpp"
 #include "support/statistics.hpp"
 
 namespace {
@@ -60,6 +61,7 @@ TEST_CASE("The same state of the noise gives the same choice, the next another",
   CHECK(hybrid.select(x, rng).indices != first);
   CHECK(hybrid.select(x, l0::Rng(3)).indices == first);
   CHECK(hybrid.select(x, l0::Rng(4)).indices != first);
+  CHECK(l0::test::same_from_threads([&] { return hybrid.select(x, l0::Rng(4)).indices; }));
 }
 
 TEST_CASE("Given noise decides which are drawn", "[selection]") {

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numeric>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "support/catch.hpp"
@@ -266,6 +267,10 @@ TEMPLATE_TEST_CASE("Labels and counts", "[trees]", float, double) {
   const Vector<Scalar> predicted = classifier.predict(data.x.bottomRows(300));
   CHECK((predicted.array() == labels.tail(300).array()).count() > 225);
   CHECK((predicted.array() == (p.array() > Scalar(0.5)).template cast<Scalar>()).all());
+  CHECK(l0::test::same_from_threads([&] {
+    return std::tuple(classifier.predict(data.x), classifier.predict_probability(data.x),
+                      classifier.decision_function(data.x), classifier.loss(data.x, labels));
+  }));
   CHECK(classifier.loss(data.x.bottomRows(300), labels.tail(300)) < 0.55);  // log 2 = 0.69 without a model
 
   Vector<Scalar> counts(900);
