@@ -109,8 +109,9 @@ class SubsetSearch {
     state_.set(start.support);
     state_.save(home_);
     const double here = score();
-    const double slack =
-        0.5 * (score_.kind == SupportScore::Kind::price ? score_.lambda : score_.next_unit(state_.extent()));
+    // Rules bar the ways around: then an excursion may climb higher.
+    const double slack = (state_.rules().empty() ? 0.5 : 2.0) *
+                         (score_.kind == SupportScore::Kind::price ? score_.lambda : score_.next_unit(state_.extent()));
     const auto rise = [&](const SupportMove& move) { return score_after(move) - here; };
     Index made = 0;
     for (const Excursion& excursion : excursions_from(state_, most, rise)) {
