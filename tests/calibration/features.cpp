@@ -218,7 +218,11 @@ TEST_CASE("Keep probabilities and jitter are per record and seeded") {
   CHECK(even > n / 4 * 2 / 3);
 
   const auto jittered = [&](std::uint64_t seed) {
-    return Calibration(n, {.log_alpha_jitter = 0.1, .seed = seed}).log_alpha();
+    Calibration shaken(
+        n,
+        {.lambda_l0 = 1e-3, .log_alpha_jitter = 0.1, .method = CalibrationMethod::gradient, .epochs = 2, .seed = seed});
+    shaken.fit(survey().m, survey().targets);
+    return shaken.log_alpha();
   };
   CHECK(jittered(1) == jittered(1));
   CHECK(jittered(1) != jittered(2));

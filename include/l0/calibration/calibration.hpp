@@ -5,7 +5,8 @@
 /// calibration/: few records of many, with weights, so that weighted sums meet targets.
 ///
 ///     options, task          loss: terms ω e² or ω min(|e|, cap), one per target and aggregate, checked and scaled
-///     M                      compact_matrix: the one working copy, by records, in few bytes per entry
+///     M                      compact_matrix: the one working copy, by records, in few bytes per entry and in an order
+///       │                      that is drawn from what the records contain: no part of a file is preferred
 ///       ▼                    start: weights and log α of every record, from starting weights and keep probabilities
 ///     coordinate_calibration   record after record to the minimum of the objective in expectation over the gates:
 ///       │                      coordinate_problem (the loss as squares), _records, _sweep (the kernel)
@@ -18,6 +19,7 @@
 /// column_sums forms M w for workers in an order that does not depend on their number. run_control reports passes to
 /// the callback and hands out states; state holds all that a run needs to go on to the same bits.
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -41,7 +43,8 @@ namespace l0 {
 ///
 /// A record with starting weight 0 is out. One without entries in M can match nothing: it goes first, or keeps its
 /// starting weight where nothing is chosen. A target that no record contributes to is named in the report. Duplicate
-/// entries of M are summed. Two fits of the same data have the same bits, whatever `threads`.
+/// entries of M are summed. Two fits of the same data have the same bits, whatever `threads`; the order of the records
+/// means nothing: permuted, they get the same weights to the bit (of twins, any may be kept).
 template <std::floating_point Scalar_>
 class SparseCalibrationWeights {
  public:
@@ -82,7 +85,7 @@ class SparseCalibrationWeights {
   const Vector<Scalar>& weights() const { return weights_; }
   /// The records with a weight > 0, ascending.
   const std::vector<Index>& active_records() const { return active_; }
-  /// log α of every record's gate.
+  /// log α of every record's gate; before a fit that of its keep probability.
   const std::vector<double>& log_alpha() const { return log_alpha_; }
   /// Share of records without a weight.
   double sparsity() const {
@@ -125,7 +128,7 @@ class SparseCalibrationWeights {
 
   template <class M>
   CalibrationReport fit_terms(const M& m, const detail::CalibrationTerms& terms, const CalibrationTask& task) {
-    detail::CompactMatrix<Scalar> compact(m);
+    detail::CompactMatrix<Scalar> compact(m, detail::record_keys(start_, options_.seed));
     detail::RunControl control(task);
     CalibrationReport report;
     describe_reach(compact, terms, report);
@@ -179,12 +182,11 @@ class SparseCalibrationWeights {
     detail::StateWriter writer;
     writer(sizeof(Scalar));
     writer(start_.weight);
-    writer(start_.jittered);
     writer(start_.log_alpha);
-    for (const double value :
-         {options_.lambda_l0.value_or(-1), options_.learning_rate, options_.gate_learning_rate, options_.temperature,
-          options_.gamma, options_.zeta, options_.lambda_l2, options_.max_weight_ratio, options_.concentration,
-          options_.total_weight.value_or(-1), task.cap}) {
+    for (const double value : {options_.log_weight_jitter, options_.log_alpha_jitter, options_.lambda_l0.value_or(-1),
+                               options_.learning_rate, options_.gate_learning_rate, options_.temperature,
+                               options_.gamma, options_.zeta, options_.lambda_l2, options_.max_weight_ratio,
+                               options_.concentration, options_.total_weight.value_or(-1), task.cap}) {
       writer(value);
     }
     for (const Index value :
@@ -213,9 +215,10 @@ class SparseCalibrationWeights {
                              Report& report) {
     std::vector<char> reached(static_cast<std::size_t>(compact.rows()), 0);
     for (Index j = 0; j < compact.columns(); ++j) {
-      if (compact.column_entries(j) == 0) report.empty_records.push_back(j);
+      if (compact.column_entries(j) == 0) report.empty_records.push_back(compact.record(j));
       compact.for_column(j, [&](Index row, Scalar) { reached[static_cast<std::size_t>(row)] = 1; });
     }
+    std::sort(report.empty_records.begin(), report.empty_records.end());
     for (Index j = 0; j < compact.rows(); ++j) {
       if (!reached[static_cast<std::size_t>(j)] && terms[j].target != 0) report.unreachable.push_back(j);
     }
@@ -247,10 +250,14 @@ template <class Solver>
 void SparseCalibrationWeights<Scalar>::train(const detail::CompactMatrix<Scalar>& compact,
                                              const detail::CalibrationTerms& terms, const CalibrationTask& task,
                                              detail::RunControl& control, CalibrationReport& report) {
-  Solver solver(compact, terms, options_, start_, control);
+  const detail::CalibrationStart start = detail::jittered_start(start_, compact, options_);
+  Solver solver(compact, terms, options_, start, control);
   run(solver, compact, terms, task, control);
-  for (Index j = 0; j < records(); ++j) weights_(j) = solver.weight()[static_cast<std::size_t>(j)];
-  log_alpha_ = solver.log_alpha();
+  const std::vector<double> log_alpha = solver.log_alpha();
+  for (Index j = 0; j < records(); ++j) {
+    weights_(compact.record(j)) = solver.weight()[static_cast<std::size_t>(j)];
+    log_alpha_[static_cast<std::size_t>(compact.record(j))] = log_alpha[static_cast<std::size_t>(j)];
+  }
   list_active();
   fitted_ = true;
   report.stop = control.stop();

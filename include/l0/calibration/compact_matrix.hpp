@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <limits>
 #include <type_traits>
@@ -75,10 +76,22 @@ struct ScatterColumns {
   }
 };
 
+/// A number that has nothing to do with its neighbours' (the finaliser of SplitMix64, Steele et al. 2014).
+constexpr std::uint64_t scrambled(std::uint64_t x) {
+  x += 0x9E3779B97F4A7C15U;
+  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9U;
+  x = (x ^ (x >> 27)) * 0x94D049BB133111EBU;
+  return x ^ (x >> 31);
+}
+
 /// The one working copy of M (targets × records): compressed by records, so that one record's entries lie together for
 /// both of its passes, the product with the residuals and the update of the predictions. Row numbers take 16 bits where
-/// there are at most 65 536 targets, else 32: 6 or 8 bytes per entry in float. Duplicate entries are summed, zeros
-/// dropped.
+/// there are at most 65 536 targets, else 32: 6 or 8 bytes per entry in float. A record's entries lie in the order of
+/// their rows however they were stored; duplicates are summed in double, zeros dropped.
+///
+/// Given a key per record, the records lie in an order that is drawn from what they contain and not from where they
+/// stood in the file, so that nothing that goes through them one after the other, or breaks ties by their number, can
+/// favour a part of the file: a permuted file gives the same matrix, with another `record`.
 template <class Scalar_>
 class CompactMatrix {
  public:
@@ -86,19 +99,24 @@ class CompactMatrix {
 
   CompactMatrix() = default;
 
-  /// Copies any sparse matrix, either storage order, compressed or not. Throws `Error` for a value that is not finite.
+  /// Copies any sparse matrix, either storage order, compressed or not. With `keys`, what a record is beside its
+  /// entries, the records are put in the drawn order. Throws `Error` for a value that is not finite.
   template <class Derived>
-  explicit CompactMatrix(const Eigen::SparseMatrixBase<Derived>& m) : rows_(m.rows()), columns_(m.cols()) {
+  explicit CompactMatrix(const Eigen::SparseMatrixBase<Derived>& m,
+                         const std::vector<Dependent<std::uint64_t, Derived>>& keys = {})
+      : rows_(m.rows()), columns_(m.cols()) {
     if constexpr (std::is_base_of_v<Eigen::SparseCompressedBase<Derived>, Derived>) {
-      fill(m.derived());
+      fill(m.derived(), keys);
     } else {
-      fill(Eigen::SparseMatrix<typename Derived::Scalar, Eigen::ColMajor, int>(m.derived()));
+      fill(Eigen::SparseMatrix<typename Derived::Scalar, Eigen::ColMajor, int>(m.derived()), keys);
     }
   }
 
   Index rows() const { return rows_; }
   Index columns() const { return columns_; }
   Index entries() const { return start_.empty() ? 0 : start_.back(); }
+  /// Which record of the file column j is.
+  Index record(Index j) const { return record_.empty() ? j : record_[at(j)]; }
   Index column_entries(Index j) const { return start_[at(j) + 1] - start_[at(j)]; }
   std::size_t bytes() const {
     return value_.size() * sizeof(Scalar) + narrow_.size() * sizeof(narrow_[0]) + wide_.size() * sizeof(wide_[0]) +
@@ -158,66 +176,96 @@ class CompactMatrix {
   }
 
   /// Two sweeps over M in its own order: counting, then placing.
-  template <class Sparse>
-  void fill(const Sparse& m) {
+  template <class Sparse, class Keys>
+  void fill(const Sparse& m, const Keys& keys) {
     require(std::cmp_less_equal(rows_, std::numeric_limits<std::uint32_t>::max()), "the number of targets", rows_,
             "less than 2^32");
-    start_.assign(at(columns_) + 1, 0);
+    std::vector<Index> count(at(columns_), 0);
+    Keys content = keys;
+    bool ascending = true;
     for (Index outer = 0; outer < m.outerSize(); ++outer) {
+      Index last = -1;
       for (typename Sparse::InnerIterator entry(m, outer); entry; ++entry) {
         if (!(entry.value() - entry.value() == 0)) {
           fail("M(" + to_text(Index{entry.row()}) + ", " + to_text(Index{entry.col()}) + ")", to_text(entry.value()),
                "a finite number");
         }
-        if (entry.value() != 0) ++start_[at(entry.col()) + 1];
+        ascending = ascending && Index{entry.index()} > last;
+        last = entry.index();
+        const auto value = static_cast<Scalar>(entry.value());
+        if (value == 0) continue;
+        ++count[at(entry.col())];
+        if (!content.empty()) content[at(entry.col())] += key_of(entry.row(), static_cast<double>(value));
       }
     }
-    for (Index j = 0; j < columns_; ++j) start_[at(j) + 1] += start_[at(j)];
+    if (!ascending) return fill(tidied(m), keys);
+    if (!content.empty()) draw_order(content);
+    std::vector<Index> next(at(columns_));
+    start_.assign(at(columns_) + 1, 0);
+    for (Index j = 0; j < columns_; ++j) {
+      next[at(record(j))] = start_[at(j)];
+      start_[at(j) + 1] = start_[at(j)] + count[at(record(j))];
+    }
     value_.resize(at(entries()));
     if (is_narrow()) {
       narrow_.resize(value_.size());
     } else {
       wide_.resize(value_.size());
     }
-    std::vector<Index> next(start_.begin(), start_.end() - 1);
     for (Index outer = 0; outer < m.outerSize(); ++outer) {
       for (typename Sparse::InnerIterator entry(m, outer); entry; ++entry) {
-        if (entry.value() == 0) continue;
+        const auto value = static_cast<Scalar>(entry.value());
+        if (value == 0) continue;
         const Index k = next[at(entry.col())]++;
         set_row(k, entry.row());
-        value_[at(k)] = static_cast<Scalar>(entry.value());
+        value_[at(k)] = value;
       }
     }
-    merge_duplicates();
   }
 
-  /// Sums entries of the same row and column, moving the rest forward in place.
-  void merge_duplicates() {
-    std::vector<Index> last(at(rows_), Index{-1});  // where the row was last written
-    Index written = 0;
-    Index begin = 0;
-    for (Index j = 0; j < columns_; ++j) {
-      const Index end = start_[at(j) + 1];
-      const Index first = written;
-      for (Index k = begin; k < end; ++k) {
-        const Index row = row_at(k);
-        if (last[at(row)] >= first) {
-          value_[at(last[at(row)])] += value_[at(k)];
-        } else {
-          value_[at(written)] = value_[at(k)];
-          set_row(written, row);
-          last[at(row)] = written++;
+  static std::uint64_t key_of(Index row, double value) {
+    return scrambled(scrambled(static_cast<std::uint64_t>(row)) ^ std::bit_cast<std::uint64_t>(value));
+  }
+
+  /// Records by what they contain. Twins stand in an order drawn from their numbers: any of them is as good.
+  template <class Keys>
+  void draw_order(Keys& content) {
+    record_.resize(content.size());
+    for (std::size_t j = 0; j < content.size(); ++j) {
+      record_[j] = static_cast<Index>(j);
+      content[j] = scrambled(content[j]);
+    }
+    const auto twin = [&](Index j) { return scrambled(content[at(j)] ^ static_cast<std::uint64_t>(j)); };
+    std::sort(record_.begin(), record_.end(), [&](Index a, Index b) {
+      return content[at(a)] != content[at(b)] ? content[at(a)] < content[at(b)] : twin(a) < twin(b);
+    });
+  }
+
+  /// M by records with ascending rows and without duplicates, which may stand in any order. (A matrix copied into the
+  /// other storage order has its entries in ascending order; equal ones keep theirs.)
+  template <class Sparse>
+  static auto tidied(const Sparse& m) {
+    constexpr int other = Sparse::IsRowMajor ? Eigen::ColMajor : Eigen::RowMajor;
+    using Tidy = Eigen::SparseMatrix<Dependent<double, Sparse>, Eigen::ColMajor, Index>;
+    const Eigen::SparseMatrix<double, other, Index> turned = m.template cast<double>();
+    const Tidy sorted = turned;
+    Tidy tidy(m.rows(), m.cols());
+    tidy.reserve(sorted.nonZeros());
+    for (Index j = 0; j < sorted.cols(); ++j) {
+      tidy.startVec(j);
+      Index last = -1;
+      double* sum = nullptr;
+      for (typename Tidy::InnerIterator entry(sorted, j); entry; ++entry) {
+        if (entry.row() != last) {
+          last = entry.row();
+          sum = &tidy.insertBack(last, j);
+          *sum = 0;
         }
+        *sum += entry.value();
       }
-      begin = end;
-      start_[at(j) + 1] = written;
     }
-    value_.resize(at(written));
-    if (is_narrow()) {
-      narrow_.resize(at(written));
-    } else {
-      wide_.resize(at(written));
-    }
+    tidy.finalize();
+    return tidy;
   }
 
   Index rows_ = 0;
@@ -226,6 +274,7 @@ class CompactMatrix {
   std::vector<Dependent<std::uint16_t, Scalar>> narrow_;
   std::vector<Dependent<std::uint32_t, Scalar>> wide_;
   std::vector<Scalar> value_;
+  std::vector<Dependent<Index, Scalar>> record_;  // of the file, by column; empty: as they stand there
 };
 
 }  // namespace l0::detail

@@ -2,10 +2,13 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <string>
 #include <vector>
 
+#include <l0/calibration/compact_matrix.hpp>
 #include <l0/calibration/options.hpp>
 #include <l0/gates/hard_concrete.hpp>
 #include <l0/random/rng.hpp>
@@ -16,7 +19,7 @@ namespace l0::detail {
 struct CalibrationStart {
   std::vector<double> weight;     ///< w₀
   std::vector<double> jittered;   ///< w₀ with its jitter: where training starts
-  std::vector<double> log_alpha;  ///< of the gates, jitter included
+  std::vector<double> log_alpha;  ///< of the gates
 };
 
 /// One value per record from a list of one, of all, or of none.
@@ -33,7 +36,7 @@ std::vector<double> per_record(const List& list, const char* name, Index records
   return values;
 }
 
-/// Checks the options and makes the start of them. Throws `Error`.
+/// Checks the options and makes the start of them, in the order of the file and without jitter. Throws `Error`.
 template <class Options>
 CalibrationStart calibration_start(Index records, const Options& options) {
   require(records >= 0, "n_records", records, "a number of records >= 0");
@@ -75,6 +78,33 @@ CalibrationStart calibration_start(Index records, const Options& options) {
     if (options.max_weight_ratio > 0 && most < *options.total_weight) {
       fail("total_weight", to_text(*options.total_weight), "at most the sum of all capped weights, " + to_text(most));
     }
+  }
+  start.jittered = start.weight;
+  return start;
+}
+
+/// What a record is beside its entries: part of what its place in the drawn order depends on.
+template <class Start>
+auto record_keys(const Start& start, std::uint64_t seed) {
+  std::vector<Dependent<std::uint64_t, Start>> keys(start.weight.size());
+  for (std::size_t j = 0; j < keys.size(); ++j) {
+    keys[j] = scrambled(scrambled(seed ^ std::bit_cast<std::uint64_t>(start.weight[j])) ^
+                        std::bit_cast<std::uint64_t>(start.log_alpha[j]));
+  }
+  return keys;
+}
+
+/// The start in the order of the columns of m, with its jitter: noise belongs to places in that order, for it would
+/// tell the parts of a file apart.
+template <class Matrix, class Options>
+CalibrationStart jittered_start(const Dependent<CalibrationStart, Matrix>& file, const Matrix& m,
+                                const Options& options) {
+  const Index records = m.columns();
+  Dependent<CalibrationStart, Matrix> start = file;
+  for (Index j = 0; j < records; ++j) {
+    const auto from = static_cast<std::size_t>(m.record(j));
+    start.weight[static_cast<std::size_t>(j)] = file.weight[from];
+    start.log_alpha[static_cast<std::size_t>(j)] = file.log_alpha[from];
   }
   start.jittered = start.weight;
   const Rng rng(options.seed);
