@@ -13,7 +13,7 @@
 namespace {
 
 using Catch::Matchers::Message;
-using Eigen::MatrixXd;
+using MatrixXd = l0::Matrix<double>;  // by columns, whatever is the default
 using Eigen::VectorXd;
 using l0::Index;
 

@@ -98,6 +98,8 @@ template <class PlainMatrix>
 class Parameter {
  public:
   using Scalar = typename PlainMatrix::Scalar;  ///< float or double
+  static_assert(PlainMatrix::IsVectorAtCompileTime || !PlainMatrix::IsRowMajor,
+                "l0: handles give a parameter's numbers column by column; take l0::Matrix<Scalar>");
 
   /// Rows × columns zeros, which optimizers keep in ±bound. `name` must be a literal.
   Parameter(ParameterKind kind, std::string_view name, Index rows, Index columns,
