@@ -15,6 +15,7 @@
 #include <l0/regression/data/sparse_design.hpp>
 #include <l0/regression/fit.hpp>
 #include <l0/regression/least_squares.hpp>
+#include <l0/regression/likelihood/point.hpp>
 #include <l0/regression/options.hpp>
 #include <l0/regression/regularization_path.hpp>
 #include <l0/regression/response.hpp>
@@ -39,6 +40,14 @@ L0_COMPILED(RegressionData<double> regression_data(std::unique_ptr<Design<double
                                                    const Samples<float>&));
 L0_COMPILED(RegressionData<double> regression_data(std::unique_ptr<Design<double>>, Matrix<double>,
                                                    const Samples<double>&));
+L0_COMPILED(void standardize(RegressionData<double>&, const RegressionOptions&));
+L0_COMPILED(std::unique_ptr<Response<double>> squared_response(const RegressionData<double>&, bool));
+L0_COMPILED(PathPoint<float, 1> on_users_scale<float, 1>(const FitPoint<double>&, const Design<double>&, double));
+L0_COMPILED(PathPoint<double, 1> on_users_scale<double, 1>(const FitPoint<double>&, const Design<double>&, double));
+L0_COMPILED(PathPoint<float, Eigen::Dynamic> on_users_scale<float, Eigen::Dynamic>(const FitPoint<double>&,
+                                                                                   const Design<double>&, double));
+L0_COMPILED(PathPoint<double, Eigen::Dynamic> on_users_scale<double, Eigen::Dynamic>(const FitPoint<double>&,
+                                                                                     const Design<double>&, double));
 L0_COMPILED(SparseFit<double> fit_sparse(const Response<double>&, const Design<double>&, const RegressionOptions&,
                                          const Folds&, const std::vector<Index>&, FitRun&));
 L0_COMPILED(SparseFit<double> fit_data(const RegressionData<double>&, const Response<double>&, const RegressionOptions&,

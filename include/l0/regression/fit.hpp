@@ -269,13 +269,19 @@ RegressionData<Precise> read_data(const Eigen::EigenBase<X>& x, const Eigen::Den
   return regression_data(design_of<Precise>(x), Matrix<Precise>(as_matrix(y).template cast<Precise>()), samples);
 }
 
+/// Brings weights to the sum that they are worth, and columns to standard units.
+template <class Precise>
+void standardize(RegressionData<Precise>& data, const RegressionOptions& options) {
+  data.weight = normalized(data.weight, options.weight_kind);
+  data.design->standardize(data.weight, options.fit_intercept);
+}
+
 /// The same for a fit of all samples at once: with weights that sum to what they are worth, and standard columns.
 template <class Precise, int Columns, class X, class Y, class Scalar>
 RegressionData<Precise> read_samples(const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y,
                                      const Samples<Scalar>& samples, const RegressionOptions& options) {
   RegressionData<Precise> data = read_data<Precise, Columns>(x, y, samples, options);
-  data.weight = normalized(data.weight, options.weight_kind);
-  data.design->standardize(data.weight, options.fit_intercept);
+  standardize(data, options);
   return data;
 }
 

@@ -12,6 +12,7 @@
 #include <l0/core/types.hpp>
 #include <l0/regression/data/design.hpp>
 #include <l0/regression/data/groups.hpp>
+#include <l0/regression/data/samples.hpp>
 #include <l0/regression/likelihood/point.hpp>
 #include <l0/regression/response.hpp>
 #include <l0/regression/search/criterion.hpp>
@@ -139,5 +140,13 @@ class SquaredResponse final : public Response<Precise> {
   Matrix<Precise> y_;
   Vector<Precise> weight_;
 };
+
+/// The squared loss of data that were read.
+template <class Precise>
+std::unique_ptr<Response<Precise>> squared_response(const RegressionData<Precise>& data, bool centre) {
+  Matrix<Precise> y = data.y;
+  if (data.offset.size() > 0) y.colwise() -= data.offset;
+  return std::make_unique<SquaredResponse<Precise>>(std::move(y), data.weight, centre);
+}
 
 }  // namespace l0::detail

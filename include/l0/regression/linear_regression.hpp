@@ -51,9 +51,7 @@ class LeastSquaresRegression : public LinearModel<Scalar_, Responses> {
 
   /// The loss at data that were read, for `regularization_path`.
   static auto response_for(const detail::RegressionData<Precise>& data, const RegressionOptions& options) {
-    Matrix<Precise> y = data.y;
-    if (data.offset.size() > 0) y.colwise() -= data.offset;
-    return std::make_unique<detail::SquaredResponse<Precise>>(std::move(y), data.weight, options.fit_intercept);
+    return detail::squared_response(data, options.fit_intercept);
   }
 
   /// Fits to X (n × p, dense or sparse), y (n, or n × m for several responses) and, if given, what is known of the
