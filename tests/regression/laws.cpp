@@ -20,6 +20,7 @@
 
 namespace {
 
+using Catch::Matchers::ContainsSubstring;
 using l0::Index;
 using l0::RegressionOptions;
 using l0::Samples;
@@ -406,8 +407,31 @@ TEST_CASE("The samples' own folds are the folds") {
     CHECK(heard == 3);
     options.folds = 4;
     CHECK_THROWS_WITH(fit_of(model, options, data.X, data.y, samples),
-                      Catch::Matchers::ContainsSubstring("folds is 4, expected 0 or the 3"));
+                      ContainsSubstring("folds is 4, expected 0 or the 3"));
     samples.fold[3] = -1;
     CHECK_THROWS_AS(fit_of(model, {}, data.X, data.y, samples), l0::Error);
   }
+}
+
+TEST_CASE("What a fit would have to ignore is refused") {
+  const Data data = make_data(Model::linear, 30, 4, 71);
+  Samples<double> folded;
+  for (Index i = 0; i < 30; ++i) folded.fold.push_back(i % 3);
+  for (const RegressionOptions& options : {RegressionOptions{.max_features = 2}, RegressionOptions{.lambda_l0 = 0.1}}) {
+    CHECK_THROWS_WITH(fit_of(Model::linear, options, data.X, data.y, folded),
+                      ContainsSubstring("fold is given, expected none where"));
+    RegressionOptions with_folds = options;
+    with_folds.folds = 3;
+    CHECK_THROWS_WITH(fit_of(Model::linear, with_folds, data.X, data.y),
+                      ContainsSubstring("folds is 3, expected 0 where"));
+  }
+  l0::LinearRegression<double> stream;
+  CHECK_THROWS_WITH(stream.partial_fit(data.X, data.y, folded),
+                    ContainsSubstring("fold is given, expected none in partial_fit"));
+  CHECK_FALSE(stream.is_fitted());
+  for (const double by : {1e200, 1e-200}) {
+    CHECK_THROWS_WITH(fit_of(Model::linear, {}, Dense(by * data.X), data.y), ContainsSubstring("which have squares"));
+  }
+  CHECK_THROWS_AS(fit_of(Model::multinomial, {}, data.X, Column(Column::Ones(30)), {.offset = Column::Ones(30)}),
+                  l0::Error);
 }

@@ -289,6 +289,8 @@ RegressionData<Precise> read_samples(const Eigen::EigenBase<X>& x, const Eigen::
 template <class Precise>
 SparseFit<Precise> fit_data(const RegressionData<Precise>& data, const Response<Precise>& response,
                             const RegressionOptions& options, const std::vector<Index>& start, FitRun& run) {
+  if (!data.fold.empty() && (options.lambda_l0 || options.max_features))
+    fail("fold", "given", "none where lambda_l0 or max_features says how sparse");
   return fit_sparse(response, *data.design, options, folds_for(response, data.fold, options.folds, options.seed), start,
                     run);
 }

@@ -77,6 +77,7 @@ class GeneralizedLinearModel : public LinearModel<Scalar_> {
   GeneralizedLinearModel& partial_fit(const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y,
                                       const Samples<Scalar>& samples) {
     const RegressionOptions& options = this->options_;
+    if (!samples.fold.empty()) detail::fail("fold", "given", "none in partial_fit, which keeps no samples");
     detail::require_streamable(options, moments_.columns(), x.cols(), moments_.empty());
     const auto data = detail::read_data<Precise, 1>(x, y, samples, options);
     family_.require_targets("y", detail::as_matrix(y));

@@ -86,6 +86,7 @@ class LeastSquaresRegression : public LinearModel<Scalar_, Responses> {
     refuse_signs();
     const RegressionOptions& options = this->options_;
     const bool first = stream_.moments.empty();
+    if (!samples.fold.empty()) detail::fail("fold", "given", "none in partial_fit, which keeps no samples");
     detail::require_streamable(options, stream_.moments.columns(), x.cols(), first);
     if (!first) detail::require_shape("y", y.rows(), y.cols(), x.rows(), stream_.moments.responses());
     auto data = detail::read_data<Precise, Responses>(x, y, samples, options);

@@ -98,6 +98,9 @@ void validate(const Options& options, Index features) {
     if (options.lambda_l0) fail("lambda_l0", "given together with max_features", "one of the two");
   }
   require(options.folds == 0 || options.folds >= 2, "folds", options.folds, "0 or at least 2");
+  if (options.folds > 0 && (options.lambda_l0 || options.max_features)) {
+    fail("folds", to_text(options.folds), "0 where lambda_l0 or max_features says how sparse");
+  }
   require_non_negative("lambda_l2", options.lambda_l2);
   for (const double candidate : options.l2_candidates) require_non_negative("l2_candidates", candidate);
   if (!options.l2_candidates.empty() && (options.folds == 0 || options.lambda_l0 || options.max_features)) {

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <l0/core/error.hpp>
 #include <l0/core/types.hpp>
 
 /// \file
@@ -61,7 +62,8 @@ class Design {
   /// Columns without variation.
   Index constant_columns() const { return (unit_.array() == 0).count(); }
 
-  /// Chooses units and origins by weights d > 0. Without `centre` the means are taken as 0.
+  /// Chooses units and origins by weights d > 0. Without `centre` the means are taken as 0. Throws `Error` for numbers
+  /// too large or small to be squared.
   void standardize(const Vector<Precise>& d, bool centre) {
     Vector<Precise> shift = Vector<Precise>::Zero(columns());
     const Precise total = d.sum();
@@ -71,6 +73,10 @@ class Design {
       unit_(j) = 0;
       // Some units in the last place are no variation: 0.1 + 0.2 beside 0.3.
       if (!(size > 0) || (centre && highest - lowest <= 4 * epsilon_ * size)) continue;
+      if (!(size > least_size && size < 1 / least_size)) {
+        fail("X", to_text(size) + " in column " + to_text(j),
+             "0, or numbers from " + to_text(least_size) + " to " + to_text(1 / least_size) + ", which have squares");
+      }
       const Precise mean = centre ? raw_sum(j, d) / total : Precise(0);
       const Precise deviation = std::sqrt(raw_spread(j, d, mean, total) / total);
       if (!(deviation > 0)) continue;
@@ -129,6 +135,8 @@ class Design {
  private:
   /// A mean beyond so many deviations is taken off: products then lose at most three of sixteen digits.
   static constexpr double far = 1e3;
+  /// The squares of smaller deviations, or of larger numbers, are lost in double.
+  static constexpr double least_size = 1e-140;
 
   virtual std::pair<Precise, Precise> raw_range(Index j) const = 0;
   virtual Precise raw_sum(Index j, const Eigen::Ref<const Vector<Precise>>& v) const = 0;
