@@ -113,6 +113,7 @@ class Design {
   /// result = X̂₍first..first+count₎ᵀ r, for one or several r.
   void transpose_times(const Matrix<Precise>& r, Index first, Index count, Matrix<Precise>& result) const {
     result.resize(count, r.cols());
+    if (result.size() == 0) return;
     raw_transpose_times(r, first, result);
     for (Index m = 0; m < r.cols(); ++m) result.col(m).array() *= unit_.segment(first, count).array();
   }

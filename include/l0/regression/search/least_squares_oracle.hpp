@@ -83,7 +83,8 @@ class NeighbourScan {
       const Matrix<Precise> c = problem_.correlation.middleRows(first, count) - g * beta;
       Vector<Precise> d(count);
       for (Index l = 0; l < count; ++l) {
-        d(l) = columns.scale(first + l) > 0 ? 1 + added(first + l) - b.row(l).dot(g.row(l)) : Precise(0);
+        d(l) = columns.scale(first + l) > 0 ? 1 + added(first + l) : Precise(0);
+        if (d(l) > 0 && b.cols() > 0) d(l) -= b.row(l).dot(g.row(l));
       }
       visit(first, b, c, d);
     }
