@@ -109,6 +109,7 @@ class GeneralizedLinearModel : public LinearModel<Scalar_> {
       fit = detail::fit_moments<Precise>(moments, options, false, Precise(1), std::numeric_limits<Scalar>::epsilon(),
                                          point.support, run);
       point = fit.point;
+      // η has no unit; further rounds change probabilities and rates by less than float shows.
       if ((detail::linear_predictor(design, point) - at.eta).cwiseAbs().maxCoeff() < 1e-5) break;
     }
     this->set_model(fit, design, Precise(1));

@@ -50,6 +50,7 @@ Precise unit_of(const Matrix<Precise>& y, const Vector<Precise>& weight, bool ce
     squares += (((y.col(m).array() - mean) / size).square() * weight.array()).sum() / total;
   }
   const Precise deviation = std::sqrt(squares / static_cast<Precise>(std::max<Index>(1, y.cols())));
+  // Less than 1e-15 of the size of y is the rounding of its mean: y is constant.
   return deviation > 1e-15 ? deviation * size : Precise(1);
 }
 

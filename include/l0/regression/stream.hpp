@@ -8,7 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include <l0/callbacks/report.hpp>
 #include <l0/callbacks/run.hpp>
 #include <l0/core/error.hpp>
 #include <l0/core/types.hpp>

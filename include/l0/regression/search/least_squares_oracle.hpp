@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -59,6 +58,8 @@ class NeighbourScan {
     for (Index i = 0; i < k; ++i) {
       const Index j = support[static_cast<std::size_t>(i)];
       gram.row(i) = columns.correlate(block_, j, 1);
+      // Of columns of unit length; a hundredth of `spanned`, so that kept columns that depend on others have an
+      // inverse.
       gram(i, i) = columns.scale(j) > 0 ? 1 + added(j) + Precise(1e-13) : Precise(1);
     }
     inverse = gram.ldlt().solve(Matrix<Precise>::Identity(k, k));

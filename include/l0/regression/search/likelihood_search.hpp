@@ -14,7 +14,6 @@
 #include <l0/regression/data/design.hpp>
 #include <l0/regression/data/gram.hpp>
 #include <l0/regression/data/groups.hpp>
-#include <l0/regression/data/standardized.hpp>
 #include <l0/regression/likelihood/likelihood.hpp>
 #include <l0/regression/likelihood/support_fit.hpp>
 #include <l0/regression/search/active_set.hpp>

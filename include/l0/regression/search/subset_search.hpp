@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <string_view>
-#include <type_traits>
 #include <vector>
 
 #include <l0/callbacks/run.hpp>
