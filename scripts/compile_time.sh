@@ -2,7 +2,7 @@
 # What a user's compiler is asked to do: `#include <l0/l0.hpp>` against `#include <Eigen/Dense>` plus `<Eigen/Sparse>`, and
 # the first program of the README, where it links `l0::compiled`, against `#include <l0/l0.hpp>` alone.
 # Usage: scripts/compile_time.sh [largest ratio of the first [of the second]]    CXX (g++), CXXFLAGS (-O2) are honoured.
-# Processor time, the least of three compilations of each, taken in turn.
+# Processor time, the less of two compilations of each, taken in turn.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -31,7 +31,7 @@ cost() {
 }
 
 declare -A least=([eigen]=999999 [l0]=999999 [program]=999999)
-for _ in 1 2 3; do
+for _ in 1 2; do
   for name in eigen l0 program; do
     now=$(cost "$name")
     if ((now < least[$name])); then least[$name]=$now; fi

@@ -7,6 +7,8 @@
 #include "support/golden.hpp"
 #include "support/tolerances.hpp"
 
+namespace tests::annealing::schedules {
+
 namespace {
 
 using Catch::Matchers::Message;
@@ -108,3 +110,5 @@ TEST_CASE("Impossible schedules are refused", "[annealing]") {
   CHECK_THROWS_AS(temperature(1, 2.0, std::numeric_limits<double>::quiet_NaN(), 10, 0), l0::Error);
   CHECK_THROWS_AS(temperature(1, 2.0, 0.0, 10, 20), l0::Error);  // also when it is over
 }
+
+}  // namespace tests::annealing::schedules

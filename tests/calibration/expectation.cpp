@@ -9,6 +9,8 @@
 #include "support/finite_difference.hpp"
 #include "support/tolerances.hpp"
 
+namespace tests::calibration::expectation {
+
 namespace {
 
 using l0::CalibrationLoss;
@@ -203,3 +205,5 @@ TEST_CASE("What a record's gate is worth does not depend on its place") {
     }
   }
 }
+
+}  // namespace tests::calibration::expectation

@@ -6,6 +6,8 @@
 #include "calibration/problems.hpp"
 #include "support/catch.hpp"
 
+namespace tests::calibration::features {
+
 namespace {
 
 using l0::CalibrationLoss;
@@ -270,3 +272,5 @@ TEST_CASE("The objective of a sweep is its loss and the price of its records") {
   }
   CHECK(sweeps > 20);
 }
+
+}  // namespace tests::calibration::features

@@ -8,6 +8,8 @@
 #include "support/golden.hpp"
 #include "support/tolerances.hpp"
 
+namespace tests::calibration::golden {
+
 namespace {
 
 using l0::Index;
@@ -116,3 +118,5 @@ TEST_CASE("Weights read off the gates agree with the reference") {
     CHECK(active == golden.indices("active"));
   }
 }
+
+}  // namespace tests::calibration::golden

@@ -7,6 +7,8 @@
 #include "calibration/problems.hpp"
 #include "support/catch.hpp"
 
+namespace tests::calibration::input {
+
 namespace {
 
 using Catch::Matchers::ContainsSubstring;
@@ -243,3 +245,5 @@ TEST_CASE("More targets than 16 bits count") {
   CHECK(cal.weights()(0) == Catch::Approx(3));
   CHECK(cal.weights()(1) == Catch::Approx(2));
 }
+
+}  // namespace tests::calibration::input

@@ -5,6 +5,8 @@
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
 
+namespace tests::calibration::no_allocation {
+
 TEST_CASE("Passes after the first few take no memory from the heap") {
   const l0::test::Survey<float> survey(4, 3, 30, 4);
   for (const l0::CalibrationMethod method : {l0::CalibrationMethod::coordinate, l0::CalibrationMethod::gradient}) {
@@ -29,3 +31,5 @@ TEST_CASE("Passes after the first few take no memory from the heap") {
     }
   }
 }
+
+}  // namespace tests::calibration::no_allocation

@@ -9,6 +9,8 @@
 #include "calibration/problems.hpp"
 #include "support/catch.hpp"
 
+namespace tests::calibration::order {
+
 namespace {
 
 using l0::CalibrationLoss;
@@ -172,3 +174,5 @@ TEST_CASE("Of twins any may be kept: none is preferred for its place, and their 
   }
   CHECK(chosen.statistic() < chi_square_limit);
 }
+
+}  // namespace tests::calibration::order

@@ -12,6 +12,8 @@
 #include "support/catch.hpp"
 #include "support/concurrently.hpp"
 
+namespace tests::calibration::runs {
+
 namespace {
 
 using Catch::Matchers::ContainsSubstring;
@@ -286,3 +288,5 @@ TEST_CASE("A forged state is refused, or the run ends as usual") {
     }
   }
 }
+
+}  // namespace tests::calibration::runs

@@ -5,6 +5,8 @@
 #include "calibration/problems.hpp"
 #include "support/catch.hpp"
 
+namespace tests::calibration::selection {
+
 namespace {
 
 using l0::CalibrationLoss;
@@ -135,3 +137,5 @@ TEST_CASE("Records that are out do not delay the price of a budget by gradients"
   CHECK(first > 0);
   CHECK(first < 60);  // the target arrives at step 200 and is below what is open long before
 }
+
+}  // namespace tests::calibration::selection

@@ -15,6 +15,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+namespace tests::callbacks::progress {
+
 namespace {
 
 /// What `work` writes to standard error while that is a file.
@@ -142,4 +144,6 @@ TEST_CASE("The progress bar is silent where standard error is not a terminal") {
   CHECK(text.empty());
   CHECK(f.calls() > 20);
 }
+
+}  // namespace tests::callbacks::progress
 #endif

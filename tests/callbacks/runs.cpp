@@ -6,6 +6,8 @@
 #include "support/catch.hpp"
 #include "training/objectives.hpp"
 
+namespace tests::callbacks::runs {
+
 namespace {
 
 using l0::Flow;
@@ -136,3 +138,5 @@ TEST_CASE("Reasons to stop have names") {
   CHECK(l0::to_string(StopReason::callback) == "stopped by a callback");
   CHECK(l0::to_string(StopReason::not_finite) == "loss or gradient not finite");
 }
+
+}  // namespace tests::callbacks::runs

@@ -8,6 +8,8 @@
 
 #include "support/catch.hpp"
 
+namespace tests::core::arguments {
+
 using l0::detail::as_matrix;
 using l0::detail::as_matrix_of;
 
@@ -30,3 +32,5 @@ TEST_CASE("Arrays are seen as matrices where they lie", "[core]") {
   CHECK(as_matrix(array.square() + 1) == Eigen::MatrixXd((array.square() + 1).matrix()));
   CHECK(as_matrix(array.transpose()) * array.matrix() == array.matrix().transpose() * array.matrix());
 }
+
+}  // namespace tests::core::arguments

@@ -7,6 +7,8 @@
 #include <l0/core/error.hpp>
 #include "support/catch.hpp"
 
+namespace tests::core::errors {
+
 using Catch::Matchers::Message;
 namespace detail = l0::detail;
 using namespace std::string_literals;
@@ -81,3 +83,5 @@ TEMPLATE_TEST_CASE("NaN and infinity are found and located", "[core]", float, do
   CHECK_THROWS_MATCHES(detail::require_finite("X", x), l0::Error,
                        Message("l0: X(0, 0) is inf, expected a finite number"));
 }
+
+}  // namespace tests::core::errors

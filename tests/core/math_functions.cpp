@@ -11,6 +11,8 @@
 #include "support/catch.hpp"
 #include "support/simd_copies.hpp"
 
+namespace tests::core::math_functions {
+
 namespace {
 
 using l0::Index;
@@ -197,3 +199,5 @@ TEMPLATE_TEST_CASE("select and clamp without branches", "[core]", float, double)
   CHECK(clamp(Limits::infinity(), TestType(-1), TestType(2)) == 2);
   CHECK(std::isnan(clamp(Limits::quiet_NaN(), TestType(-1), TestType(2))));
 }
+
+}  // namespace tests::core::math_functions

@@ -11,6 +11,8 @@
 #include "support/catch.hpp"
 #include "support/simd_copies.hpp"
 
+namespace tests::core::normal_functions {
+
 namespace {
 
 using l0::Index;
@@ -95,3 +97,5 @@ TEMPLATE_TEST_CASE("The normal distribution function of the kernels, to its tail
   check<Bell>(
       x, [](long double at, long double) { return std::exp(-at * at / 2); }, [](long double exact) { return exact; });
 }
+
+}  // namespace tests::core::normal_functions

@@ -10,6 +10,8 @@
 #include <l0/core/shape.hpp>
 #include "support/catch.hpp"
 
+namespace tests::core::parameter_handles {
+
 namespace {
 
 using Catch::Matchers::Message;
@@ -256,3 +258,5 @@ TEST_CASE("join appends lists of handles", "[core]") {
   CHECK(joined[0].values().data() == first.weight.value().data());
   CHECK(joined[3].values().data() == second.bias.value().data());
 }
+
+}  // namespace tests::core::parameter_handles

@@ -5,6 +5,8 @@
 #include <l0/core/product.hpp>
 #include "support/catch.hpp"
 
+namespace tests::core::products {
+
 namespace {
 
 using l0::Index;
@@ -88,3 +90,5 @@ TEST_CASE("Scratch keeps its storage when it shrinks, and copies start empty", "
   const l0::detail::Scratch<double> copy(scratch);
   CHECK(copy.get().size() == 0);
 }
+
+}  // namespace tests::core::products

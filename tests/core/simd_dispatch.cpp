@@ -7,6 +7,8 @@
 #include "support/catch.hpp"
 #include "support/simd_copies.hpp"
 
+namespace tests::core::simd_dispatch {
+
 namespace {
 
 using l0::Index;
@@ -64,3 +66,5 @@ TEMPLATE_TEST_CASE("dispatch takes the widest copy", "[core]", float, double) {
   CAPTURE(widest_name);
   CHECK(dispatched == widest);
 }
+
+}  // namespace tests::core::simd_dispatch

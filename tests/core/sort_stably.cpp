@@ -8,6 +8,8 @@
 
 #include "support/catch.hpp"
 
+namespace tests::core::sort_stably {
+
 using l0::detail::sort_stably;
 
 TEST_CASE("sort_stably orders as std::stable_sort", "[core]") {
@@ -32,3 +34,5 @@ TEST_CASE("sort_stably moves what cannot be copied cheaply", "[core]") {
   sort_stably(values, [](const auto& a, const auto& b) { return a[0] > b[0]; });
   for (int i = 0; i < 40; ++i) CHECK(values[static_cast<std::size_t>(i)].at(0) == 39 - i);
 }
+
+}  // namespace tests::core::sort_stably

@@ -14,6 +14,8 @@
 #include "support/catch.hpp"
 #include "support/concurrently.hpp"
 
+namespace tests::factorization::input {
+
 namespace {
 
 using Catch::Matchers::ContainsSubstring;
@@ -246,3 +248,5 @@ TEST_CASE("Likes and dislikes of a Matrix Market file: a stored 0 is a dislike")
   CHECK(disliked < 0.2);
   CHECK(liked < 0.2);
 }
+
+}  // namespace tests::factorization::input

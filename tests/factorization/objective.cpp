@@ -9,6 +9,8 @@
 #include "support/finite_difference.hpp"
 #include "support/tolerances.hpp"
 
+namespace tests::factorization::objective {
+
 namespace {
 
 using l0::FactorGates;
@@ -186,3 +188,5 @@ TEST_CASE("The objective refuses wrong shapes by name") {
   CHECK_THROWS_WITH(l0::factorization_objective(r, p, {}),
                     Catch::Matchers::ContainsSubstring("v is 2x2, expected 3x2"));
 }
+
+}  // namespace tests::factorization::objective

@@ -6,6 +6,8 @@
 #include "support/catch.hpp"
 #include "support/concurrently.hpp"
 
+namespace tests::factorization::ranks {
+
 namespace {
 
 using l0::FactorizationLoss;
@@ -142,3 +144,5 @@ TEST_CASE("One seed gives the same bits on any number of threads and from either
   CHECK(other.rank() == one.rank());
   CHECK(one.user_factors() != other.user_factors());
 }
+
+}  // namespace tests::factorization::ranks

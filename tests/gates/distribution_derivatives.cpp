@@ -7,6 +7,8 @@
 #include "support/finite_difference.hpp"
 #include "support/tolerances.hpp"
 
+namespace tests::gates::distribution_derivatives {
+
 namespace {
 
 using Eigen::Index;
@@ -26,7 +28,7 @@ struct Range;
 
 template <>
 struct Range<l0::HardConcrete<double>> {
-  std::vector<l0::HardConcrete<double>> distributions{
+  l0::HardConcrete<double> distributions[5]{
       {0.1, -0.1, 1.1}, {0.5, -0.1, 1.1}, {2.0 / 3, -0.05, 1.2}, {1.0, -0.3, 1.05}, {3.0, -0.2, 1.4}};
   double first = -18.2;
   double step = 0.35;
@@ -35,7 +37,7 @@ struct Range<l0::HardConcrete<double>> {
 
 template <>
 struct Range<l0::ClippedGaussian<double>> {
-  std::vector<l0::ClippedGaussian<double>> distributions{{0.2}, {0.5}, {1.0}, {1.3}};
+  l0::ClippedGaussian<double> distributions[4]{{0.2}, {0.5}, {1.0}, {1.3}};
   double first = -2.03;
   double step = 0.053;
   double last = 4.2;
@@ -141,3 +143,5 @@ TEMPLATE_TEST_CASE("Derivatives of the moments", "[gates]", L0_TEST_DISTRIBUTION
   check<TestType>([](auto& d, double a) { return d.variance(a); },
                   [](auto& d, double a) { return d.variance_derivative(a); });
 }
+
+}  // namespace tests::gates::distribution_derivatives

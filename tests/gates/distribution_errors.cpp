@@ -7,6 +7,8 @@
 #include "gates/distributions.hpp"
 #include "support/catch.hpp"
 
+namespace tests::gates::distribution_errors {
+
 using Catch::Matchers::Message;
 using l0::HardConcrete;
 
@@ -84,3 +86,5 @@ TEMPLATE_TEST_CASE("Probabilities are refused outside (0, 1)", "[gates]", L0_TES
   CHECK_THROWS_MATCHES(d.initial_location(Scalar(1.5)), l0::Error,
                        Message("l0: init_sparsity is 1.5, expected a probability in (0, 1)"));
 }
+
+}  // namespace tests::gates::distribution_errors

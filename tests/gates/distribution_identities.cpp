@@ -9,6 +9,8 @@
 #include "gates/quadrature_reference.hpp"
 #include "support/catch.hpp"
 
+namespace tests::gates::distribution_identities {
+
 namespace {
 
 using l0::ClippedGaussian;
@@ -241,3 +243,5 @@ TEMPLATE_TEST_CASE("A Gaussian gate without noise is its clipped mean", "[gates]
   CHECK(cold.mean(TestType(0.3)) == Approx(0.3));
   CHECK(cold.variance(TestType(0.3)) == Approx(1e-8));
 }
+
+}  // namespace tests::gates::distribution_identities

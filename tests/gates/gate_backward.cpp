@@ -6,6 +6,8 @@
 #include "support/finite_difference.hpp"
 #include "support/tolerances.hpp"
 
+namespace tests::gates::gate_backward {
+
 namespace {
 
 using Eigen::MatrixXd;
@@ -200,3 +202,5 @@ TEMPLATE_TEST_CASE("backward of products is that of their factors, whole and in 
     CHECK((large.bottomRows(3).array() == 2).all());
   }
 }
+
+}  // namespace tests::gates::gate_backward

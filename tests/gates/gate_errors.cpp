@@ -7,6 +7,8 @@
 #include "gates/distributions.hpp"
 #include "support/catch.hpp"
 
+namespace tests::gates::gate_errors {
+
 namespace {
 
 using Catch::Matchers::Message;
@@ -139,3 +141,5 @@ TEMPLATE_TEST_CASE("Gates of a given distribution start where its options would"
   other.for_each_gated([&](auto& part) { visits += &part == &other ? 1 : 100; });
   CHECK(visits == 1);
 }
+
+}  // namespace tests::gates::gate_errors

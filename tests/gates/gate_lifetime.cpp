@@ -9,6 +9,8 @@
 #include "gates/fixed_noise.hpp"
 #include "support/catch.hpp"
 
+namespace tests::gates::gate_lifetime {
+
 namespace {
 
 using Catch::Matchers::Message;
@@ -176,3 +178,5 @@ TEMPLATE_TEST_CASE("A handle outlives its gate", "[gates]", L0_TEST_DISTRIBUTION
   handles[0].values().setConstant(2);
   CHECK(handles[0].values().sum() == 6);
 }
+
+}  // namespace tests::gates::gate_lifetime

@@ -6,6 +6,8 @@
 #include "support/finite_difference.hpp"
 #include "support/tolerances.hpp"
 
+namespace tests::gates::gate_per_sample {
+
 namespace {
 
 using Catch::Matchers::Message;
@@ -191,3 +193,5 @@ TEMPLATE_TEST_CASE("Every draw and every assignment has a number of its own", "[
   CHECK(changes([&] { gate.sample(rng); }));
   CHECK_FALSE(changes([&] { gate.backward(VectorXd::Ones(3)); }));
 }
+
+}  // namespace tests::gates::gate_per_sample

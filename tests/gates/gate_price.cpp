@@ -6,6 +6,8 @@
 #include "support/finite_difference.hpp"
 #include "support/tolerances.hpp"
 
+namespace tests::gates::gate_price {
+
 namespace {
 
 using Catch::Matchers::Message;
@@ -149,3 +151,5 @@ TEMPLATE_TEST_CASE("Frozen gates are deterministic, draw nothing and pass no gra
   gate.backward(ones);
   CHECK_FALSE(gate.location_gradient().isZero(0));
 }
+
+}  // namespace tests::gates::gate_price

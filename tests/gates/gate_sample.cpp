@@ -7,6 +7,8 @@
 #include "support/catch.hpp"
 #include "support/simd_copies.hpp"
 
+namespace tests::gates::gate_sample {
+
 namespace {
 
 using l0::Gate;
@@ -221,3 +223,5 @@ TEMPLATE_TEST_CASE("All copies of the kernels agree", "[gates]", L0_TEST_DISTRIB
     CHECK(std::abs(copy - price) <= double(rounding<Scalar>) * price);
   });
 }
+
+}  // namespace tests::gates::gate_sample

@@ -7,6 +7,8 @@
 #include <l0/gates/grouping.hpp>
 #include "support/catch.hpp"
 
+namespace tests::gates::groupings {
+
 namespace {
 
 using Catch::Matchers::Message;
@@ -137,3 +139,5 @@ TEST_CASE("Groups that do not fit the layer are refused, and stay as they were",
   const Eigen::Vector2d z(0, 1);
   CHECK(groups.is_closed(2, z));
 }
+
+}  // namespace tests::gates::groupings

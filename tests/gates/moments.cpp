@@ -9,6 +9,8 @@
 #include "support/catch.hpp"
 #include "support/tolerances.hpp"
 
+namespace tests::gates::moments {
+
 namespace {
 
 using l0::HardConcrete;
@@ -92,3 +94,5 @@ TEST_CASE("A closed or open gate keeps the relative accuracy of its small moment
     CHECK(d.mean(a) + d.mean(-a) == Approx(1).epsilon(1e-14));
   }
 }
+
+}  // namespace tests::gates::moments

@@ -7,6 +7,8 @@
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
 
+namespace tests::gates::no_allocation {
+
 using l0::Gate;
 using l0::GivenNoise;
 using l0::Matrix;
@@ -85,3 +87,5 @@ TEMPLATE_TEST_CASE("Nor does a step with gates per sample", "[gates]", L0_TEST_D
   step();
   CHECK(heap_use(step) == 0);
 }
+
+}  // namespace tests::gates::no_allocation

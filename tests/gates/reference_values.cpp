@@ -11,6 +11,8 @@
 #include "support/golden.hpp"
 #include "support/tolerances.hpp"
 
+namespace tests::gates::reference_values {
+
 namespace {
 
 using Eigen::Index;
@@ -171,3 +173,5 @@ TEMPLATE_TEST_CASE("The clipped Gaussian reproduces the reference values, moment
     check_gaussian<TestType>(golden, "dvariance_dmu", rule, derivative);
   }
 }
+
+}  // namespace tests::gates::reference_values

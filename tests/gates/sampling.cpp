@@ -11,6 +11,8 @@
 #include "support/catch.hpp"
 #include "support/statistics.hpp"
 
+namespace tests::gates::sampling {
+
 namespace {
 
 using l0::Index;
@@ -101,3 +103,5 @@ TEMPLATE_TEST_CASE("And gates drawn once per sample of a batch", "[gates]", L0_T
                        static_cast<double>(gate.location()(j)));
   }
 }
+
+}  // namespace tests::gates::sampling

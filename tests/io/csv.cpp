@@ -11,6 +11,8 @@
 #include "io/files.hpp"
 #include "support/catch.hpp"
 
+namespace tests::io::csv {
+
 namespace {
 
 using Catch::Matchers::ContainsSubstring;
@@ -254,3 +256,5 @@ TEST_CASE("CSV: a file that is written to while it is read is refused") {
   CHECK_THROWS_WITH(reader.next(part, 1'000'000), ContainsSubstring(file.path() + " is changed while it was read"));
   CHECK(part.rows() == 10);
 }
+
+}  // namespace tests::io::csv

@@ -4,6 +4,8 @@
 #include "io/files.hpp"
 #include "support/catch.hpp"
 
+namespace tests::io::idx {
+
 namespace {
 
 using Catch::Matchers::ContainsSubstring;
@@ -78,3 +80,5 @@ TEST_CASE("Labels outside their classes are refused by place and value") {
   CHECK_THROWS_AS(read(header(13, {1}) + Bytes("\x3F\xC0\x00\x00", 4)).labels(10), l0::Error);
   CHECK_THROWS_AS(read(header(8, {1, 1}) + Bytes(1, '\1')).labels(10), l0::Error);
 }
+
+}  // namespace tests::io::idx

@@ -13,6 +13,8 @@
 #include "io/files.hpp"
 #include "support/catch.hpp"
 
+namespace tests::io::matrix_market {
+
 namespace {
 
 using Catch::Matchers::ContainsSubstring;
@@ -229,3 +231,5 @@ TEST_CASE("Matrices are written as they lie: by rows, with gaps, as expressions"
   CHECK(written(2 * matrix) == 2 * expected);
   CHECK(written(matrix.middleCols(1, 2)) == expected.middleCols(1, 2));
 }
+
+}  // namespace tests::io::matrix_market

@@ -9,6 +9,8 @@
 #include <l0/regression/linear_regression.hpp>
 #include "support/catch.hpp"
 
+namespace tests::io::report {
+
 namespace {
 
 using Catch::Matchers::Contains;
@@ -113,3 +115,5 @@ TEST_CASE("The layers of a network", "[io]") {
         R"([{"name":"0 L0Linear","gates":10,"open_gates":4,"expected_l0":4.5,"weights":20,"open_weights":8,)"
         R"("flops":16}])");
 }
+
+}  // namespace tests::io::report

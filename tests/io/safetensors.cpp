@@ -11,6 +11,8 @@
 #include "networks/networks.hpp"
 #include "support/catch.hpp"
 
+namespace tests::io::safetensors {
+
 namespace {
 
 using Catch::Matchers::ContainsSubstring;
@@ -236,3 +238,5 @@ TEST_CASE("Files that cannot be written leave the old one") {
   CHECK_THROWS_AS(l0::write_safetensors(file.path(), tensors), l0::Error);
   CHECK(file.read() == "old");
 }
+
+}  // namespace tests::io::safetensors

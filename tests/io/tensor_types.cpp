@@ -15,6 +15,8 @@
 #include "support/golden.hpp"
 #include "support/tolerances.hpp"
 
+namespace tests::io::tensor_types {
+
 namespace {
 
 using namespace std::string_literals;
@@ -303,3 +305,5 @@ TEST_CASE("Tensor files that are none") {
   CHECK_THROWS_WITH(read(file_of(header_of("F16", 3, 8), "12345678")), ContainsSubstring("tensor a of 8 bytes"));
   CHECK_THROWS_WITH(read(file_of(header_of("I64", 2, 8), "12345678")), ContainsSubstring("tensor a of 8 bytes"));
 }
+
+}  // namespace tests::io::tensor_types

@@ -14,6 +14,8 @@
 #include "io/files.hpp"
 #include "support/catch.hpp"
 
+namespace tests::io::text {
+
 namespace {
 
 using Catch::Matchers::ContainsSubstring;
@@ -218,3 +220,5 @@ TEST_CASE("Files are written as a whole or not at all") {
   CHECK_THROWS_WITH(l0::detail::write_file("/no such folder/file", ""),
                     ContainsSubstring("/no such folder/file is not writable (No such file or directory)"));
 }
+
+}  // namespace tests::io::text

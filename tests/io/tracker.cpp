@@ -10,6 +10,8 @@
 #include "io/files.hpp"
 #include "support/catch.hpp"
 
+namespace tests::io::tracker {
+
 namespace {
 
 using Catch::Matchers::Message;
@@ -162,3 +164,5 @@ TEST_CASE("A tracker beside another callback follows a fit", "[io]") {
   CHECK(tracker.history().back().step == 7);
   CHECK(tracker.stages()[0].stage == "gates");
 }
+
+}  // namespace tests::io::tracker

@@ -16,6 +16,8 @@
 
 #include "support/catch.hpp"
 
+namespace tests::layers::allocation {
+
 namespace {
 
 using l0::Index;
@@ -166,3 +168,5 @@ TEST_CASE("A step of soft trees allocates nothing", "[allocation]") {
   CHECK(total == 0);
   if (total == 0) l0::test::forbid_eigen_allocations(step);  // would end the program
 }
+
+}  // namespace tests::layers::allocation

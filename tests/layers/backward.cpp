@@ -4,6 +4,8 @@
 #include "layers/gradient_check.hpp"
 #include "support/catch.hpp"
 
+namespace tests::layers::backward {
+
 namespace {
 
 using l0::Index;
@@ -111,3 +113,5 @@ TEST_CASE_METHOD(Fixture, "Given noise of another shape is refused and nothing i
   CHECK_THROWS_MATCHES(layer.forward(X, noise), l0::Error, Message("l0: the given noise is 4x3, expected 3x4"));
   CHECK(layer.gate().draw() == 0);
 }
+
+}  // namespace tests::layers::backward

@@ -7,6 +7,8 @@
 #include "layers/gradient_check.hpp"
 #include "support/catch.hpp"
 
+namespace tests::layers::closed_inputs {
+
 namespace {
 
 using l0::Index;
@@ -157,3 +159,5 @@ TEST_CASE("Which inputs are closed may change from step to step", "[closed]") {
   CHECK(skipped);
   CHECK(all);
 }
+
+}  // namespace tests::layers::closed_inputs

@@ -7,6 +7,8 @@
 
 #include "layers/gradient_check.hpp"
 
+namespace tests::layers::convolution_gradients {
+
 namespace {
 
 using l0::Extent;
@@ -193,3 +195,5 @@ TEST_CASE("More pixels than fit a chunk of patches", "[gradient]") {
   CHECK(close(grad_X.cwiseProduct(X).sum(), product, tolerance::golden));
   CHECK(close(layer.weight_gradient().cwiseProduct(layer.weight()).sum(), product, tolerance::golden));
 }
+
+}  // namespace tests::layers::convolution_gradients

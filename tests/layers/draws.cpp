@@ -8,6 +8,8 @@
 #include "support/catch.hpp"
 #include "support/fixed_numbers.hpp"
 
+namespace tests::layers::draws {
+
 namespace {
 
 using Catch::Matchers::Message;
@@ -91,3 +93,5 @@ TEST_CASE("Gates drawn again after forward are refused by backward, which adds n
     CHECK_NOTHROW(layer.backward(upstream));
   });
 }
+
+}  // namespace tests::layers::draws

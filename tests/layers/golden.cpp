@@ -10,6 +10,8 @@
 #include "support/golden.hpp"
 #include "support/tolerances.hpp"
 
+namespace tests::layers::golden {
+
 namespace {
 
 using l0::test::close;
@@ -170,3 +172,5 @@ TEST_CASE("Layers in float agree with layers in double at the inputs rounded to 
                 tolerance::single);
   }
 }
+
+}  // namespace tests::layers::golden

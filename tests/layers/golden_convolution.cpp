@@ -8,6 +8,8 @@
 #include "support/golden.hpp"
 #include "support/tolerances.hpp"
 
+namespace tests::layers::golden_convolution {
+
 namespace {
 
 using l0::Index;
@@ -151,3 +153,5 @@ TEST_CASE("Convolutions in float agree with double at the inputs rounded to floa
                 run_depthwise<Columns, double, float>(depthwise.case_(i)));
   }
 }
+
+}  // namespace tests::layers::golden_convolution

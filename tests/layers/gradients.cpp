@@ -4,6 +4,8 @@
 
 #include "layers/gradient_check.hpp"
 
+namespace tests::layers::gradients {
+
 namespace {
 
 using l0::Index;
@@ -77,3 +79,5 @@ TEMPLATE_TEST_CASE("Gradients of a layer with gates for groups of weights", "[gr
                                         gate_of);
   }
 }
+
+}  // namespace tests::layers::gradients

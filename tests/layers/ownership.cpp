@@ -14,6 +14,8 @@
 #include "layers/gradient_check.hpp"
 #include "support/catch.hpp"
 
+namespace tests::layers::ownership {
+
 namespace {
 
 using l0::Index;
@@ -231,3 +233,5 @@ TEST_CASE_METHOD(Fixture, "Assigning a matrix of another shape to a parameter is
   CHECK_THROWS_AS(layer.log_alpha() = Matrix<double>::Zero(3, 3), l0::Error);
   CHECK(Snapshot(layer) == before);
 }
+
+}  // namespace tests::layers::ownership

@@ -5,6 +5,8 @@
 #include "layers/gradient_check.hpp"
 #include "support/catch.hpp"
 
+namespace tests::layers::per_sample {
+
 namespace {
 
 using l0::Index;
@@ -130,3 +132,5 @@ TEST_CASE("Gates per sample that were frozen in forward stay without a gradient,
   CHECK(layer.log_alpha_gradient().isZero(0));
   CHECK_FALSE(layer.weight_gradient().isZero(0));
 }
+
+}  // namespace tests::layers::per_sample

@@ -12,6 +12,8 @@
 #include "support/catch.hpp"
 #include "support/concurrently.hpp"
 
+namespace tests::layers::prediction {
+
 namespace {
 
 using l0::Index;
@@ -107,3 +109,5 @@ TEST_CASE("A layer counts its gates as its gate does") {
   CHECK(layer.temperature() == 0.25);
   CHECK(layer.gate().temperature() == 0.25);
 }
+
+}  // namespace tests::layers::prediction

@@ -10,6 +10,8 @@
 #include "layers/gradient_check.hpp"
 #include "support/catch.hpp"
 
+namespace tests::layers::same_bits {
+
 namespace {
 
 using l0::Matrix;
@@ -79,3 +81,5 @@ TEST_CASE("A layer draws anew in every forward, and repeats a draw on request") 
   layer.gate().set_draw(0);
   CHECK(layer.forward(X, rng) == first);
 }
+
+}  // namespace tests::layers::same_bits

@@ -6,6 +6,8 @@
 
 #include "support/catch.hpp"
 
+namespace tests::layers::shapes {
+
 namespace {
 
 using Catch::Matchers::Message;
@@ -132,3 +134,5 @@ TEST_CASE("Groups that do not fit a layer are refused by name") {
                        Message("l0: group index[1] is 3, expected a group in [0, 3)"));
   CHECK_THROWS_MATCHES(l0::Groups({0, -1}), l0::Error, Message("l0: group index[1] is -1, expected a group in [0, 1)"));
 }
+
+}  // namespace tests::layers::shapes

@@ -16,6 +16,8 @@
 #include "support/fixed_numbers.hpp"
 #include "support/tolerances.hpp"
 
+namespace tests::layers::soft_tree {
+
 namespace {
 
 using l0::Index;
@@ -212,3 +214,5 @@ TEST_CASE("Soft trees refuse impossible options and shapes", "[trees][errors]") 
   CHECK_THROWS_AS(tree.backward(Matrix<double>(3, 2)), l0::Error);
   CHECK(tree.leaf_gradient().isZero(0));
 }
+
+}  // namespace tests::layers::soft_tree

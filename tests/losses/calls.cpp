@@ -6,6 +6,8 @@
 #include "support/catch.hpp"
 #include "support/tolerances.hpp"
 
+namespace tests::losses::calls {
+
 namespace {
 
 using Catch::Matchers::Message;
@@ -106,3 +108,5 @@ TEST_CASE("Labels outside the classes are refused and the gradient left alone") 
                        Message("l0: labels is 2x1, expected 3x1"));
   CHECK(gradient == Matrix<double>::Constant(1, 1, 7));
 }
+
+}  // namespace tests::losses::calls

@@ -4,6 +4,8 @@
 #include "support/catch.hpp"
 #include "support/tolerances.hpp"
 
+namespace tests::losses::extremes {
+
 namespace {
 
 using l0::Matrix;
@@ -61,3 +63,5 @@ TEMPLATE_TEST_CASE("The Poisson loss at a log rate of −1e4", "", float, double
   CHECK(l0::poisson_loss(f, Matrix<TestType>::Constant(1, 1, 2)).value == 2e4F);
   CHECK(l0::poisson_loss(f, Matrix<TestType>::Constant(1, 1, 2)).gradient(0, 0) == -2);
 }
+
+}  // namespace tests::losses::extremes

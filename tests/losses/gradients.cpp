@@ -4,6 +4,8 @@
 #include "support/finite_difference.hpp"
 #include "support/tolerances.hpp"
 
+namespace tests::losses::gradients {
+
 namespace {
 
 using l0::Matrix;
@@ -35,3 +37,5 @@ TEST_CASE("Gradient of the cross entropy of labels against central differences",
       l0::test::Stencil::five_point);
   CHECK(l0::test::close(result.gradient, numerical, tolerance::gradient(numerical)));
 }
+
+}  // namespace tests::losses::gradients

@@ -8,6 +8,8 @@
 #include "support/catch.hpp"
 #include "support/tolerances.hpp"
 
+namespace tests::losses::values {
+
 namespace {
 
 using l0::Index;
@@ -87,3 +89,5 @@ TEST_CASE("Gradients of losses in closed form") {
   expected << (std::exp(0.3) - 1) / 2, std::exp(-1.2) / 2;
   CHECK(l0::test::close(l0::poisson_loss(f, y).gradient, expected, tolerance::golden));
 }
+
+}  // namespace tests::losses::values

@@ -10,6 +10,8 @@
 #include "networks/networks.hpp"
 #include "support/catch.hpp"
 
+namespace tests::networks::allocation {
+
 namespace {
 
 using l0::Index;
@@ -74,3 +76,5 @@ TEST_CASE("A step of a perceptron allocates nothing", "[allocation]") {
   l0::Rng rng(1);
   check(l0::SparseMLP<float>(300, 200, 10, rng), l0::test::fixed_numbers(128, 300, 1).cast<float>());
 }
+
+}  // namespace tests::networks::allocation

@@ -11,6 +11,8 @@
 #include "support/concurrently.hpp"
 #include "support/tolerances.hpp"
 
+namespace tests::networks::composition {
+
 namespace {
 
 using Catch::Matchers::ContainsSubstring;
@@ -218,3 +220,5 @@ TEST_CASE("Networks without samples, channels or neurons") {
   none.backward(Matrix<double>::Ones(3, 2), gradient);
   CHECK((gradient.rows() == 3 && gradient.cols() == 0));
 }
+
+}  // namespace tests::networks::composition

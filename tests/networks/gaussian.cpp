@@ -21,6 +21,8 @@
 #include "support/fixed_numbers.hpp"
 #include "support/tolerances.hpp"
 
+namespace tests::networks::gaussian {
+
 namespace {
 
 using l0::ClippedGaussian;
@@ -132,3 +134,5 @@ TEST_CASE("A network with Gaussian gates learns which inputs matter", "[networks
   CHECK(z.tail(10).cwiseAbs().maxCoeff() == 0);
   CHECK(l0::evaluate(net, X, y).error < 0.1);
 }
+
+}  // namespace tests::networks::gaussian

@@ -8,6 +8,8 @@
 #include "support/finite_difference.hpp"
 #include "support/tolerances.hpp"
 
+namespace tests::networks::gradients {
+
 namespace {
 
 using l0::Index;
@@ -89,3 +91,5 @@ TEMPLATE_TEST_CASE("Values and slopes of activations", "[gradient]", l0::Relu, l
   }
   CHECK(std::isnan(activation.value(std::nan(""))));
 }
+
+}  // namespace tests::networks::gradients

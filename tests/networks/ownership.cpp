@@ -8,6 +8,8 @@
 #include "networks/networks.hpp"
 #include "support/catch.hpp"
 
+namespace tests::networks::ownership {
+
 namespace {
 
 using l0::Index;
@@ -161,3 +163,5 @@ TEST_CASE("A network that was moved from has no forward to go back from") {
   CHECK_NOTHROW(taken.backward(fixed_numbers(3, 2, 2)));
   CHECK_THROWS_AS(net.backward(fixed_numbers(3, 2, 2)), l0::Error);  // NOLINT(bugprone-use-after-move)
 }
+
+}  // namespace tests::networks::ownership

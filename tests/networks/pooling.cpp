@@ -5,6 +5,8 @@
 #include "support/catch.hpp"
 #include "support/tolerances.hpp"
 
+namespace tests::networks::pooling {
+
 namespace {
 
 using l0::Index;
@@ -93,3 +95,5 @@ TEST_CASE("Poolings refuse windows that do not fit") {
   CHECK_THROWS_MATCHES(l0::AvgPool2d({1, 4, 4}, 2, {.padding = 2}), l0::Error,
                        Catch::Matchers::Message("l0: padding height is 2, expected at most half the window"));
 }
+
+}  // namespace tests::networks::pooling

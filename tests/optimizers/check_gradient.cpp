@@ -10,6 +10,8 @@
 
 #include "support/catch.hpp"
 
+namespace tests::optimizers::check_gradient {
+
 namespace {
 
 using Catch::Matchers::Message;
@@ -144,3 +146,5 @@ TEST_CASE("References of every kind are taken for the gradient") {
   STATIC_REQUIRE(l0::detail::LosesWhatItWrites<double(By, By), By, Vector<double>>);
   STATIC_REQUIRE(l0::detail::LosesWhatItWrites<double (*)(By, Eigen::Ref<const Vector<double>>), By, Vector<double>>);
 }
+
+}  // namespace tests::optimizers::check_gradient

@@ -14,6 +14,8 @@
 #include "support/catch.hpp"
 #include "support/tolerances.hpp"
 
+namespace tests::optimizers::groups {
+
 namespace {
 
 using Catch::Matchers::Message;
@@ -207,3 +209,5 @@ TEST_CASE("Options outside their ranges are refused by name, and the group is no
   adam.step();
   CHECK(parameters.bias.value() == bias);
 }
+
+}  // namespace tests::optimizers::groups

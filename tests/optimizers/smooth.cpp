@@ -8,6 +8,8 @@
 #include "support/catch.hpp"
 #include "support/tolerances.hpp"
 
+namespace tests::optimizers::smooth {
+
 namespace {
 
 using Catch::Matchers::Message;
@@ -211,3 +213,5 @@ TEST_CASE("minimize_smooth refuses options outside their ranges") {
                        Message("l0: memory is 0, expected a number >= 1"));
   CHECK(f.calls == 0);
 }
+
+}  // namespace tests::optimizers::smooth

@@ -10,6 +10,8 @@
 #include "support/catch.hpp"
 #include "support/tolerances.hpp"
 
+namespace tests::optimizers::updates {
+
 namespace {
 
 using l0::Index;
@@ -141,3 +143,5 @@ TEST_CASE("The first step of Adam has the length of the rate, whatever the size 
     CHECK(l0::test::close(parameters.values(), start.array() + 0.25, l0::test::tolerance::golden));
   }
 }
+
+}  // namespace tests::optimizers::updates

@@ -13,6 +13,8 @@
 #include "support/finite_difference.hpp"
 #include "support/tolerances.hpp"
 
+namespace tests::penalties::budget {
+
 namespace {
 
 using l0::CostUnit;
@@ -163,3 +165,5 @@ TEST_CASE("The price of minimize begins with what the first gate to be closed is
   l0::detail::BudgetPrice high(3, 10, 100, 100);
   CHECK(high.move(1, 60) < 100);  // fewer are open than wanted, and none is worth that
 }
+
+}  // namespace tests::penalties::budget

@@ -6,6 +6,8 @@
 #include "penalties/models.hpp"
 #include "support/catch.hpp"
 
+namespace tests::penalties::errors {
+
 namespace {
 
 using Catch::Matchers::Message;
@@ -45,3 +47,5 @@ TEST_CASE("Prices that are not finite are refused", "[penalties]") {
   check_refused(l0::L2Penalty<double>{.lambda = std::numeric_limits<double>::infinity()},
                 "l0: lambda is inf, expected a finite number >= 0");
 }
+
+}  // namespace tests::penalties::errors

@@ -7,6 +7,8 @@
 #include "support/finite_difference.hpp"
 #include "support/tolerances.hpp"
 
+namespace tests::penalties::gradients {
+
 namespace {
 
 using Eigen::VectorXd;
@@ -84,3 +86,5 @@ TEST_CASE("At a weight of 0 the gradient of the L1 penalty is 0", "[penalties]")
     CHECK((layer.log_alpha_gradient()(1) > 0) == moves_gates);
   }
 }
+
+}  // namespace tests::penalties::gradients

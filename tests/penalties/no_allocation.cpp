@@ -5,6 +5,8 @@
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
 
+namespace tests::penalties::no_allocation {
+
 namespace {
 
 /// How often the second pricing takes memory; where that cannot be counted, Eigen ends the program if it does.
@@ -31,3 +33,5 @@ TEMPLATE_TEST_CASE("Penalties do not allocate, with any grouping", "[penalties]"
     }
   });
 }
+
+}  // namespace tests::penalties::no_allocation

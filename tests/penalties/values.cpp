@@ -4,6 +4,8 @@
 #include "penalties/models.hpp"
 #include "support/catch.hpp"
 
+namespace tests::penalties::values {
+
 namespace {
 
 using l0::Index;
@@ -118,3 +120,5 @@ TEMPLATE_TEST_CASE("Prices that are not given are those of the documentation", "
   CHECK(l0::L0L2Penalty<TestType>{}.accumulate(layer) ==
         l0::L0L2Penalty<TestType>{small, TestType(1e-4)}.accumulate(layer));
 }
+
+}  // namespace tests::penalties::values

@@ -9,6 +9,8 @@
 #include "support/concurrently.hpp"
 #include "support/tolerances.hpp"
 
+namespace tests::pruning::compact {
+
 namespace {
 
 using l0::Index;
@@ -186,3 +188,5 @@ TEST_CASE("Compaction refuses wrong options and batches", "[compact]") {
   CHECK_THROWS_MATCHES(small.predict(Matrix<double>::Zero(2, 5)), l0::Error,
                        Catch::Matchers::Message("l0: X is 2x5, expected 2x6"));
 }
+
+}  // namespace tests::pruning::compact

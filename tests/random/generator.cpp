@@ -13,6 +13,8 @@
 #include "support/catch.hpp"
 #include "support/statistics.hpp"
 
+namespace tests::random::generator {
+
 using l0::Rng;
 using l0::test::allowed_deviations;
 
@@ -121,3 +123,5 @@ TEST_CASE("Standard distributions take an Rng", "[random]") {
     REQUIRE((shown >= 1 && shown <= 6));
   }
 }
+
+}  // namespace tests::random::generator

@@ -6,6 +6,8 @@
 #include "support/catch.hpp"
 #include "support/statistics.hpp"
 
+namespace tests::random::matrices {
+
 namespace {
 
 using Catch::Matchers::Message;
@@ -70,3 +72,5 @@ TEST_CASE("A size below 0 is refused and takes no stream", "[random]") {
                        Message("l0: columns is -1, expected a size >= 0"));
   CHECK(rng.next_stream() == 1);
 }
+
+}  // namespace tests::random::matrices

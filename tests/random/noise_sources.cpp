@@ -8,6 +8,8 @@
 #include <l0/random/noise.hpp>
 #include "support/catch.hpp"
 
+namespace tests::random::noise_sources {
+
 namespace {
 
 using Catch::Matchers::Message;
@@ -154,3 +156,5 @@ TEST_CASE("As many numbers of a generator make one uniform as std::generate_cano
   CHECK(numbers_for_one<double, 52>() == 2);
   CHECK(numbers_for_one<double, 32>() == 2);
 }
+
+}  // namespace tests::random::noise_sources

@@ -12,6 +12,8 @@
 #include "support/catch.hpp"
 #include "support/statistics.hpp"
 
+namespace tests::random::statistics {
+
 namespace {
 
 using l0::Index;
@@ -125,3 +127,5 @@ TEMPLATE_TEST_CASE("Normal numbers do not depend on the size of the array", "[ra
   CHECK(std::equal(some, some + 33, all));
   l0::detail::fill_normal(Rng(42), 3, 7, all, 0);  // nothing to fill
 }
+
+}  // namespace tests::random::statistics

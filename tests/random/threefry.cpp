@@ -5,6 +5,8 @@
 #include <l0/random/threefry.hpp>
 #include "support/catch.hpp"
 
+namespace tests::random::threefry {
+
 using l0::threefry2x32;
 using l0::Words2x32;
 
@@ -35,3 +37,5 @@ TEST_CASE("Different counters never give the same words", "[random]") {
 TEST_CASE("A 64-bit number is split low word first", "[random]") {
   CHECK(l0::split_words(0x0123456789abcdefU) == Words2x32{0x89abcdef, 0x01234567});
 }
+
+}  // namespace tests::random::threefry

@@ -9,6 +9,8 @@
 #include <l0/random/rng.hpp>
 #include "support/catch.hpp"
 
+namespace tests::random::uniforms {
+
 namespace {
 
 using l0::Index;
@@ -112,3 +114,5 @@ TEMPLATE_TEST_CASE("Seeds, streams and draws each give numbers of their own", "[
   }
   CHECK(uniforms<TestType>(Rng(7), 8, 9, 100) == uniforms<TestType>(Rng(7), 8, 9, 100));
 }
+
+}  // namespace tests::random::uniforms

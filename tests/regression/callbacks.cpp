@@ -12,6 +12,8 @@
 #include "support/catch.hpp"
 #include "support/fixed_numbers.hpp"
 
+namespace tests::regression::callbacks {
+
 namespace {
 
 using l0::Flow;
@@ -232,3 +234,5 @@ TEST_CASE("A path reports its sizes and folds, and a stop keeps what there is", 
   CHECK(part.best == 4);  // by the criterion, as no fold ran
   CHECK(std::isnan(part.points[4].cv_loss));
 }
+
+}  // namespace tests::regression::callbacks

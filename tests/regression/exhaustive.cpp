@@ -14,6 +14,8 @@
 
 #include "support/catch.hpp"
 
+namespace tests::regression::exhaustive {
+
 namespace {
 
 using l0::Index;
@@ -98,3 +100,5 @@ TEST_CASE("The best support of all is found under every restriction, but for one
   INFO(misses << " of " << cases);
   CHECK(180 * misses <= cases);
 }
+
+}  // namespace tests::regression::exhaustive

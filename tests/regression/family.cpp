@@ -5,6 +5,8 @@
 
 #include "support/catch.hpp"
 
+namespace tests::regression::family {
+
 namespace {
 
 using l0::detail::GlmPoint;
@@ -73,3 +75,5 @@ TEST_CASE("A start is finite whatever the targets are") {
   CHECK(PoissonFamily::start(3, 100) == Approx(std::log(3.0)));
   CHECK(std::isfinite(PoissonFamily::start(0, 10)));
 }
+
+}  // namespace tests::regression::family

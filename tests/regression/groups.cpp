@@ -15,6 +15,8 @@
 
 #include "support/catch.hpp"
 
+namespace tests::regression::groups {
+
 namespace {
 
 using Catch::Matchers::ContainsSubstring;
@@ -166,3 +168,5 @@ TEST_CASE("Wrong groups are refused") {
   refused({.non_negative = true, .groups = problem.group}, "non_negative is true");
   refused({.max_per_group = 2}, "groups is empty");
 }
+
+}  // namespace tests::regression::groups

@@ -18,6 +18,8 @@
 
 #include "support/catch.hpp"
 
+namespace tests::regression::laws {
+
 namespace {
 
 using Catch::Matchers::ContainsSubstring;
@@ -434,3 +436,5 @@ TEST_CASE("What a fit would have to ignore is refused") {
   CHECK_THROWS_AS(fit_of(Model::multinomial, {}, data.X, Column(Column::Ones(30)), {.offset = Column::Ones(30)}),
                   l0::Error);
 }
+
+}  // namespace tests::regression::laws

@@ -20,6 +20,8 @@
 
 #include "support/catch.hpp"
 
+namespace tests::regression::likelihood_search {
+
 namespace {
 
 using Catch::Matchers::Message;
@@ -442,3 +444,5 @@ TEST_CASE("More columns than are searched at once are screened, and none is over
     CHECK(found.best.score == Approx(whole.best.score).epsilon(1e-8));
   }
 }
+
+}  // namespace tests::regression::likelihood_search

@@ -14,6 +14,8 @@
 #include "support/catch.hpp"
 #include "support/concurrently.hpp"
 
+namespace tests::regression::likelihoods {
+
 namespace {
 
 using Catch::Matchers::ContainsSubstring;
@@ -177,3 +179,5 @@ TEMPLATE_TEST_CASE("Wrong targets and options are named, and the model stays", "
   refused({.epochs = 0}, "epochs is 0");
   refused({.learning_rate = 0}, "learning_rate is 0");
 }
+
+}  // namespace tests::regression::likelihoods

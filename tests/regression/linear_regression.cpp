@@ -10,6 +10,8 @@
 #include "support/catch.hpp"
 #include "support/concurrently.hpp"
 
+namespace tests::regression::linear_regression {
+
 namespace {
 
 using Catch::Matchers::ContainsSubstring;
@@ -255,3 +257,5 @@ TEST_CASE("Wrong input is named and leaves the model as it was") {
   refused({.must_keep = {30}}, "must_keep is 30, expected a feature in [0, 30)");
   refused({.feature_names = {"a"}}, "feature_names is 1 names, expected 30");
 }
+
+}  // namespace tests::regression::linear_regression

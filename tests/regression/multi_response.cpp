@@ -13,6 +13,8 @@
 #include "support/catch.hpp"
 #include "support/concurrently.hpp"
 
+namespace tests::regression::multi_response {
+
 namespace {
 
 using Catch::Matchers::ContainsSubstring;
@@ -123,3 +125,5 @@ TEST_CASE("Responses of the wrong shape are refused") {
   l0::MultiResponseRegression<double> positive({.non_negative = true});
   CHECK_THROWS_WITH(positive.fit(problem.X, problem.Y), ContainsSubstring("non_negative is true"));
 }
+
+}  // namespace tests::regression::multi_response

@@ -12,6 +12,8 @@
 #include "support/catch.hpp"
 #include "support/concurrently.hpp"
 
+namespace tests::regression::multinomial {
+
 namespace {
 
 using Catch::Matchers::ContainsSubstring;
@@ -183,3 +185,5 @@ TEST_CASE("Awkward labels end well or are refused") {
     CHECK_THROWS_WITH(model.loss(problem.X, problem.y), ContainsSubstring("y(7) is 4, expected a label from 0 to 3"));
   }
 }
+
+}  // namespace tests::regression::multinomial

@@ -11,6 +11,8 @@
 
 #include "support/catch.hpp"
 
+namespace tests::regression::streams {
+
 namespace {
 
 using Catch::Matchers::ContainsSubstring;
@@ -200,3 +202,5 @@ TEST_CASE("Samples in parts are reported as well, and a stop holds") {
   CHECK(logistic.report().stop == l0::StopReason::callback);
   CHECK(logistic.selected_features().size() == 2);
 }
+
+}  // namespace tests::regression::streams

@@ -6,6 +6,8 @@
 #include "support/catch.hpp"
 #include "support/concurrently.hpp"
 
+namespace tests::selection::choice {
+
 namespace {
 
 using Indices = std::vector<l0::Index>;
@@ -195,3 +197,5 @@ TEST_CASE("Wrong input of selection gates is named", "[selection]") {
   features.log_alpha()(1) = std::numeric_limits<double>::quiet_NaN();
   CHECK_THROWS_MATCHES(features.selected(), l0::Error, Message("l0: log_alpha(1, 0) is nan, expected a finite number"));
 }
+
+}  // namespace tests::selection::choice

@@ -14,6 +14,8 @@
 #include "support/finite_difference.hpp"
 #include "support/tolerances.hpp"
 
+namespace tests::selection::coverage {
+
 namespace {
 
 using l0::Coverage;
@@ -207,3 +209,5 @@ TEST_CASE("Wrong input of coverage is named", "[selection]") {
   x(1, 1) = std::numeric_limits<double>::infinity();
   CHECK_THROWS_MATCHES(Coverage<double>(x), l0::Error, Message("l0: X(1, 1) is inf, expected a finite number"));
 }
+
+}  // namespace tests::selection::coverage

@@ -9,6 +9,8 @@
 #include "support/concurrently.hpp"
 #include "support/statistics.hpp"
 
+namespace tests::selection::hybrid {
+
 namespace {
 
 using Indices = std::vector<l0::Index>;
@@ -185,3 +187,5 @@ TEST_CASE("The gates of a hybrid train as those of samples", "[selection]") {
   CHECK(hybrid.parameters().front().values().data() == hybrid.log_alpha().data());
   CHECK(hybrid.importance() == samples.importance());
 }
+
+}  // namespace tests::selection::hybrid

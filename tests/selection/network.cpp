@@ -18,6 +18,8 @@
 #include "support/finite_difference.hpp"
 #include "support/tolerances.hpp"
 
+namespace tests::selection::network {
+
 namespace {
 
 using l0::FeatureGate;
@@ -189,3 +191,5 @@ TEST_CASE("A step with feature gates takes no memory after the first", "[selecti
   coverage.accumulate(samples);
   CHECK(l0::test::allocations_in([&] { coverage.accumulate(samples); }) == 0);
 }
+
+}  // namespace tests::selection::network

@@ -11,6 +11,8 @@
 #include "support/fixed_numbers.hpp"
 #include "support/tolerances.hpp"
 
+namespace tests::selection::training {
+
 namespace {
 
 using l0::Index;
@@ -197,3 +199,5 @@ TEST_CASE("Gates of features drawn again after apply are refused by backward", "
   gate.backward(X);
   CHECK(gate.log_alpha_gradient().isZero(0));
 }
+
+}  // namespace tests::selection::training

@@ -5,6 +5,8 @@
 #include "support/catch.hpp"
 #include "training/objectives.hpp"
 
+namespace tests::training::failures {
+
 namespace {
 
 using Catch::Matchers::Message;
@@ -156,3 +158,5 @@ TEST_CASE("A flat objective and a zero loss are no trouble") {
     if (budget >= 0) CHECK(static_cast<Index>(result.active.size()) == budget);
   }
 }
+
+}  // namespace tests::training::failures

@@ -7,6 +7,8 @@
 #include "support/catch.hpp"
 #include "training/objectives.hpp"
 
+namespace tests::training::functors {
+
 namespace {
 
 using l0::Index;
@@ -115,3 +117,5 @@ TEST_CASE("An objective that takes the step number or not is called with it") {
   CHECK(f.with == 6);
   CHECK(f.without == 0);
 }
+
+}  // namespace tests::training::functors

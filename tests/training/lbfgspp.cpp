@@ -4,12 +4,17 @@
 #include "support/tolerances.hpp"
 #include "training/objectives.hpp"
 
+#ifdef L0_TEST_WITH_LBFGSPP
+#include <LBFGS.h>
+#endif
+
+namespace tests::training::lbfgspp {
+
 static_assert(l0::Objective<l0::test::SparseQuadratic<double>, double>);
 static_assert(!l0::SteppedObjective<l0::test::SparseQuadratic<double>, double>);
 static_assert(!l0::Objective<l0::test::SparseQuadratic<double>, float>);
 
 #ifdef L0_TEST_WITH_LBFGSPP
-#include <LBFGS.h>
 
 TEMPLATE_TEST_CASE("One functor for LBFGS++ and for minimize", "", float, double) {
   using Vector = l0::Vector<TestType>;
@@ -29,3 +34,5 @@ TEMPLATE_TEST_CASE("One functor for LBFGS++ and for minimize", "", float, double
   CHECK(l0::test::close(sparse.weights, w, {1e-3, 1}));
 }
 #endif
+
+}  // namespace tests::training::lbfgspp

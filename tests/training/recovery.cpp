@@ -9,6 +9,8 @@
 #include "support/tolerances.hpp"
 #include "training/objectives.hpp"
 
+namespace tests::training::recovery {
+
 namespace {
 
 using l0::Index;
@@ -169,3 +171,5 @@ TEST_CASE("A budget ends near its number of open gates, at a price of the size o
   CHECK(open > 2);
   CHECK(open < 6);
 }
+
+}  // namespace tests::training::recovery

@@ -14,6 +14,8 @@
 #include "networks/networks.hpp"
 #include "support/catch.hpp"
 
+namespace tests::training::trainer {
+
 namespace {
 
 using Catch::Matchers::ContainsSubstring;
@@ -293,3 +295,5 @@ TEST_CASE("Budgets and prices per layer: values, gradients, wrong options") {
     CHECK_THROWS_AS(l0::Budget<double>(wrong), l0::Error);
   }
 }
+
+}  // namespace tests::training::trainer

@@ -8,6 +8,8 @@
 #include "support/catch.hpp"
 #include "trees/friedman.hpp"
 
+namespace tests::trees::bad_input {
+
 namespace {
 
 using Boosting = l0::SoftTreeBoosting<double>;
@@ -141,3 +143,5 @@ TEST_CASE("Boosted trees take little and dull data", "[trees]") {
   none.fit(data.x, data.y);
   CHECK(none.report().trees == 0);
 }
+
+}  // namespace tests::trees::bad_input

@@ -14,6 +14,8 @@
 #include "support/tolerances.hpp"
 #include "trees/friedman.hpp"
 
+namespace tests::trees::boosting {
+
 namespace {
 
 using l0::Index;
@@ -323,3 +325,5 @@ TEST_CASE("Quantile scales", "[trees]") {
   for (const double x : {-2.9, 0.0, 4.4, 6.99}) CHECK(fine.to_rank(x) == Approx((x + 3) / 10).margin(0.005));
   CHECK(l0::detail::QuantileScale<double>(Vector<double>::Constant(3, 4.0)).is_constant());
 }
+
+}  // namespace tests::trees::boosting
