@@ -17,6 +17,7 @@
 #include <l0/regression/least_squares.hpp>
 #include <l0/regression/likelihood/point.hpp>
 #include <l0/regression/options.hpp>
+#include <l0/regression/read.hpp>
 #include <l0/regression/regularization_path.hpp>
 #include <l0/regression/response.hpp>
 #include <l0/regression/search/compiled.hpp>
@@ -41,6 +42,7 @@ L0_COMPILED(RegressionData<double> regression_data(std::unique_ptr<Design<double
 L0_COMPILED(RegressionData<double> regression_data(std::unique_ptr<Design<double>>, Matrix<double>,
                                                    const Samples<double>&));
 L0_COMPILED(void standardize(RegressionData<double>&, const RegressionOptions&));
+L0_COMPILED(void weigh_classes(RegressionData<double>&, const RegressionOptions&));
 L0_COMPILED(std::unique_ptr<Response<double>> squared_response(const RegressionData<double>&, bool));
 L0_COMPILED(PathPoint<float, 1> on_users_scale<float, 1>(const FitPoint<double>&, const Design<double>&, double));
 L0_COMPILED(PathPoint<double, 1> on_users_scale<double, 1>(const FitPoint<double>&, const Design<double>&, double));

@@ -84,7 +84,7 @@ std::vector<Precise> cross_validate(const Response<Precise>& response, const Des
   FitRun* const run = std::exchange(options.run, nullptr);  // folds report as wholes
   std::vector<std::vector<Precise>> total(static_cast<std::size_t>(folds.count));
   std::vector<Precise> held_weight(static_cast<std::size_t>(folds.count), 0.0);
-  const Precise loss_unit = response.unit() * response.unit();
+  const Precise loss_unit = response.loss_unit();
   const auto run_fold = [&](Index fold) {
     if (run != nullptr && run->stopped()) return;
     std::vector<Index> train, held;
@@ -99,7 +99,7 @@ std::vector<Precise> cross_validate(const Response<Precise>& response, const Des
     Precise last = 0;
     for (const FoundSupport& found : selection.by_size) {
       if (std::isfinite(found.loss)) {
-        const auto point = train_y->refit(*train_x, found.support, options);
+        const auto point = train_y->rough_refit(*train_x, found.support, options);
         last = held_y->mean_loss(linear_predictor(*held_x, point)) * loss_unit * weight;
       }
       totals.push_back(last);

@@ -5,14 +5,13 @@
 #include <cmath>
 #include <concepts>
 #include <limits>
+#include <memory>
 #include <numeric>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <l0/callbacks/report.hpp>
 #include <l0/callbacks/run.hpp>
-#include <l0/core/argument.hpp>
 #include <l0/core/error.hpp>
 #include <l0/core/types.hpp>
 #include <l0/gates/gate_mode.hpp>
@@ -34,12 +33,12 @@
 
 namespace l0::detail {
 
-/// What the searches are told. `unit` is that of the targets: prices are on losses in units of its square.
+/// What the searches are told. Prices are on losses in units of `loss_unit`.
 template <std::same_as<RegressionOptions> Options>  // a template, so that it is compiled where it is used
-SelectionOptions selection_options(const Options& options, bool unknown_variance, double unit,
+SelectionOptions selection_options(const Options& options, bool unknown_variance, double loss_unit,
                                    const std::vector<Dependent<Index, Options>>& start = {}) {
   SelectionOptions selection;
-  selection.score.loss_unit = unit * unit;
+  selection.score.loss_unit = loss_unit;
   selection.score.criterion = options.criterion;
   selection.score.unknown_variance = unknown_variance;
   if (options.lambda_l0) {
@@ -121,6 +120,7 @@ struct SparseFit {
   FitPoint<Precise> point;
   Vector<Precise> importance;
   RegressionReport report;
+  std::unique_ptr<Response<Precise>> response;  ///< as it was adapted; null where nothing was
 };
 
 /// Completes the report from the point, on the user's scale, whatever the fit was made from.
@@ -161,21 +161,26 @@ const FoundSupport* next_below(const Selection& selection, Index size, Index& sm
 /// Brings losses, prices and criterion of a point to the user's scale.
 template <class Precise>
 void to_users_losses(FitPoint<Precise>& point, const Response<Precise>& response) {
-  const Precise unit = response.unit();
-  point.loss *= unit * unit;
-  point.lambda *= unit * unit;
+  const Precise unit = response.loss_unit();
+  point.loss *= unit;
+  point.lambda *= unit;
   if (response.unknown_variance())
-    point.criterion += response.samples() * static_cast<double>(response.free_predictors()) * 2 * std::log(unit);
+    point.criterion += response.samples() * static_cast<double>(response.free_predictors()) * std::log(unit);
 }
 
-/// Selects, chooses the size and refits. `folds` choose unless a price or a budget is given; `start` is a support of
-/// columns to search from as well; `run` hears of it.
+/// What was selected: a support of columns, and all that was met on the way.
 template <class Precise>
-SparseFit<Precise> fit_sparse(const Response<Precise>& response, const Design<Precise>& x,
-                              const RegressionOptions& options, const Folds& folds, const std::vector<Index>& start,
-                              FitRun& run) {
-  SelectionOptions settings = selection_options(options, response.unknown_variance(), response.unit(), start);
-  settings.run = &run;
+struct ChosenSupport {
+  std::vector<Index> support;
+  SelectionResult selection;
+  double lambda_l2 = 0;
+};
+
+/// Selects and chooses the size. `folds` choose unless a price or a budget is given.
+template <class Precise>
+ChosenSupport<Precise> choose_support(const Response<Precise>& response, const Design<Precise>& x,
+                                      const RegressionOptions& options, SelectionOptions settings, const Folds& folds,
+                                      FitRun& run) {
   const auto select = [&]() -> SelectionResult {
     if (options.gates == GateMode::sampled) return select_sampled(response, x, options, settings);
     if (options.gates == GateMode::noise_free) return response.select(x, settings);
@@ -184,50 +189,100 @@ SparseFit<Precise> fit_sparse(const Response<Precise>& response, const Design<Pr
     std::iota(everything.best.support.begin(), everything.best.support.end(), Index{0});
     return everything;
   };
-  SparseFit<Precise> fit;
-  SelectionResult selection;
-  std::vector<Index> support;
-  if (folds.count >= 2 && !options.lambda_l0 && !options.max_features) {
-    settings.score.criterion = Criterion::aic;  // held-out loss wants more features than a consistent criterion
-    double lowest = std::numeric_limits<double>::infinity();
-    double chosen = options.lambda_l2;
-    const std::vector<double> candidates =
-        options.l2_candidates.empty() ? std::vector<double>{options.lambda_l2} : options.l2_candidates;
-    const Index all = folds.count * static_cast<Index>(candidates.size());
-    Index done = 0;
-    for (const double candidate : candidates) {
-      settings.lambda_l2 = candidate;
-      SelectionResult found = select();
-      std::vector<Precise> held;
-      if (!run.stopped()) held = cross_validate(response, x, settings, folds, options.threads, done, all);
-      if (held.empty()) {  // the candidates before, whose folds are done, decide; else the criterion
-        if (selection.by_size.empty()) {
-          chosen = candidate;
-          settings.score.criterion = options.criterion;
-          support = support_by_criterion(response, x, found, settings);
-          selection = std::move(found);
-        }
-        break;
-      }
-      bool better = false;
-      for (std::size_t k = 0; k < std::min(held.size(), found.by_size.size()); ++k) {
-        if (!std::isfinite(found.by_size[k].loss) || !(held[k] < lowest)) continue;
-        lowest = held[k];
-        chosen = candidate;
-        support = found.by_size[k].support;
-        better = true;
-      }
-      if (better) selection = std::move(found);
-      if (run.stopped()) break;
-    }
-    settings.lambda_l2 = chosen;
-    settings.score.criterion = options.criterion;
-  } else {
-    selection = select();
-    support = selection.best.support;
+  ChosenSupport<Precise> choice;
+  choice.lambda_l2 = options.lambda_l2;
+  if (folds.count < 2 || options.lambda_l0 || options.max_features) {
+    choice.selection = select();
+    choice.support = choice.selection.best.support;
+    return choice;
   }
+  settings.score.criterion = Criterion::aic;  // held-out loss wants more features than a consistent criterion
+  double lowest = std::numeric_limits<double>::infinity();
+  const std::vector<double> candidates =
+      options.l2_candidates.empty() ? std::vector<double>{options.lambda_l2} : options.l2_candidates;
+  const Index all = folds.count * static_cast<Index>(candidates.size());
+  Index done = 0;
+  for (const double candidate : candidates) {
+    settings.lambda_l2 = candidate;
+    SelectionResult found = select();
+    std::vector<Precise> held;
+    if (!run.stopped()) held = cross_validate(response, x, settings, folds, options.threads, done, all);
+    if (held.empty()) {  // the candidates before, whose folds are done, decide; else the criterion
+      if (choice.selection.by_size.empty()) {
+        choice.lambda_l2 = candidate;
+        settings.score.criterion = options.criterion;
+        choice.support = support_by_criterion(response, x, found, settings);
+        choice.selection = std::move(found);
+      }
+      break;
+    }
+    bool better = false;
+    for (std::size_t k = 0; k < std::min(held.size(), found.by_size.size()); ++k) {
+      if (!std::isfinite(found.by_size[k].loss) || !(held[k] < lowest)) continue;
+      lowest = held[k];
+      choice.lambda_l2 = candidate;
+      choice.support = found.by_size[k].support;
+      better = true;
+    }
+    if (better) choice.selection = std::move(found);
+    if (run.stopped()) break;
+  }
+  return choice;
+}
+
+/// What a likelihood estimates beside its coefficients (a dispersion, a scale) and the support that it leads to,
+/// brought to agree: from the model without features on, select without folds and estimate by turns, until the support
+/// stays. Starting there, what features explain counts as noise until it is explained, and noise never as explained.
+/// Of supports that lead to each other in a circle the smallest is taken. Null where nothing is estimated; `choice` is
+/// then as it was.
+template <class Precise>
+std::unique_ptr<Response<Precise>> settle(const Response<Precise>& given, const Design<Precise>& x,
+                                          const RegressionOptions& options, const SelectionOptions& settings,
+                                          FitRun& run, ChosenSupport<Precise>& choice) {
+  constexpr int most_rounds = 10;
+  std::vector<std::vector<Dependent<Index, Precise>>> seen{settings.rules.units.columns_of(settings.rules.keep)};
+  std::sort(seen.front().begin(), seen.front().end());
+  auto own = given.adapted(x, seen.front(), settings);
+  for (int round = 0; own && round < most_rounds && !run.stopped(); ++round) {
+    choice = choose_support(*own, x, options, settings, Folds(), run);
+    std::sort(choice.support.begin(), choice.support.end());
+    if (choice.support == seen.back()) break;
+    const auto again = std::find(seen.begin(), seen.end(), choice.support);
+    const bool circle = again != seen.end();
+    if (circle) {
+      choice.support =
+          *std::min_element(again, seen.end(), [](const auto& a, const auto& b) { return a.size() < b.size(); });
+    }
+    own = own->adapted(x, choice.support, settings);
+    if (circle) break;
+    seen.push_back(choice.support);
+  }
+  return own;
+}
+
+/// Selects, chooses the size and refits. `folds` choose unless a price or a budget is given; `start` is a support of
+/// columns to search from as well; `run` hears of it.
+template <class Precise>
+SparseFit<Precise> fit_sparse(const Response<Precise>& given, const Design<Precise>& x,
+                              const RegressionOptions& options, const Folds& folds, const std::vector<Index>& start,
+                              FitRun& run) {
+  SelectionOptions settings = selection_options(options, given.unknown_variance(), given.loss_unit(), start);
+  settings.run = &run;
+  SparseFit<Precise> fit;
+  ChosenSupport<Precise> choice;
+  fit.response = settle(given, x, options, settings, run, choice);
+  const bool by_folds = folds.count >= 2 && !options.lambda_l0 && !options.max_features;
+  if (!fit.response) {
+    choice = choose_support(given, x, options, settings, folds, run);
+  } else if (by_folds) {
+    choice = choose_support(*fit.response, x, options, settings, folds, run);
+    settings.lambda_l2 = choice.lambda_l2;
+    fit.response = fit.response->adapted(x, choice.support, settings);
+  }
+  settings.lambda_l2 = choice.lambda_l2;
+  const Response<Precise>& response = fit.response ? *fit.response : given;
   const SupportScore score = criterion_score(response, x, settings);
-  fit.point = refit_point(response, x, support, settings, score);
+  fit.point = refit_point(response, x, choice.support, settings, score);
   {
     const Expansion<Precise> around = response.expansion(x, fit.point, settings);
     fit.importance =
@@ -235,7 +290,7 @@ SparseFit<Precise> fit_sparse(const Response<Precise>& response, const Design<Pr
   }
   fit.report.lambda = options.lambda_l0.value_or(0);
   Index smaller = 0;
-  const FoundSupport* below = options.lambda_l0 ? nullptr : next_below(selection, fit.point.size, smaller);
+  const FoundSupport* below = options.lambda_l0 ? nullptr : next_below(choice.selection, fit.point.size, smaller);
   if (below != nullptr) {
     fit.report.lambda = settings.score.loss_unit *
                         std::max(0.0, response.refit(x, below->support, settings).loss - fit.point.loss) /
@@ -244,45 +299,6 @@ SparseFit<Precise> fit_sparse(const Response<Precise>& response, const Design<Pr
   to_users_losses(fit.point, response);
   describe(fit, options, settings.rules.units.trivial(), x.constant_columns(), settings.lambda_l2, run);
   return fit;
-}
-
-/// Sample weights as samples.
-template <class Scalar, class W>
-Samples<Scalar> samples_of(const Eigen::DenseBase<W>& weight, Index rows) {
-  Samples<Scalar> samples;
-  if (weight.size() == 0) return samples;
-  require_shape("sample_weight", weight.rows(), weight.cols(), rows, 1);
-  samples.weight = as_matrix(weight).template cast<Scalar>();
-  return samples;
-}
-
-/// Checks the data and options of a fit. y has one column unless `Columns` says Eigen::Dynamic.
-template <class Precise, int Columns, class X, class Y, class Scalar>
-RegressionData<Precise> read_data(const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y,
-                                  const Samples<Scalar>& samples, const RegressionOptions& options) {
-  constexpr bool same = std::is_same_v<typename X::Scalar, Scalar>;
-  static_assert(same, "l0: a matrix, vector or array of another scalar type; convert it with .cast<Scalar>()");
-  require(x.rows() > 0, "X", x.rows(), "at least one sample (row)");
-  require_shape("y", y.rows(), y.cols(), x.rows(), Columns == 1 ? 1 : std::max<Index>(y.cols(), 1));
-  require_finite("y", y);
-  validate(options, x.cols());
-  return regression_data(design_of<Precise>(x), Matrix<Precise>(as_matrix(y).template cast<Precise>()), samples);
-}
-
-/// Brings weights to the sum that they are worth, and columns to standard units.
-template <class Precise>
-void standardize(RegressionData<Precise>& data, const RegressionOptions& options) {
-  data.weight = normalized(data.weight, options.weight_kind);
-  data.design->standardize(data.weight, options.fit_intercept);
-}
-
-/// The same for a fit of all samples at once: with weights that sum to what they are worth, and standard columns.
-template <class Precise, int Columns, class X, class Y, class Scalar>
-RegressionData<Precise> read_samples(const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y,
-                                     const Samples<Scalar>& samples, const RegressionOptions& options) {
-  RegressionData<Precise> data = read_data<Precise, Columns>(x, y, samples, options);
-  standardize(data, options);
-  return data;
 }
 
 /// The whole fit of a response to data.

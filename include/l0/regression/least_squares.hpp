@@ -66,6 +66,7 @@ class SquaredResponse final : public Response<Precise> {
   Index predictors() const override { return y_.cols(); }
   bool unknown_variance() const override { return true; }
   Precise unit() const override { return unit_; }
+  Precise loss_unit() const override { return unit_ * unit_; }
 
   SelectionResult select(const Design<Precise>& x, const SelectionOptions& options) const override {
     return select_least_squares(x, y_, weight_, options);

@@ -18,6 +18,7 @@
 #include <l0/regression/least_squares.hpp>
 #include <l0/regression/linear_model.hpp>
 #include <l0/regression/options.hpp>
+#include <l0/regression/read.hpp>
 #include <l0/regression/stream.hpp>
 
 namespace l0 {
@@ -44,6 +45,8 @@ class LeastSquaresRegression : public LinearModel<Scalar_, Responses> {
   using Base = LinearModel<Scalar_, Responses>;  ///< where the questions asked of a model are
   using typename Base::Coefficients;
   using Precise = std::common_type_t<Scalar, double>;  ///< what is computed in: at least double
+
+  static constexpr bool has_labels = false;  ///< which `class_weight` may weigh
 
   /// Options are checked by `fit`, against its data.
   explicit LeastSquaresRegression(RegressionOptions options = {}) : Base(std::move(options)) {}
@@ -88,6 +91,7 @@ class LeastSquaresRegression : public LinearModel<Scalar_, Responses> {
     if (!samples.fold.empty()) detail::fail("fold", "given", "none in partial_fit, which keeps no samples");
     detail::require_streamable(options, stream_.moments.columns(), x.cols(), first);
     if (!first) detail::require_shape("y", y.rows(), y.cols(), x.rows(), stream_.moments.responses());
+    detail::refuse_class_weights(options);
     auto data = detail::read_data<Precise, Responses>(x, y, samples, options);
     if (data.offset.size() > 0) data.y.colwise() -= data.offset;
     Stream stream = stream_;

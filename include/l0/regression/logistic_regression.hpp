@@ -20,8 +20,8 @@ namespace l0 {
 ///     model.fit(X, y);
 ///     model.predict_probability(X_new);
 template <std::floating_point Scalar>
-class LogisticRegression : public GeneralizedLinearModel<Scalar, detail::LogisticFamily> {
-  using Base = GeneralizedLinearModel<Scalar, detail::LogisticFamily>;
+class LogisticRegression : public GeneralizedLinearModel<Scalar, Bernoulli> {
+  using Base = GeneralizedLinearModel<Scalar, Bernoulli>;
 
  public:
   /// Options are checked by `fit`, against its data.
@@ -42,7 +42,7 @@ class LogisticRegression : public GeneralizedLinearModel<Scalar, detail::Logisti
 
 namespace detail {
 
-L0_COMPILED(class PointwiseLikelihood<LogisticFamily, double>);
+L0_COMPILED(class PointwiseLikelihood<Bernoulli, double>);
 
 }  // namespace detail
 }  // namespace l0

@@ -18,6 +18,7 @@
 #include <l0/regression/likelihood/multinomial.hpp>
 #include <l0/regression/linear_model.hpp>
 #include <l0/regression/options.hpp>
+#include <l0/regression/read.hpp>
 #include <l0/regression/response.hpp>
 
 namespace l0 {
@@ -38,6 +39,7 @@ class MultinomialRegression : public LinearModel<Scalar_, Eigen::Dynamic> {
   using Precise = std::common_type_t<Scalar, double>;  ///< what is computed in: at least double
 
   static constexpr int target_columns = 1;  ///< of y: labels
+  static constexpr bool has_labels = true;  ///< which `class_weight` may weigh
 
   /// Options are checked by `fit`, against its data.
   explicit MultinomialRegression(RegressionOptions options = {}) : Base(std::move(options)) {}
@@ -50,7 +52,7 @@ class MultinomialRegression : public LinearModel<Scalar_, Eigen::Dynamic> {
   MultinomialRegression& fit(const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y,
                              const Samples<Scalar>& samples) {
     if (this->options_.non_negative) detail::fail("non_negative", "true", "false with several classes");
-    const auto data = detail::read_samples<Precise, 1>(x, y, samples, this->options_);
+    const auto data = detail::read_samples<Precise, 1, has_labels>(x, y, samples, this->options_);
     require_labels(detail::as_matrix(y));
     const auto response = response_for(data, this->options_);
     detail::FitRun run(this->options_.callback);

@@ -44,6 +44,8 @@ struct RegressionOptions {
   Index max_per_group = 0;         ///< at most so many features of each group; 0: groups are all in or all out
   Index max_size = 100;            ///< largest model looked at where neither price nor budget is given
   WeightKind weight_kind = WeightKind::sampling;  ///< what sample weights say
+  std::vector<double> class_weight{};             ///< of samples labelled 0, 1, ..., > 0, times their own; empty: 1
+  bool balance_classes = false;                   ///< classes weigh the same, whatever their numbers
   std::uint64_t seed = 0;                         ///< of the folds
   int threads = 1;                                ///< for folds; the result does not depend on it
   std::vector<std::string> feature_names{};       ///< for `summary` and `feature_name`; empty: x0, x1, ...
@@ -118,11 +120,20 @@ void validate(const Options& options, Index features) {
   }
   require(options.epochs >= 1, "epochs", options.epochs, "a number >= 1");
   require_positive("learning_rate", options.learning_rate);
+  for (const double weight : options.class_weight) require_positive("class_weight", weight);
+  if (!options.class_weight.empty() && options.balance_classes)
+    fail("balance_classes", "true", "false beside class_weight");
   require(options.max_size >= 0, "max_size", options.max_size, "a number >= 0");
   require(options.threads >= 1, "threads", options.threads, "a number >= 1");
   if (!options.feature_names.empty() && static_cast<Index>(options.feature_names.size()) != features) {
     fail("feature_names", to_text(options.feature_names.size()) + " names", to_text(features) + ", one per feature");
   }
+}
+
+template <std::same_as<RegressionOptions> Options>
+void refuse_class_weights(const Options& options) {
+  if (!options.class_weight.empty() || options.balance_classes)
+    fail(options.balance_classes ? "balance_classes" : "class_weight", "given", "none where y are no labels");
 }
 
 }  // namespace detail

@@ -18,6 +18,7 @@
 #include <l0/regression/likelihood/point.hpp>
 #include <l0/regression/linear_model.hpp>
 #include <l0/regression/options.hpp>
+#include <l0/regression/read.hpp>
 #include <l0/regression/response.hpp>
 #include <l0/regression/search/criterion.hpp>
 
@@ -75,14 +76,18 @@ struct RegularizationPath {
 
 namespace detail {
 
-/// The points of a path on the user's scale; the place of the chosen one.
+/// The points of a path on the user's scale; the place of the chosen one. What a likelihood estimates beside the
+/// coefficients is that of the model which the criterion prefers, the same for all sizes.
 template <class Precise>
-std::vector<FitPoint<Precise>> fit_path(const Response<Precise>& response, const Design<Precise>& x,
+std::vector<FitPoint<Precise>> fit_path(const Response<Precise>& given, const Design<Precise>& x,
                                         const RegressionOptions& options, const Folds& folds, FitRun& run,
                                         Index& chosen) {
-  auto settings = selection_options(options, response.unknown_variance(), response.unit());
-  settings.whole_path = true;
+  auto settings = selection_options(options, given.unknown_variance(), given.loss_unit());
   settings.run = &run;
+  ChosenSupport<Precise> by_criterion;
+  const auto own = settle(given, x, options, settings, run, by_criterion);
+  const Response<Precise>& response = own ? *own : given;
+  settings.whole_path = true;
   const auto selection = response.select(x, settings);
   std::vector<FitPoint<Precise>> points = refit_path(response, x, selection, settings);
   std::vector<Precise> held;
@@ -119,7 +124,7 @@ auto regularization_path(const Model& model, const Eigen::EigenBase<X>& x, const
   settings.max_size = options.max_size;
   settings.seed = options.seed;
   settings.threads = options.threads;
-  const auto data = detail::read_samples<Precise, Model::target_columns>(x, y, samples, settings);
+  const auto data = detail::read_samples<Precise, Model::target_columns, Model::has_labels>(x, y, samples, settings);
   const auto response = model.response_for(data, settings);
   const auto folds = detail::folds_for<Precise>(*response, data.fold, options.folds, options.seed);
   detail::FitRun run(options.callback);

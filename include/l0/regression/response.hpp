@@ -9,6 +9,7 @@
 #include <l0/regression/data/design.hpp>
 #include <l0/regression/data/groups.hpp>
 #include <l0/regression/likelihood/likelihood.hpp>
+#include <l0/regression/likelihood/newton.hpp>
 #include <l0/regression/likelihood/point.hpp>
 #include <l0/regression/likelihood/support_fit.hpp>
 #include <l0/regression/search/criterion.hpp>
@@ -43,14 +44,20 @@ class Response {
   virtual Index free_predictors() const { return predictors(); }
   /// Whether the deviance has a variance to estimate.
   virtual bool unknown_variance() const { return false; }
-  /// Of the targets: η times this is the user's, losses go by its square.
+  /// Of the targets: η times this is the user's; and what losses and prices are in.
   virtual Precise unit() const { return 1; }
+  virtual Precise loss_unit() const { return 1; }
 
   /// Supports of columns.
   virtual SelectionResult select(const Design<Precise>& x, const SelectionOptions& options) const = 0;
   /// Coefficients, intercept and mean loss on a support.
   virtual FitPoint<Precise> refit(const Design<Precise>& x, std::vector<Index> support,
                                   const SelectionOptions& options) const = 0;
+  /// The same as far as it matters to which of several supports is better.
+  virtual FitPoint<Precise> rough_refit(const Design<Precise>& x, std::vector<Index> support,
+                                        const SelectionOptions& options) const {
+    return refit(x, std::move(support), options);
+  }
   virtual double criterion(const SupportScore& score, double mean_loss, SupportSize size) const = 0;
   virtual Expansion<Precise> expansion(const Design<Precise>& x, const FitPoint<Precise>& point,
                                        const SelectionOptions& options) const = 0;
@@ -64,19 +71,25 @@ class Response {
   virtual std::unique_ptr<Response> rows_at(const std::vector<Index>& wanted) const = 0;
   /// What folds should have in equal shares; empty where there is nothing.
   virtual std::vector<Index> strata() const { return {}; }
+  /// The same with what is estimated beside the coefficients at its best on a support; null where there is no such.
+  virtual std::unique_ptr<Response> adapted(const Design<Precise>& /*x*/, const std::vector<Index>& /*support*/,
+                                            const SelectionOptions& /*options*/) const {
+    return nullptr;
+  }
 };
 
 /// Any likelihood; the loss is half the deviance.
 template <class Precise>
 class LikelihoodResponse final : public Response<Precise> {
  public:
-  explicit LikelihoodResponse(std::unique_ptr<const Likelihood<Precise>> likelihood)
+  explicit LikelihoodResponse(std::shared_ptr<const Likelihood<Precise>> likelihood)
       : likelihood_(std::move(likelihood)) {}
 
   const Likelihood<Precise>& likelihood() const { return *likelihood_; }
   const Vector<Precise>& weights() const override { return likelihood_->weights(); }
   Index predictors() const override { return likelihood_->predictors(); }
   Index free_predictors() const override { return likelihood_->responses(); }
+  Precise unit() const override { return likelihood_->scale().unit; }
 
   SelectionResult select(const Design<Precise>& x, const SelectionOptions& options) const override {
     return select_glm(x, *likelihood_, options);
@@ -84,15 +97,21 @@ class LikelihoodResponse final : public Response<Precise> {
 
   FitPoint<Precise> refit(const Design<Precise>& x, std::vector<Index> support,
                           const SelectionOptions& options) const override {
-    GlmFitter<Precise> fitter(x, *likelihood_, options.centre, options.lambda_l2);
-    const auto fit = fitter.fit(std::move(support));
-    FitPoint<Precise> point;
-    point.support = fit.columns;
-    point.coefficients = likelihood_->reported(fit.coefficients);
-    point.intercept = likelihood_->reported(fit.intercept);
-    point.loss = fit.deviance / (2 * this->samples());
-    point.separable = fit.separable;
-    return point;
+    // A weight that is not the curvature leaves more to the last steps than the last step tells.
+    GlmFit<Precise> fit =
+        first_fit(x, std::move(support), options, likelihood_->responses() > 1 ? NewtonLimits().tolerance : 1e-12);
+    for (auto sharper = likelihood_->sharpened(); sharper;) {
+      auto next = sharper->sharpened();
+      GlmFitter<Precise> fitter(x, *sharper, options.centre, options.lambda_l2);
+      fit = fitter.fit(fit, {.tolerance = next ? 1e-10 : 1e-15});
+      sharper = std::move(next);
+    }
+    return point_of(fit);
+  }
+
+  FitPoint<Precise> rough_refit(const Design<Precise>& x, std::vector<Index> support,
+                                const SelectionOptions& options) const override {
+    return point_of(first_fit(x, std::move(support), options, NewtonLimits().tolerance));
   }
 
   double criterion(const SupportScore& score, double mean_loss, SupportSize size) const override {
@@ -105,13 +124,13 @@ class LikelihoodResponse final : public Response<Precise> {
     GlmFit<Precise> fit;
     fit.units = fit.columns = point.support;
     fit.coefficients = likelihood_->free_of(point.coefficients);
-    fit.intercept = likelihood_->free_of(point.intercept);
+    fit.intercept = likelihood_->free_of(point.intercept).array() - origin();
     return {expand_around(fit, fitter), fitter.ridge(), by_deviance};
   }
 
   double slope(const Matrix<Precise>& eta, Matrix<Precise>& result) const override {
     LikelihoodPoint<Precise> point;
-    point.eta = likelihood_->free_of(eta);
+    point.eta = likelihood_->free_of(eta).array() - origin();
     likelihood_->evaluate(point);
     const double n = this->samples();
     result = likelihood_->reported(point.residual) * (-1 / n);
@@ -123,8 +142,53 @@ class LikelihoodResponse final : public Response<Precise> {
   }
   std::vector<Index> strata() const override { return likelihood_->strata(); }
 
+  /// By turns: the coefficients, then what is beside them.
+  std::unique_ptr<Response<Precise>> adapted(const Design<Precise>& x, const std::vector<Index>& support,
+                                             const SelectionOptions& options) const override {
+    if (!likelihood_->adapts()) return nullptr;
+    constexpr int most_turns = 100;
+    std::shared_ptr<const Likelihood<Precise>> now = likelihood_;
+    GlmFit<Precise> fit;
+    LikelihoodPoint<Precise> at;
+    for (int turn = 0; turn < most_turns; ++turn) {
+      // A first look at the targets gives the scale that a first fit needs.
+      if (turn == 0) {
+        at.eta = RowVector<Precise>(options.centre ? now->null_intercept() : RowVector<Precise>::Zero(1))
+                     .replicate(x.rows(), 1);
+      } else {
+        GlmFitter<Precise> fitter(x, *now, options.centre, options.lambda_l2);
+        fit = turn == 1 ? fitter.fit(support) : fitter.fit(fit, {.tolerance = 1e-13});
+        fitter.predict(fit, at.eta);
+      }
+      const double coefficients = static_cast<double>(fit.columns.size()) + (options.centre ? 1 : 0);
+      std::shared_ptr<const Likelihood<Precise>> next = now->adapted(at.eta, coefficients);
+      if (!next && turn > 0) break;
+      if (next) now = std::move(next);
+    }
+    return std::make_unique<LikelihoodResponse>(std::move(now));
+  }
+
  private:
-  std::unique_ptr<const Likelihood<Precise>> likelihood_;
+  /// In units of η.
+  Precise origin() const { return likelihood_->scale().origin / likelihood_->scale().unit; }
+
+  GlmFit<Precise> first_fit(const Design<Precise>& x, std::vector<Index> support, const SelectionOptions& options,
+                            double tolerance) const {
+    return GlmFitter<Precise>(x, *likelihood_, options.centre, options.lambda_l2)
+        .fit(std::move(support), {.tolerance = tolerance});
+  }
+
+  FitPoint<Precise> point_of(const GlmFit<Precise>& fit) const {
+    FitPoint<Precise> point;
+    point.support = fit.columns;
+    point.coefficients = likelihood_->reported(fit.coefficients);
+    point.intercept = likelihood_->reported(fit.intercept).array() + origin();
+    point.loss = fit.deviance / (2 * this->samples());
+    point.separable = fit.separable;
+    return point;
+  }
+
+  std::shared_ptr<const Likelihood<Precise>> likelihood_;
 };
 
 }  // namespace l0::detail

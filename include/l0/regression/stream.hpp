@@ -49,7 +49,7 @@ LeastSquaresProblem<Precise> pose(const Moments<Precise>& moments, bool centre) 
 template <class Precise>
 SparseFit<Precise> fit_moments(const Moments<Precise>& sums, const RegressionOptions& options, bool unknown_variance,
                                Precise unit, Precise epsilon, const std::vector<Index>& start, FitRun& run) {
-  SelectionOptions settings = selection_options(options, unknown_variance, unit, start);
+  SelectionOptions settings = selection_options(options, unknown_variance, unit * unit, start);
   settings.score.squares_are_deviance = !unknown_variance;
   settings.run = &run;
   const Moments<Precise> moments = sums.standardized(options.weight_kind, settings.centre, epsilon);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cmath>
 #include <limits>
 #include <utility>
 
@@ -24,8 +25,8 @@ struct NewtonLimits {
 ///
 ///     minimise  deviance(A C) + Σⱼ penaltyⱼ ‖C_j‖²,   C one row per column of A, one column per linear predictor.
 ///
-/// The objective is convex and a step that does not lower it is halved. Data that some direction separates have no
-/// finite fit without a penalty; a tiny one keeps it finite, and `separable` tells that it had to.
+/// A step that does not lower the objective is halved; most families here make it convex. Data that some direction
+/// separates have no finite fit without a penalty; a tiny one keeps it finite, and `separable` tells that it had to.
 template <class Precise>
 class NewtonFit {
  public:
@@ -60,7 +61,7 @@ class NewtonFit {
       if (found.objective - 3 * decrement > limits.bound) return found;
       const double before = found.objective;
       if (!take_step(A, penalty, found)) break;
-      if (before - found.objective < limits.tolerance * (1 + found.objective)) break;
+      if (before - found.objective < limits.tolerance * (1 + std::abs(found.objective))) break;
     }
     found.separable = is_flat(A);
     return found;

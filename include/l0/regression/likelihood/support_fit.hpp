@@ -102,12 +102,12 @@ class GlmFitter {
   }
 
   /// The fit on any columns, without a guess.
-  GlmFit<Precise> fit(std::vector<Index> support) {
+  GlmFit<Precise> fit(std::vector<Index> support, const NewtonLimits& limits = {}) {
     GlmFit<Precise> start = null_;
     std::sort(support.begin(), support.end());
     start.coefficients.setZero(static_cast<Index>(support.size()), responses());
     start.columns = start.units = std::move(support);
-    return fit(start);
+    return fit(start, limits);
   }
 
   /// η of all samples.
