@@ -8,11 +8,13 @@
 ///     M                      compact_matrix: the one working copy, by records, in few bytes per entry and in an order
 ///       │                      that is drawn from what the records contain: no part of a file is preferred
 ///       ▼                    start: weights and log α of every record, from starting weights and keep probabilities
-///     coordinate_calibration   record after record to the minimum of the objective in expectation over the gates:
-///       │                      coordinate_problem (the loss as squares), _records, _sweep (the kernel)
+///     coordinate_calibration   a budget: inclusion draws records that stand for all, coordinate_exchange exchanges
+///       │                      them; a price: record after record to the minimum in expectation over the gates.
+///       │                      Below both coordinate_problem (the loss as squares), _records, _sweep (the kernel)
 ///     gradient_calibration     or all records at once by Adam: expected_loss, record_kernels; hands its choice over
 ///       ▼
-///     refit                  the same sweeps over the chosen records alone, with the loss itself
+///     coordinate_refit       dual_newton (with sparse_ldl) on the dual of the chosen records: targets met, weights
+///       │                      nearest to their references; where they can't be met, sweeps with the loss itself
 ///       ▼
 ///     weights, log α, report   diagnostics: how weights are spread, how far each group of targets is met
 ///
@@ -20,6 +22,7 @@
 /// the callback and hands out states; state holds all that a run needs to go on to the same bits.
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -73,11 +76,10 @@ class SparseCalibrationWeights {
     detail::require_shape("targets", targets.rows(), targets.cols(), m.rows(), 1);
     detail::require_shape("M", m.rows(), m.cols(), targets.rows(), records());
     require_task(task);
-    const detail::CalibrationTerms terms(targets, task);
     if constexpr (std::is_base_of_v<Eigen::SparseMatrixBase<M>, M>) {
-      return fit_terms(detail::as_matrix(m), terms, task);
+      return fit_terms(detail::as_matrix(m), targets, task);
     } else {
-      return fit_terms(detail::as_matrix(m).sparseView(), terms, task);
+      return fit_terms(detail::as_matrix(m).sparseView(), targets, task);
     }
   }
 
@@ -126,9 +128,22 @@ class SparseCalibrationWeights {
     return result;
   }
 
-  template <class M>
-  CalibrationReport fit_terms(const M& m, const detail::CalibrationTerms& terms, const CalibrationTask& task) {
+  /// Σ w₀ |m| of every row.
+  std::vector<double> row_sizes(const detail::CompactMatrix<Scalar>& compact) const {
+    std::vector<double> size(static_cast<std::size_t>(compact.rows()), 0.0);
+    for (Index j = 0; j < compact.columns(); ++j) {
+      const double w0 = start_.weight[static_cast<std::size_t>(compact.record(j))];
+      compact.for_column(j, [&](Index row, Scalar value) {
+        size[static_cast<std::size_t>(row)] += w0 * std::abs(static_cast<double>(value));
+      });
+    }
+    return size;
+  }
+
+  template <class M, class T>
+  CalibrationReport fit_terms(const M& m, const T& targets, const CalibrationTask& task) {
     detail::CompactMatrix<Scalar> compact(m, detail::record_keys(start_, options_.seed));
+    const detail::CalibrationTerms terms(targets, task, row_sizes(compact));
     detail::RunControl control(task);
     CalibrationReport report;
     describe_reach(compact, terms, report);
@@ -183,10 +198,11 @@ class SparseCalibrationWeights {
     writer(sizeof(Scalar));
     writer(start_.weight);
     writer(start_.log_alpha);
-    for (const double value : {options_.log_weight_jitter, options_.log_alpha_jitter, options_.lambda_l0.value_or(-1),
-                               options_.learning_rate, options_.gate_learning_rate, options_.temperature,
-                               options_.gamma, options_.zeta, options_.lambda_l2, options_.max_weight_ratio,
-                               options_.concentration, options_.total_weight.value_or(-1), task.cap}) {
+    for (const double value :
+         {options_.log_weight_jitter, options_.log_alpha_jitter, options_.lambda_l0.value_or(-1),
+          options_.learning_rate, options_.gate_learning_rate, options_.temperature, options_.gamma, options_.zeta,
+          options_.lambda_l2, options_.max_weight_ratio, options_.min_weight_ratio, options_.concentration,
+          options_.total_weight.value_or(-1), task.cap}) {
       writer(value);
     }
     for (const Index value :
@@ -260,6 +276,12 @@ void SparseCalibrationWeights<Scalar>::train(const detail::CompactMatrix<Scalar>
   }
   list_active();
   fitted_ = true;
+  solver.describe(report);
+  if (std::abs(report.total_missed) > 1e-6 * options_.total_weight.value_or(0)) {
+    report.notes.push_back("the weights of the records kept add up to " +
+                           detail::to_text(*options_.total_weight - report.total_missed) + ", not to the " +
+                           detail::to_text(*options_.total_weight) + " of total_weight");
+  }
   report.stop = control.stop();
   report.steps = control.passes();
   report.lambda = solver.lambda();

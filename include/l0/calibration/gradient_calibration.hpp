@@ -59,6 +59,10 @@ class GradientCalibration {
   }
   Index open() const { return refit_.open(); }
   double lambda() const { return price_.value(); }
+  template <class Report>
+  void describe(Report& report) {
+    refit_.describe(report);
+  }
 
   template <class Archive>
   void archive(Archive& archive) {
