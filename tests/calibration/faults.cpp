@@ -119,8 +119,8 @@ TEST_CASE("No weight of a record that is kept is below its least ratio") {
       }
       return least;
     };
-    CHECK(smallest(0) < 0.3);
-    CHECK(smallest(0.3) >= 0.3 * (1 - 1e-12));
+    CHECK(smallest(0) < 0.9);
+    CHECK(smallest(0.9) >= 0.9 * (1 - 1e-12));
   }
 }
 

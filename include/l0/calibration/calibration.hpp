@@ -29,6 +29,7 @@
 
 #include <l0/calibration/diagnostics.hpp>
 #include <l0/calibration/gradient_calibration.hpp>
+#include <l0/calibration/variance.hpp>
 #include <l0/core/argument.hpp>
 #include <l0/core/compiled.hpp>
 
@@ -103,6 +104,27 @@ class SparseCalibrationWeights {
     return product(detail::as_matrix(m), weights_).template cast<Scalar>();
   }
 
+  /// The estimated total Σ w y of a variable, one value per record.
+  template <class Y>
+  double total(const Eigen::DenseBase<Y>& y) const {
+    detail::require_shape("y", y.rows(), y.cols(), records(), 1);
+    return weights_.template cast<double>().dot(detail::as_matrix(y.derived()).template cast<double>());
+  }
+
+  /// Its standard error: linearised, with the records that are kept as draws of their own, from the residuals of y on
+  /// the targets (`CalibratedSample`, which also takes strata and clusters). Throws `Error` before a fit.
+  template <class Y>
+  double standard_error(const Eigen::DenseBase<Y>& y) const {
+    if (!fitted_) detail::fail("standard_error", "asked for before a fit", "a fit first");
+    detail::require_shape("y", y.rows(), y.cols(), records(), 1);
+    Vector<double> kept(static_cast<Index>(active_.size())), weight(kept.size());
+    for (std::size_t c = 0; c < active_.size(); ++c) {
+      kept(static_cast<Index>(c)) = static_cast<double>(y.derived()(active_[c]));
+      weight(static_cast<Index>(c)) = static_cast<double>(weights_(active_[c]));
+    }
+    return CalibratedSample<>(kept_matrix_, kept_reference_, weight).total(kept).standard_error;
+  }
+
  private:
   static void require_task(const CalibrationTask& task) {
     detail::require(task.checkpoint_every >= 0, "checkpoint_every", task.checkpoint_every, "a number >= 0");
@@ -153,11 +175,36 @@ class SparseCalibrationWeights {
     } else {
       train<detail::CoordinateCalibration<Scalar>>(compact, terms, task, control, report);
     }
+    keep_columns(m);
     report.predictions = product(m, weights_);
     detail::describe_errors(terms, task, product(m, start_.weight.data()), report);
     report.weights = diagnostics();
     report.seconds = control.seconds();
     return report;
+  }
+
+  /// The columns of M of the records that are kept: what standard errors need.
+  template <class M>
+  void keep_columns(const M& m) {
+    std::vector<int> place(static_cast<std::size_t>(records()), -1);
+    for (std::size_t c = 0; c < active_.size(); ++c) place[static_cast<std::size_t>(active_[c])] = static_cast<int>(c);
+    std::vector<Eigen::Triplet<Scalar>> entries;
+    const auto visit = [&](const auto& matrix) {
+      using Matrix = std::decay_t<decltype(matrix)>;
+      for (Index outer = 0; outer < matrix.outerSize(); ++outer) {
+        for (typename Matrix::InnerIterator entry(matrix, outer); entry; ++entry) {
+          const int c = place[static_cast<std::size_t>(entry.col())];
+          if (c >= 0) entries.emplace_back(static_cast<int>(entry.row()), c, static_cast<Scalar>(entry.value()));
+        }
+      }
+    };
+    if constexpr (std::is_base_of_v<Eigen::SparseCompressedBase<M>, M>) {
+      visit(m);
+    } else {
+      visit(Eigen::SparseMatrix<typename M::Scalar, Eigen::ColMajor, int>(m));
+    }
+    kept_matrix_.resize(m.rows(), static_cast<Index>(active_.size()));
+    kept_matrix_.setFromTriplets(entries.begin(), entries.end());
   }
 
   /// What a solver finds, for `fit`.
@@ -208,7 +255,7 @@ class SparseCalibrationWeights {
     for (const Index value :
          {options_.max_records.value_or(-1), static_cast<Index>(options_.gates), static_cast<Index>(options_.method),
           options_.epochs, options_.refit_epochs, Index{options_.refit}, static_cast<Index>(options_.seed),
-          static_cast<Index>(task.loss)}) {
+          static_cast<Index>(task.loss), static_cast<Index>(options_.distance)}) {
       writer(value);
     }
     for (Index j = 0; j < terms.size(); ++j) writer(terms[j]);
@@ -258,6 +305,8 @@ class SparseCalibrationWeights {
   std::vector<double> log_alpha_;
   Vector<Scalar> weights_;
   std::vector<Index> active_;
+  Eigen::SparseMatrix<Scalar, Eigen::ColMajor, int> kept_matrix_;
+  Vector<double> kept_reference_;
   bool fitted_ = false;
 };
 
@@ -275,6 +324,14 @@ void SparseCalibrationWeights<Scalar>::train(const detail::CompactMatrix<Scalar>
     log_alpha_[static_cast<std::size_t>(compact.record(j))] = log_alpha[static_cast<std::size_t>(j)];
   }
   list_active();
+  std::vector<double> reference(static_cast<std::size_t>(records()));
+  for (Index j = 0; j < records(); ++j) {
+    reference[static_cast<std::size_t>(compact.record(j))] = solver.reference()[static_cast<std::size_t>(j)];
+  }
+  kept_reference_.resize(static_cast<Index>(active_.size()));
+  for (std::size_t c = 0; c < active_.size(); ++c) {
+    kept_reference_(static_cast<Index>(c)) = reference[static_cast<std::size_t>(active_[c])];
+  }
   fitted_ = true;
   solver.describe(report);
   if (std::abs(report.total_missed) > 1e-6 * options_.total_weight.value_or(0)) {

@@ -112,7 +112,10 @@ class CoordinateCalibration : public CoordinateRefit<Scalar> {
     Base::archive_records(archive);
     if constexpr (Archive::reads) {
       archive.require(!is_drawn() || open() >= budget_);
-      if (stage_ != choosing) set_prices();
+      if (stage_ != choosing) {
+        set_prices();
+        Base::raise_to_lowest(true);
+      }
     }
   }
 
@@ -291,7 +294,7 @@ class CoordinateCalibration : public CoordinateRefit<Scalar> {
     stage_ = options_.refit || !has_choice() ? refitting : done;
     epoch_ = 0;
     set_prices();
-    Base::raise_to_lowest();
+    Base::raise_to_lowest(true);
     Base::refresh();
     best_ = weight_;
     best_loss_ = std::numeric_limits<double>::infinity();

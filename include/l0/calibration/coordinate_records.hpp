@@ -17,6 +17,8 @@ class CoordinateRecords {
  public:
   const std::vector<Scalar>& weight() const { return weight_; }
   const std::vector<double>& log_alpha() const { return log_alpha_; }
+  /// d of every record: what it stands for, where it is kept.
+  const std::vector<Double<Scalar>>& reference() const { return reference_; }
   /// How many records have an open gate.
   Index open() const { return static_cast<Index>(open_.size()); }
 
@@ -47,8 +49,8 @@ class CoordinateRecords {
     const double scale = options_.total_weight ? *options_.total_weight / weight_sum()
                                                : problem_.best_scale(open_, weight_.data(), workers_);
     for (const Index j : open_) {
-      reference_[at(j)] = scale * static_cast<double>(weight_[at(j)]);
-      weight_[at(j)] = std::min(static_cast<Scalar>(reference_[at(j)]), highest_[at(j)]);
+      reference_[at(j)] = as_given(scale) * static_cast<double>(weight_[at(j)]);
+      weight_[at(j)] = std::min(static_cast<Scalar>(scale * static_cast<double>(weight_[at(j)])), highest_[at(j)]);
     }
     refresh();
   }
@@ -65,6 +67,10 @@ class CoordinateRecords {
     }
   }
 
+  /// Starting weights are in the unit of the targets, or in one of their own: a factor near 1 says the first, and then
+  /// they are taken as they are.
+  double as_given(double scale) const { return !options_.total_weight && scale > 0.5 && scale < 2 ? 1 : scale; }
+
   /// References of records that were not drawn: one multiple of w₀ for all of them, that which fits best or that which
   /// the weights have by now.
   void set_references(bool follow_weights = false) {
@@ -75,9 +81,12 @@ class CoordinateRecords {
       sum += start_.weight[at(j)];
     }
     if (!(sum > 0)) return;
-    const double scale = follow_weights          ? weight_sum() / sum
-                         : options_.total_weight ? *options_.total_weight / sum
-                                                 : problem_.best_scale(open_, initial.data(), workers_);
+    double scale = follow_weights          ? weight_sum() / sum
+                   : options_.total_weight ? *options_.total_weight / sum
+                                           : problem_.best_scale(open_, initial.data(), workers_);
+    const bool are_all =
+        open() == std::count_if(start_.weight.begin(), start_.weight.end(), [](double w) { return w > 0; });
+    if (!follow_weights && are_all) scale = as_given(scale);
     for (Index j = 0; j < records_; ++j) reference_[at(j)] = scale * start_.weight[at(j)];
   }
 
@@ -107,12 +116,19 @@ class CoordinateRecords {
     if (total_.kappa > 0) total_.residual = weight_sum() * total_.inverse - 1;
   }
 
-  /// Open records keep a weight above 0 from here on, and their whole one.
-  void raise_to_lowest() {
+  /// Open records keep a weight above 0 from here on, and their whole one; with `bounds`, within those of the distance.
+  void raise_to_lowest(bool bounds = false) {
+    const bool bounded = bounds && (options_.distance == CalibrationDistance::logit ||
+                                    options_.distance == CalibrationDistance::truncated);
     for (const Index j : open_) {
       log_alpha_[at(j)] = std::max(log_alpha_[at(j)], hard);
       shrinkage_[at(j)] = 0;
       lowest_[at(j)] = least(j);
+      if (bounded) {
+        highest_[at(j)] = std::min(highest_of(j), static_cast<Scalar>(options_.distance_upper * reference_[at(j)]));
+        lowest_[at(j)] = std::max(lowest_[at(j)], static_cast<Scalar>(options_.distance_lower * reference_[at(j)]));
+        lowest_[at(j)] = std::min(lowest_[at(j)], highest_[at(j)]);
+      }
       weight_[at(j)] = std::min(std::max(weight_[at(j)], lowest_[at(j)]), highest_[at(j)]);
     }
   }

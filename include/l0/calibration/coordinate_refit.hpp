@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -67,18 +68,18 @@ class CoordinateRefit : public CoordinateExchange<Scalar> {
         is_capped_(terms.loss() == CalibrationLoss::capped) {}
 
   /// Weights that meet every target to rounding, if there are any that are found in so many products with M. If not,
-  /// those that come nearest in squares are kept where `nearest_too` says so and they are better.
+  /// those that come nearest in squares are kept where `nearest_too` says so and they are better. Prices of weights are
+  /// not looked at: without `nearest_too` nothing is done where there are any.
   bool meet_targets(Index most_products, bool nearest_too = false) {
-    if (has_ridge_ || open_.empty()) return false;
+    if ((has_ridge_ && !nearest_too) || open_.empty() || options_.distance == CalibrationDistance::none) return false;
     const DualProblem problem = dual_problem(squares(), open_);
-    DualNewton<QuadraticLaw> newton(problem, nearest_laws(), most_products);
-    const bool solved = newton.meet();
-    const bool met = solved && newton.is_met();
+    const Nearest nearest = meet_nearest(problem, most_products);
+    const bool met = nearest.is_met;
     if (!met && !nearest_too) return false;
     Base::refresh();
     const double before = problem_.loss();
     const std::vector<Scalar> kept = weight_;
-    take(newton.weight());
+    take(nearest.weight);
     if (met || problem_.loss() < before) return met;
     weight_ = kept;
     Base::refresh();
@@ -138,16 +139,45 @@ class CoordinateRefit : public CoordinateExchange<Scalar> {
     const DualProblem problem = dual_problem(is_capped_ ? majorant() : squares(), open_);
     if (options_.total_weight && !has_ridge_) {
       least_at_total(problem, most_products);
-    } else {
-      DualNewton<QuadraticLaw> newton(problem, has_ridge_ ? ridge_laws() : nearest_laws(), most_products);
-      const bool solved = has_ridge_ ? newton.trade(1) : newton.meet();
-      if (!solved && options_.total_weight) return;
+    } else if (has_ridge_) {
+      DualNewton<QuadraticLaw> newton(problem, ridge_laws(), most_products);
+      if (!newton.trade(1) && options_.total_weight) return;
       take(newton.weight());
+    } else if (options_.distance != CalibrationDistance::none) {
+      take(meet_nearest(problem, most_products).weight);
     }
     const double slack = is_capped_ ? 1e-3 * before : 1e-9 * before + 1e-13 * problem_.whole_loss();
     if (!(objective() <= before + slack) || misses_total()) {
       weight_ = kept;
       Base::refresh();
+    }
+  }
+
+  struct Nearest {
+    Vector<double> weight;
+    bool is_met;
+  };
+
+  /// The weights nearest to their references of those that meet the targets, or of those that come nearest to them.
+  Nearest meet_nearest(const DualProblem& problem, Index most_products) const {
+    const auto solve = [&](auto laws) -> Nearest {
+      DualNewton newton(problem, std::move(laws), most_products);
+      const bool solved = newton.meet();
+      return {newton.weight(), solved && newton.is_met()};
+    };
+    const auto laws_of = [&](const auto& distance) {
+      std::vector<DistanceLaw<std::decay_t<decltype(distance)>>> laws;
+      for (const Index j : open_) {
+        laws.push_back(
+            {distance, reference_[at(j)], static_cast<double>(lowest_[at(j)]), static_cast<double>(highest_[at(j)])});
+      }
+      return laws;
+    };
+    switch (options_.distance) {
+      case CalibrationDistance::raking: return solve(laws_of(RakingDistance{}));
+      case CalibrationDistance::logit:
+        return solve(laws_of(LogitDistance{.lower = options_.distance_lower, .upper = options_.distance_upper}));
+      default: return solve(nearest_laws());
     }
   }
 

@@ -57,6 +57,7 @@ class GradientCalibration {
   std::vector<double> log_alpha() const {
     return {loss_.log_alpha.begin(), loss_.log_alpha.begin() + static_cast<std::ptrdiff_t>(loss_.records())};
   }
+  const std::vector<Double<Scalar>>& reference() const { return refit_.reference(); }
   Index open() const { return refit_.open(); }
   double lambda() const { return price_.value(); }
   template <class Report>

@@ -36,6 +36,16 @@ enum class RelativeScale {
   plus_one,  ///< t_j + 1 as in l0-python; targets ≥ 0 or ≤ −2, for between the guard + 1 would magnify errors
 };
 
+/// How the distance of weights w from what the records stand for, d, is measured where the targets leave a choice: the
+/// sum of d G(w/d), see distance.hpp. Weights stay > 0 in all of them.
+enum class CalibrationDistance {
+  linear,     ///< χ², G = (r − 1)²/2
+  raking,     ///< entropy, G = r log r − r + 1
+  logit,      ///< smooth between the bounds `distance_lower` and `distance_upper` of w/d
+  truncated,  ///< χ² between these bounds
+  none,       ///< any weights of least loss
+};
+
 /// Options of `SparseCalibrationWeights`. How many records are kept is said by a budget (`max_records`) or by a price
 /// (`lambda_l0`); with neither, and with `GateMode::off`, all are.
 struct CalibrationOptions {
@@ -64,6 +74,9 @@ struct CalibrationOptions {
   int threads = 1;              ///< of method gradient and of looks at closed records; results do not depend on it
   std::uint64_t seed = 0;       ///< of jitter and sampled gates, and of the order in which records are taken
   double min_weight_ratio = 0;  ///< w ≥ ratio · w₀ for every record that is kept, in [0, max_weight_ratio]
+  CalibrationDistance distance = CalibrationDistance::linear;  ///< of the refit, from w₀ scaled to what is kept
+  double distance_lower = 0;  ///< least w/d of the logit and truncated distances, in [0, 1)
+  double distance_upper = 3;  ///< largest w/d of these, > 1
 };
 
 /// Some targets whose sum is held to a target of its own, e.g. the districts of a state. Costs no row of M.

@@ -60,6 +60,10 @@ CalibrationStart calibration_start(Index records, const Options& options) {
          "at most max_weight_ratio, " + to_text(options.max_weight_ratio));
   }
   require_non_negative("concentration", options.concentration);
+  require(options.distance_lower >= 0 && options.distance_lower < 1, "distance_lower", options.distance_lower,
+          "a ratio in [0, 1)");
+  require(options.distance_upper > 1 && std::isfinite(options.distance_upper), "distance_upper", options.distance_upper,
+          "a ratio > 1");
   require(options.threads >= 1, "threads", options.threads, "a number >= 1");
   Dependent<CalibrationStart, Options> start;
   start.weight = per_record(options.initial_weights, "initial_weights", records, 1);

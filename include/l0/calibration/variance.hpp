@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <concepts>
+#include <limits>
+#include <map>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <l0/calibration/calibrate.hpp>
+#include <l0/core/number_list.hpp>
+
+namespace l0 {
+
+/// How the records were drawn. Empty lists: one stratum, every record a draw of its own, out of many.
+struct SurveyDesign {
+  NumberList<Index> strata{};  ///< of every record, any whole numbers
+  NumberList<Index>
+      clusters{};  ///< of every record: the household or place that was drawn; numbers count within strata
+  NumberList<double> stratum_sizes{};  ///< per record, how many draws its stratum holds: for finite populations
+};
+
+/// An estimated number and how sure it is.
+struct SurveyEstimate {
+  double value = 0;
+  double standard_error = 0;
+  double design_effect = 0;  ///< variance over that of a simple random sample of as many records, with replacement
+};
+
+/// A sample with calibrated weights, for estimates with standard errors.
+///
+///     const auto fit = l0::calibrate(M, t, d, l0::RakingDistance{});
+///     const l0::CalibratedSample<> sample(M, d, fit.weights, {.strata = strata});
+///     sample.total(income);  sample.mean(income);  sample.ratio(income, rooms);
+///     sample.jackknife(t, [&](const auto& w) { return w.dot(income); }, l0::RakingDistance{});
+///
+/// Variances are linearised: with the residuals e of the influence of every record on M, by least squares weighted with
+/// d, calibration has the variance of the total of w e (Deville & Särndal 1992), between the draws of every stratum:
+///
+///     V = Σ_h (1 − n_h/N_h) n_h/(n_h − 1) Σ_i (z_hi − z̄_h)²,  z_hi = Σ w e over the records of draw i.
+///
+/// A stratum with one draw has no variance to be seen and adds none. The residuals of records with w = 0 do not count.
+template <std::floating_point Real = double>
+class CalibratedSample {
+ public:
+  /// M (targets × records), design weights d, calibrated weights w. Throws `Error` for shapes that do not match and
+  /// weights d < 0 or not finite.
+  template <class M, class D, class W>
+  CalibratedSample(const Eigen::EigenBase<M>& m, const Eigen::DenseBase<D>& design_weights,
+                   const Eigen::DenseBase<W>& weights, SurveyDesign design = {})
+      : design_weight_(design_weights.derived().template cast<double>()),
+        weight_(weights.derived().template cast<double>()) {
+    detail::require_shape("design_weights", design_weight_.size(), 1, m.cols(), 1);
+    detail::require_shape("weights", weight_.size(), 1, m.cols(), 1);
+    for (Index j = 0; j < weight_.size(); ++j) {
+      detail::require_non_negative("a design weight", design_weight_(j));
+      detail::require(std::isfinite(weight_(j)), "a weight", weight_(j), "a finite number");
+      if (weight_(j) == 0) design_weight_(j) = 0;
+    }
+    if constexpr (std::is_base_of_v<Eigen::SparseMatrixBase<M>, M>) {
+      matrix_ = m.derived().template cast<double>();
+    } else {
+      matrix_ = detail::as_matrix(m).template cast<double>().sparseView();
+    }
+    draw_ = draws(design, weight_);
+  }
+
+  /// Σ w y.
+  template <class Y>
+  SurveyEstimate total(const Eigen::DenseBase<Y>& y) const {
+    const Vector<double> values = checked(y, "y");
+    return estimate(weight_.dot(values), values);
+  }
+  /// Σ w y / Σ w.
+  template <class Y>
+  SurveyEstimate mean(const Eigen::DenseBase<Y>& y) const {
+    return ratio(y, Vector<double>::Ones(weight_.size()));
+  }
+  /// Σ w y / Σ w x.
+  template <class Y, class X>
+  SurveyEstimate ratio(const Eigen::DenseBase<Y>& y, const Eigen::DenseBase<X>& x) const {
+    const Vector<double> top = checked(y, "y");
+    const Vector<double> bottom = checked(x, "x");
+    const double sum = weight_.dot(bottom);
+    if (sum == 0) detail::fail("x", "a sum of 0", "a weighted sum that is not 0");
+    const double r = weight_.dot(top) / sum;
+    return estimate(r, (top - r * bottom) / sum);
+  }
+
+  /// The jackknife (JKn) of any number computed from the weights: every draw is left out in turn, the others of its
+  /// stratum weigh n_h/(n_h − 1) times as much, and all are calibrated to the targets again.
+  template <class T, class Statistic, Distance D = LinearDistance>
+  SurveyEstimate jackknife(const Eigen::DenseBase<T>& targets, const Statistic& statistic,
+                           const D& distance = {}) const {
+    std::vector<double> values, scales;
+    double mean = 0;
+    for (const auto& [h, stratum] : draw_.strata) {
+      const auto n = static_cast<double>(stratum.draws);
+      for (Index i = 0; i < stratum.draws && stratum.draws > 1; ++i) {
+        Vector<double> d = design_weight_;
+        for (Index j = 0; j < d.size(); ++j) {
+          if (draw_.stratum[at(j)] != h) continue;
+          d(j) *= draw_.number[at(j)] == i ? 0 : n / (n - 1);
+        }
+        values.push_back(statistic(calibrate(matrix_, targets.derived(), d, distance).weights));
+        scales.push_back((n - 1) / n * stratum.left_out());
+        mean += values.back();
+      }
+    }
+    SurveyEstimate result;
+    result.value = statistic(weight_);
+    if (values.empty()) return result;
+    mean /= static_cast<double>(values.size());
+    double variance = 0;
+    for (std::size_t k = 0; k < values.size(); ++k) variance += scales[k] * (values[k] - mean) * (values[k] - mean);
+    result.standard_error = std::sqrt(variance);
+    return result;
+  }
+
+  /// What is left of y after the regression on M, weighted with d.
+  template <class Y>
+  Vector<double> residuals(const Eigen::DenseBase<Y>& y) const {
+    const Vector<double> values = checked(y, "y");
+    // β solves (M D Mᵀ) β = M D y: it is λ of the weights d mᵀλ with the sums M D y.
+    const Vector<double> sums = matrix_ * design_weight_.cwiseProduct(values);
+    std::vector<double> scale;
+    const detail::DualProblem problem = detail::calibration_problem(matrix_, sums, design_weight_, scale);
+    std::vector<detail::QuadraticLaw> laws;
+    for (Index j = 0; j < values.size(); ++j) laws.push_back({0, design_weight_(j), -infinity, infinity});
+    detail::DualNewton<detail::QuadraticLaw> newton(problem, std::move(laws));
+    newton.meet();
+    Vector<double> result = values;
+    for (Index j = 0; j < values.size(); ++j) {
+      result(j) = design_weight_(j) > 0 ? values(j) - newton.weight()(j) / design_weight_(j) : 0;
+    }
+    return result;
+  }
+
+ private:
+  static constexpr double infinity = std::numeric_limits<double>::infinity();
+
+  struct Stratum {
+    Index draws = 0;
+    double size = 0;  // of the population; 0: many
+
+    double left_out() const { return size > 0 ? std::max(0.0, 1 - static_cast<double>(draws) / size) : 1; }
+  };
+  struct Draws {
+    std::map<Index, Stratum> strata;
+    std::vector<Index> stratum;  // of every record
+    std::vector<Index> number;   // of its draw, within the stratum; −1: not in the sample
+  };
+
+  static std::size_t at(Index j) { return static_cast<std::size_t>(j); }
+
+  template <class Y>
+  Vector<double> checked(const Eigen::DenseBase<Y>& y, const char* name) const {
+    detail::require_shape(name, y.rows(), y.cols(), weight_.size(), 1);
+    const Vector<double> values = y.derived().template cast<double>();
+    if (!values.allFinite()) detail::fail(name, "not finite everywhere", "finite numbers");
+    return values;
+  }
+
+  template <class Design>
+  static Draws draws(const Design& design, const Vector<double>& weight) {
+    const auto records = static_cast<std::size_t>(weight.size());
+    const auto check = [&](const char* name, std::size_t size) {
+      if (size != 0 && size != records) {
+        detail::fail(name, detail::to_text(size) + " entries", detail::to_text(records) + ", one per record");
+      }
+    };
+    check("strata", design.strata.size());
+    check("clusters", design.clusters.size());
+    check("stratum_sizes", design.stratum_sizes.size());
+    Draws result;
+    std::map<std::pair<Index, Index>, Index> known;
+    for (std::size_t j = 0; j < records; ++j) {
+      const Index h = design.strata.empty() ? 0 : design.strata[j];
+      result.stratum.push_back(h);
+      result.number.push_back(-1);
+      if (weight(static_cast<Index>(j)) == 0) continue;
+      const Index cluster = design.clusters.empty() ? static_cast<Index>(j) : design.clusters[j];
+      Stratum& stratum = result.strata[h];
+      const auto [place, is_new] = known.try_emplace({h, cluster}, stratum.draws);
+      if (is_new) ++stratum.draws;
+      result.number.back() = place->second;
+      if (!design.stratum_sizes.empty()) stratum.size = design.stratum_sizes[j];
+    }
+    for (const auto& [h, stratum] : result.strata) {
+      detail::require(stratum.size == 0 || stratum.size >= static_cast<double>(stratum.draws), "stratum_sizes",
+                      stratum.size, "at least the number of draws from the stratum");
+    }
+    return result;
+  }
+
+  template <class V>
+  SurveyEstimate estimate(double value, const V& influence) const {
+    const Vector<double> influences = influence;
+    const Vector<double> z = weight_.cwiseProduct(residuals(influences));
+    std::map<Index, std::vector<double>> sums;
+    for (const auto& [h, stratum] : draw_.strata) sums[h].assign(at(stratum.draws), 0.0);
+    for (Index j = 0; j < z.size(); ++j) {
+      if (draw_.number[at(j)] >= 0) sums[draw_.stratum[at(j)]][at(draw_.number[at(j)])] += z(j);
+    }
+    double variance = 0;
+    for (const auto& [h, stratum] : draw_.strata) {
+      if (stratum.draws < 2) continue;
+      const auto n = static_cast<double>(stratum.draws);
+      double mean = 0;
+      for (const double s : sums[h]) mean += s / n;
+      double square = 0;
+      for (const double s : sums[h]) square += (s - mean) * (s - mean);
+      variance += stratum.left_out() * n / (n - 1) * square;
+    }
+    SurveyEstimate result{value, std::sqrt(variance), 0};
+    result.design_effect = variance / simple_variance(influences);
+    return result;
+  }
+
+  /// N² S²/n of the influences, S² weighted.
+  double simple_variance(const Vector<double>& influence) const {
+    const double sum = weight_.sum();
+    const auto n = static_cast<double>((weight_.array() != 0).count());
+    const double mean = weight_.dot(influence) / sum;
+    const double square = weight_.dot((influence.array() - mean).square().matrix()) / sum;
+    return sum * sum * square / std::max(n - 1, 1.0);
+  }
+
+  Eigen::SparseMatrix<double, Eigen::ColMajor, Index> matrix_;
+  Vector<double> design_weight_;
+  Vector<double> weight_;
+  Draws draw_;
+};
+
+}  // namespace l0
