@@ -18,7 +18,7 @@ namespace l0::detail {
 /// Chooses records and fits their weights by sweeps over the records (`CalibrationMethod::coordinate`).
 ///
 /// A budget draws its records and exchanges them (`CoordinateExchange`): first at their references, then with weights
-/// that a falling price pulls towards these. Where the targets can then be met, that is all. Else rounds of three
+/// that a falling price pulls towards these. Where the targets can then be met, that is all. Else rounds of two
 /// sweeps open the records that serve best and close the least worthy, while the price falls on.
 ///
 /// With a price for records, b = s E[z] is the mean weight of a record, and the expectation over its gate adds
@@ -130,8 +130,8 @@ class CoordinateCalibration : public CoordinateRefit<Scalar> {
   static constexpr Index settling = 10;          // last sweeps without swaps
   static constexpr Index refresh_every = 8;      // sweeps between two exact residuals
   static constexpr double stand_in_floor = 0.3;  // of |e|, in the capped loss while records are chosen by price
-  static constexpr double exchange_floor = 0.6;  // the same where they are drawn and exchanged
-  static constexpr Index round = 3;              // sweeps from one look at closed records to the next
+  static constexpr double exchange_floor = 1;    // the same where they are drawn and exchanged
+  static constexpr Index round = 2;              // sweeps from one look at closed records to the next
 
   bool has_choice() const { return budget_ >= 0 || prices_; }
   bool is_drawn() const {
@@ -194,9 +194,9 @@ class CoordinateCalibration : public CoordinateRefit<Scalar> {
     }
     const Index sweep = epoch_ - exchanges;
     const double progress = static_cast<double>(sweep - sweep % round) / static_cast<double>(epochs_ - exchanges);
-    Base::set_pull(0.01 * std::pow(1e-4, progress));
+    Base::set_pull(1e-3 * std::pow(1e-4, progress));
     if (sweep % round == 0) {
-      const double share = 0.3 * (1 - 0.9 * progress);
+      const double share = 0.8 * (1 - 0.9 * progress);
       Base::open_best(std::max<Index>(1, std::lround(share * static_cast<double>(budget_))));
     }
     Base::sweep(1);
