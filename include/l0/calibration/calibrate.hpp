@@ -31,11 +31,12 @@ DualProblem calibration_problem(const M& m, const T& targets, const D& design,
   Dependent<DualProblem, M> problem;
   problem.rows = rows;
   scale.assign(static_cast<std::size_t>(rows), 0.0);
-  const Eigen::SparseMatrix<double, Eigen::ColMajor, Index> by_records = m.template cast<double>();
+  const Eigen::SparseMatrix<Dependent<double, M>, Eigen::ColMajor, Index> by_records = m.template cast<double>();
   const auto visit = [&](auto&& take) {
     for (Index j = 0; j < by_records.cols(); ++j) {
       const bool is_in = static_cast<double>(design(j)) > 0;
-      for (typename Eigen::SparseMatrix<double, Eigen::ColMajor, Index>::InnerIterator entry(by_records, j);
+      for (typename Eigen::SparseMatrix<Dependent<double, M>, Eigen::ColMajor, Index>::InnerIterator entry(by_records,
+                                                                                                           j);
            entry && is_in; ++entry) {
         take(j, static_cast<std::size_t>(entry.row()), entry.value());
       }
@@ -90,7 +91,7 @@ CalibratedWeights calibrate(const Eigen::EigenBase<M>& m, const Eigen::DenseBase
                  "bounds that enclose 1");
   }
   using Law = detail::DistanceLaw<D>;
-  const Vector<double> d = design_weights.derived().template cast<double>();
+  const Vector<detail::Dependent<double, M>> d = design_weights.derived().template cast<double>();
   std::vector<Law> laws;
   for (Index j = 0; j < d.size(); ++j) {
     detail::require_non_negative("a design weight", d(j));

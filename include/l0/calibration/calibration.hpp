@@ -117,7 +117,7 @@ class SparseCalibrationWeights {
   double standard_error(const Eigen::DenseBase<Y>& y) const {
     if (!fitted_) detail::fail("standard_error", "asked for before a fit", "a fit first");
     detail::require_shape("y", y.rows(), y.cols(), records(), 1);
-    Vector<double> kept(static_cast<Index>(active_.size())), weight(kept.size());
+    Vector<detail::Dependent<double, Y>> kept(static_cast<Index>(active_.size())), weight(kept.size());
     for (std::size_t c = 0; c < active_.size(); ++c) {
       kept(static_cast<Index>(c)) = static_cast<double>(y.derived()(active_[c]));
       weight(static_cast<Index>(c)) = static_cast<double>(weights_(active_[c]));

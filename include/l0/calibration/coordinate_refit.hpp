@@ -101,14 +101,14 @@ class CoordinateRefit : public CoordinateExchange<Scalar> {
         open() >= static_cast<Index>(all.size()))
       return;
     const DualProblem problem = dual_problem(squares(), all);
-    Matrix<double> m = Matrix<double>::Zero(problem.rows, problem.records());
+    Matrix<Double<Scalar>> m = Matrix<Double<Scalar>>::Zero(problem.rows, problem.records());
     for (Index c = 0; c < problem.records(); ++c) {
       for (Index k = problem.start[at(c)]; k < problem.start[at(c) + 1]; ++k)
         m(problem.row[at(k)], c) += problem.value[at(k)];
     }
-    const Eigen::Map<const Vector<double>> target(problem.target.data(), problem.rows);
-    Vector<double> slope = m.transpose() * target;
-    Matrix<double> gram = m.transpose() * m;
+    const Eigen::Map<const Vector<Double<Scalar>>> target(problem.target.data(), problem.rows);
+    Vector<Double<Scalar>> slope = m.transpose() * target;
+    Matrix<Double<Scalar>> gram = m.transpose() * m;
     std::vector<Index> support;
     for (std::size_t c = 0; c < all.size(); ++c) {
       const Index j = all[c];
@@ -117,7 +117,7 @@ class CoordinateRefit : public CoordinateExchange<Scalar> {
       if (Base::is_open_[at(j)]) support.push_back(static_cast<Index>(c));
     }
     for (const Index j : open_) Base::is_open_[at(j)] = 0;
-    for (const Index c : SmallSupports<double>(std::move(gram), std::move(slope)).best_from(support))
+    for (const Index c : SmallSupports<Double<Scalar>>(std::move(gram), std::move(slope)).best_from(support))
       Base::is_open_[at(all[at(c)])] = 1;
     for (Index j = 0; j < static_cast<Index>(start_.weight.size()); ++j) {
       if (!Base::is_open_[at(j)])
@@ -140,7 +140,7 @@ class CoordinateRefit : public CoordinateExchange<Scalar> {
     if (options_.total_weight && !has_ridge_) {
       least_at_total(problem, most_products);
     } else if (has_ridge_) {
-      DualNewton<QuadraticLaw> newton(problem, ridge_laws(), most_products);
+      DualNewton<Dependent<QuadraticLaw, Scalar>> newton(problem, ridge_laws(), most_products);
       if (!newton.trade(1) && options_.total_weight) return;
       take(newton.weight());
     } else if (options_.distance != CalibrationDistance::none) {
@@ -154,7 +154,7 @@ class CoordinateRefit : public CoordinateExchange<Scalar> {
   }
 
   struct Nearest {
-    Vector<double> weight;
+    Vector<Double<Scalar>> weight;
     bool is_met;
   };
 
@@ -187,7 +187,7 @@ class CoordinateRefit : public CoordinateExchange<Scalar> {
     for (int step = 0; step < 20; ++step) {
       std::vector<QuadraticLaw> laws = nearest_laws();
       for (std::size_t c = 0; c < laws.size(); ++c) laws[c].centre = static_cast<double>(weight_[at(open_[c])]);
-      DualNewton<QuadraticLaw> newton(problem, std::move(laws), most_products);
+      DualNewton<Dependent<QuadraticLaw, Scalar>> newton(problem, std::move(laws), most_products);
       if (!newton.trade_little()) return;
       const std::vector<Scalar> before = weight_;
       take(newton.weight());
@@ -208,7 +208,7 @@ class CoordinateRefit : public CoordinateExchange<Scalar> {
   double objective() const { return problem_.loss() + Base::weight_prices(); }
 
  private:
-  void take(const Vector<double>& weight) {
+  void take(const Vector<Double<Scalar>>& weight) {
     for (std::size_t c = 0; c < open_.size(); ++c) {
       const Index j = open_[c];
       const auto w = static_cast<Scalar>(weight(static_cast<Index>(c)));

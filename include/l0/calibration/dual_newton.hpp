@@ -154,11 +154,11 @@ class DualNewton {
     return true;
   }
 
-  const Vector<double>& weight() const { return weight_; }
+  const auto& weight() const { return weight_; }
   /// The price of a unit of row i.
   double multiplier(Index i) const { return lambda_(i); }
   /// A w − t.
-  Vector<double> misses() const { return residual_ - delta_.cwiseProduct(lambda_ - centre_); }
+  Vector<Dependent<double, Law>> misses() const { return residual_ - delta_.cwiseProduct(lambda_ - centre_); }
   /// Whether every target is met to rounding.
   bool is_met() const {
     const Vec miss = misses();
@@ -169,9 +169,9 @@ class DualNewton {
   }
 
  private:
-  using Vec = Vector<double>;
-  static constexpr Index most_dense = 600;  // rows up to which the Newton equation is solved densely
-  static constexpr double most_work = 3e8;  // products that a sparse factorisation may take
+  using Vec = Vector<Dependent<double, Law>>;  // so that nothing is worked out before a law is given
+  static constexpr Index most_dense = 600;     // rows up to which the Newton equation is solved densely
+  static constexpr double most_work = 3e8;     // products that a sparse factorisation may take
 
   static std::size_t at(Index k) { return static_cast<std::size_t>(k); }
   bool is_direct() const { return rows_ <= most_dense || is_sparse_; }
@@ -240,12 +240,12 @@ class DualNewton {
 
   /// −H⁻¹ of the left side, H = A diag(slope) Aᵀ + δ.
   Vec newton_direction() {
-    Matrix<double> h = Matrix<double>::Zero(rows_, rows_);
+    Matrix<Dependent<double, Law>> h = Matrix<Dependent<double, Law>>::Zero(rows_, rows_);
     h.diagonal() = delta_;
     const auto entries = static_cast<double>(p_.value.size());
     if (entries > 0.2 * static_cast<double>(rows_ * p_.records())) {
       constexpr Index most = 256;
-      Matrix<double> block(rows_, most);
+      Matrix<Dependent<double, Law>> block(rows_, most);
       for (Index first = 0; first < p_.records(); first += most) {
         const Index count = std::min(most, p_.records() - first);
         block.setZero();
@@ -306,7 +306,7 @@ class DualNewton {
   Index rows_;
   Vec lambda_, centre_, delta_, residual_, scale_;
   Vec weight_, slope_;
-  SparseNormalEquations<double> equations_;
+  SparseNormalEquations<Dependent<double, Law>> equations_;
   bool is_sparse_ = false;
   double unit_ = 1;
 };

@@ -51,8 +51,8 @@ class CalibratedSample {
   template <class M, class D, class W>
   CalibratedSample(const Eigen::EigenBase<M>& m, const Eigen::DenseBase<D>& design_weights,
                    const Eigen::DenseBase<W>& weights, SurveyDesign design = {})
-      : design_weight_(design_weights.derived().template cast<double>()),
-        weight_(weights.derived().template cast<double>()) {
+      : design_weight_(design_weights.derived().template cast<Real>()),
+        weight_(weights.derived().template cast<Real>()) {
     detail::require_shape("design_weights", design_weight_.size(), 1, m.cols(), 1);
     detail::require_shape("weights", weight_.size(), 1, m.cols(), 1);
     for (Index j = 0; j < weight_.size(); ++j) {
@@ -61,9 +61,9 @@ class CalibratedSample {
       if (weight_(j) == 0) design_weight_(j) = 0;
     }
     if constexpr (std::is_base_of_v<Eigen::SparseMatrixBase<M>, M>) {
-      matrix_ = m.derived().template cast<double>();
+      matrix_ = m.derived().template cast<Real>();
     } else {
-      matrix_ = detail::as_matrix(m).template cast<double>().sparseView();
+      matrix_ = detail::as_matrix(m).template cast<Real>().sparseView();
     }
     draw_ = draws(design, weight_);
   }
@@ -71,19 +71,19 @@ class CalibratedSample {
   /// Σ w y.
   template <class Y>
   SurveyEstimate total(const Eigen::DenseBase<Y>& y) const {
-    const Vector<double> values = checked(y, "y");
+    const Vector<Real> values = checked(y, "y");
     return estimate(weight_.dot(values), values);
   }
   /// Σ w y / Σ w.
   template <class Y>
   SurveyEstimate mean(const Eigen::DenseBase<Y>& y) const {
-    return ratio(y, Vector<double>::Ones(weight_.size()));
+    return ratio(y, Vector<Real>::Ones(weight_.size()));
   }
   /// Σ w y / Σ w x.
   template <class Y, class X>
   SurveyEstimate ratio(const Eigen::DenseBase<Y>& y, const Eigen::DenseBase<X>& x) const {
-    const Vector<double> top = checked(y, "y");
-    const Vector<double> bottom = checked(x, "x");
+    const Vector<Real> top = checked(y, "y");
+    const Vector<Real> bottom = checked(x, "x");
     const double sum = weight_.dot(bottom);
     if (sum == 0) detail::fail("x", "a sum of 0", "a weighted sum that is not 0");
     const double r = weight_.dot(top) / sum;
@@ -95,12 +95,12 @@ class CalibratedSample {
   template <class T, class Statistic, Distance D = LinearDistance>
   SurveyEstimate jackknife(const Eigen::DenseBase<T>& targets, const Statistic& statistic,
                            const D& distance = {}) const {
-    std::vector<double> values, scales;
+    std::vector<detail::Dependent<double, Real>> values, scales;
     double mean = 0;
     for (const auto& [h, stratum] : draw_.strata) {
       const auto n = static_cast<double>(stratum.draws);
       for (Index i = 0; i < stratum.draws && stratum.draws > 1; ++i) {
-        Vector<double> d = design_weight_;
+        Vector<Real> d = design_weight_;
         for (Index j = 0; j < d.size(); ++j) {
           if (draw_.stratum[at(j)] != h) continue;
           d(j) *= draw_.number[at(j)] == i ? 0 : n / (n - 1);
@@ -122,17 +122,18 @@ class CalibratedSample {
 
   /// What is left of y after the regression on M, weighted with d.
   template <class Y>
-  Vector<double> residuals(const Eigen::DenseBase<Y>& y) const {
-    const Vector<double> values = checked(y, "y");
+  Vector<Real> residuals(const Eigen::DenseBase<Y>& y) const {
+    const Vector<Real> values = checked(y, "y");
     // β solves (M D Mᵀ) β = M D y: it is λ of the weights d mᵀλ with the sums M D y.
-    const Vector<double> sums = matrix_ * design_weight_.cwiseProduct(values);
-    std::vector<double> scale;
+    const Vector<Real> sums = matrix_ * design_weight_.cwiseProduct(values);
+    std::vector<detail::Dependent<double, Real>> scale;
     const detail::DualProblem problem = detail::calibration_problem(matrix_, sums, design_weight_, scale);
-    std::vector<detail::QuadraticLaw> laws;
+    using Law = detail::Dependent<detail::QuadraticLaw, Real>;
+    std::vector<Law> laws;
     for (Index j = 0; j < values.size(); ++j) laws.push_back({0, design_weight_(j), -infinity, infinity});
-    detail::DualNewton<detail::QuadraticLaw> newton(problem, std::move(laws));
+    detail::DualNewton<Law> newton(problem, std::move(laws));
     newton.meet();
-    Vector<double> result = values;
+    Vector<Real> result = values;
     for (Index j = 0; j < values.size(); ++j) {
       result(j) = design_weight_(j) > 0 ? values(j) - newton.weight()(j) / design_weight_(j) : 0;
     }
@@ -149,7 +150,7 @@ class CalibratedSample {
     double left_out() const { return size > 0 ? std::max(0.0, 1 - static_cast<double>(draws) / size) : 1; }
   };
   struct Draws {
-    std::map<Index, Stratum> strata;
+    std::map<detail::Dependent<Index, Real>, Stratum> strata;
     std::vector<Index> stratum;  // of every record
     std::vector<Index> number;   // of its draw, within the stratum; −1: not in the sample
   };
@@ -157,15 +158,15 @@ class CalibratedSample {
   static std::size_t at(Index j) { return static_cast<std::size_t>(j); }
 
   template <class Y>
-  Vector<double> checked(const Eigen::DenseBase<Y>& y, const char* name) const {
+  Vector<Real> checked(const Eigen::DenseBase<Y>& y, const char* name) const {
     detail::require_shape(name, y.rows(), y.cols(), weight_.size(), 1);
-    const Vector<double> values = y.derived().template cast<double>();
+    const Vector<Real> values = y.derived().template cast<Real>();
     if (!values.allFinite()) detail::fail(name, "not finite everywhere", "finite numbers");
     return values;
   }
 
   template <class Design>
-  static Draws draws(const Design& design, const Vector<double>& weight) {
+  static Draws draws(const Design& design, const Vector<Real>& weight) {
     const auto records = static_cast<std::size_t>(weight.size());
     const auto check = [&](const char* name, std::size_t size) {
       if (size != 0 && size != records) {
@@ -176,7 +177,7 @@ class CalibratedSample {
     check("clusters", design.clusters.size());
     check("stratum_sizes", design.stratum_sizes.size());
     Draws result;
-    std::map<std::pair<Index, Index>, Index> known;
+    std::map<std::pair<detail::Dependent<Index, Real>, Index>, Index> known;
     for (std::size_t j = 0; j < records; ++j) {
       const Index h = design.strata.empty() ? 0 : design.strata[j];
       result.stratum.push_back(h);
@@ -198,9 +199,9 @@ class CalibratedSample {
 
   template <class V>
   SurveyEstimate estimate(double value, const V& influence) const {
-    const Vector<double> influences = influence;
-    const Vector<double> z = weight_.cwiseProduct(residuals(influences));
-    std::map<Index, std::vector<double>> sums;
+    const Vector<Real> influences = influence;
+    const Vector<Real> z = weight_.cwiseProduct(residuals(influences));
+    std::map<detail::Dependent<Index, Real>, std::vector<Real>> sums;
     for (const auto& [h, stratum] : draw_.strata) sums[h].assign(at(stratum.draws), 0.0);
     for (Index j = 0; j < z.size(); ++j) {
       if (draw_.number[at(j)] >= 0) sums[draw_.stratum[at(j)]][at(draw_.number[at(j)])] += z(j);
@@ -221,7 +222,7 @@ class CalibratedSample {
   }
 
   /// N² S²/n of the influences, S² weighted.
-  double simple_variance(const Vector<double>& influence) const {
+  double simple_variance(const Vector<Real>& influence) const {
     const double sum = weight_.sum();
     const auto n = static_cast<double>((weight_.array() != 0).count());
     const double mean = weight_.dot(influence) / sum;
@@ -229,9 +230,9 @@ class CalibratedSample {
     return sum * sum * square / std::max(n - 1, 1.0);
   }
 
-  Eigen::SparseMatrix<double, Eigen::ColMajor, Index> matrix_;
-  Vector<double> design_weight_;
-  Vector<double> weight_;
+  Eigen::SparseMatrix<Real, Eigen::ColMajor, Index> matrix_;
+  Vector<Real> design_weight_;
+  Vector<Real> weight_;
   Draws draw_;
 };
 
