@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <concepts>
+#include <cstdint>
 #include <limits>
 #include <map>
 #include <type_traits>
@@ -66,6 +67,12 @@ class CalibratedSample {
       matrix_ = detail::as_matrix(m).template cast<Real>().sparseView();
     }
     draw_ = draws(design, weight_);
+    // Rows are put on one scale: targets have units of their own.
+    const Vector<Real> sizes = matrix_.cwiseProduct(matrix_) * design_weight_;
+    const Vector<Real> root = (sizes.array() > 0).select(sizes.array().sqrt().inverse(), Real(1)).matrix();
+    matrix_ = (root.asDiagonal() * matrix_).eval();
+    root_ = root;
+    factorise();
   }
 
   /// Σ w y.
@@ -95,6 +102,8 @@ class CalibratedSample {
   template <class T, class Statistic, Distance D = LinearDistance>
   SurveyEstimate jackknife(const Eigen::DenseBase<T>& targets, const Statistic& statistic,
                            const D& distance = {}) const {
+    detail::require_shape("targets", targets.rows(), targets.cols(), matrix_.rows(), 1);
+    const Vector<Real> scaled = root_.cwiseProduct(targets.derived().template cast<Real>());
     std::vector<detail::Dependent<double, Real>> values, scales;
     double mean = 0;
     for (const auto& [h, stratum] : draw_.strata) {
@@ -105,7 +114,7 @@ class CalibratedSample {
           if (draw_.stratum[at(j)] != h) continue;
           d(j) *= draw_.number[at(j)] == i ? 0 : n / (n - 1);
         }
-        values.push_back(statistic(calibrate(matrix_, targets.derived(), d, distance).weights));
+        values.push_back(statistic(calibrate(matrix_, scaled, d, distance).weights));
         scales.push_back((n - 1) / n * stratum.left_out());
         mean += values.back();
       }
@@ -124,23 +133,25 @@ class CalibratedSample {
   template <class Y>
   Vector<Real> residuals(const Eigen::DenseBase<Y>& y) const {
     const Vector<Real> values = checked(y, "y");
-    // β solves (M D Mᵀ) β = M D y: it is λ of the weights d mᵀλ with the sums M D y.
-    const Vector<Real> sums = matrix_ * design_weight_.cwiseProduct(values);
-    std::vector<detail::Dependent<double, Real>> scale;
-    const detail::DualProblem problem = detail::calibration_problem(matrix_, sums, design_weight_, scale);
-    using Law = detail::Dependent<detail::QuadraticLaw, Real>;
-    std::vector<Law> laws;
-    for (Index j = 0; j < values.size(); ++j) laws.push_back({0, design_weight_(j), -infinity, infinity});
-    detail::DualNewton<Law> newton(problem, std::move(laws));
-    newton.meet();
-    Vector<Real> result = values;
-    for (Index j = 0; j < values.size(); ++j) {
-      result(j) = design_weight_(j) > 0 ? values(j) - newton.weight()(j) / design_weight_(j) : 0;
+    // β of the normal equations by the factor of nearly the same ones, refined: dependent targets have many β, one fit.
+    const Vector<Real> wanted = matrix_ * design_weight_.cwiseProduct(values);
+    Vector<Real> beta = Vector<Real>::Zero(wanted.size());
+    Vector<Real> fit = Vector<Real>::Zero(values.size());
+    Real last = infinity;
+    for (int round = 0; round < 20; ++round) {
+      const Vector<Real> left = wanted - matrix_ * design_weight_.cwiseProduct(fit);
+      const Real size = left.norm();
+      if (!(size > 1e-15 * wanted.norm()) || !(size < 0.9 * last)) break;
+      last = size;
+      beta += solve(left);
+      fit = matrix_.transpose() * beta;
     }
-    return result;
+    return (design_weight_.array() > 0).select(values - fit, Real(0));
   }
 
  private:
+  using Sparse = Eigen::SparseMatrix<Real, Eigen::ColMajor, Index>;
+  using Problem = detail::Dependent<detail::DualProblem, Real>;
   static constexpr double infinity = std::numeric_limits<double>::infinity();
 
   struct Stratum {
@@ -156,6 +167,34 @@ class CalibratedSample {
   };
 
   static std::size_t at(Index j) { return static_cast<std::size_t>(j); }
+
+  /// M D Mᵀ + a little: dense for few targets or where rows meet many others, else sparse.
+  void factorise() {
+    const Index rows = matrix_.rows();
+    const Vector<Real> little = Vector<Real>::Constant(rows, 1e-9);
+    if (rows > 600) {
+      Problem problem;
+      problem.rows = rows;
+      for (Index j = 0; j < matrix_.cols(); ++j) {
+        for (typename Sparse::InnerIterator entry(matrix_, j); entry; ++entry) {
+          problem.row.push_back(static_cast<std::uint32_t>(entry.row()));
+          problem.value.push_back(entry.value());
+        }
+        problem.start.push_back(static_cast<Index>(problem.row.size()));
+      }
+      is_sparse_ = equations_.analyse(problem, 3e8) && equations_.factorise(problem, design_weight_, little);
+      if (is_sparse_) return;
+    }
+    const Sparse weighted = matrix_ * design_weight_.asDiagonal();
+    Matrix<Real> normal = Matrix<Real>(weighted * matrix_.transpose());
+    normal.diagonal() += little;
+    dense_.compute(normal);
+  }
+
+  Vector<Real> solve(const Vector<Real>& b) const {
+    if (is_sparse_) return equations_.solve(b);
+    return dense_.solve(b);
+  }
 
   template <class Y>
   Vector<Real> checked(const Eigen::DenseBase<Y>& y, const char* name) const {
@@ -230,7 +269,11 @@ class CalibratedSample {
     return sum * sum * square / std::max(n - 1, 1.0);
   }
 
-  Eigen::SparseMatrix<Real, Eigen::ColMajor, Index> matrix_;
+  Sparse matrix_;  // rows scaled, by root_
+  Vector<Real> root_;
+  Eigen::LDLT<Matrix<Real>> dense_;
+  detail::SparseNormalEquations<Real> equations_;
+  bool is_sparse_ = false;
   Vector<Real> design_weight_;
   Vector<Real> weight_;
   Draws draw_;
