@@ -220,6 +220,36 @@ TEST_CASE("Linearised intervals cover what they should over many samples") {
         0.5 * static_cast<double>(population) / std::sqrt(static_cast<double>(size)) * 2.5);  // the slope is taken out
 }
 
+TEST_CASE("The standard error of a total that was no target is the size of its errors") {
+  // 300 of 6 000 kept, 40 targets, three of them sums of others; totals of variables that share something with them.
+  constexpr Index records = 6000, rows = 43;
+  double square = 0;
+  int count = 0;
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    l0::Rng rng(seed);
+    std::normal_distribution<double> normal;
+    std::uniform_real_distribution<double> uniform;
+    Eigen::MatrixXd m = Eigen::MatrixXd::Zero(rows, records);
+    Eigen::MatrixXd y(records, 3);
+    for (Index j = 0; j < records; ++j) {
+      const auto a = static_cast<Index>(20 * uniform(rng)), b = static_cast<Index>(20 * uniform(rng));
+      m(a, j) = m(20 + b, j) = m(40, j) = 1;
+      m(41 + a % 2, j) = 1;
+      for (Index v = 0; v < 3; ++v) y(j, v) = std::exp(0.5 * normal(rng) + 0.05 * static_cast<double>(a + v * b));
+    }
+    l0::SparseCalibrationWeights<double> cal(records, {.max_records = 300, .seed = seed});
+    cal.fit(m, m.rowwise().sum());
+    for (Index v = 0; v < 3; ++v) {
+      const double z = (cal.total(y.col(v)) - y.col(v).sum()) / cal.standard_error(y.col(v));
+      square += z * z;
+      ++count;
+    }
+  }
+  // 120 squares of mean 1 less the share that is kept: within three standard deviations, about 0.4.
+  CHECK(square / count > 0.6);
+  CHECK(square / count < 1.4);
+}
+
 TEST_CASE("A calibration of all records has the weights of R's survey too") {
   const Eigen::MatrixXd m = golden().matrix("M");
   const Eigen::VectorXd t = golden().vector("t"), d = golden().vector("d"), y = golden().vector("y");
@@ -236,8 +266,10 @@ TEST_CASE("A calibration of all records has the weights of R's survey too") {
       CHECK((cal.weights() - expected).cwiseAbs().maxCoeff() < weight_tolerance * expected.maxCoeff());
     }
     CHECK(cal.total(y) == Catch::Approx(golden().scalar(std::string(name) + "_total")).epsilon(error_tolerance));
+    const l0::CalibratedSample<> sample(m, d, cal.weights());
+    CHECK(sample.independent_targets() == 9);
     CHECK(cal.standard_error(y) ==
-          Catch::Approx(l0::CalibratedSample<>(m, d, cal.weights()).total(y).standard_error).epsilon(1e-9));
+          Catch::Approx(sample.total(y).standard_error * std::sqrt(200.0 / (200 - 9))).epsilon(1e-9));
   };
   check("linear", l0::CalibrationDistance::linear, 0, 3);
   check("raking", l0::CalibrationDistance::raking, 0, 3);

@@ -112,7 +112,9 @@ class SparseCalibrationWeights {
   }
 
   /// Its standard error: linearised, with the records that are kept as draws of their own, from the residuals of y on
-  /// the targets (`CalibratedSample`, which also takes strata and clusters). Throws `Error` before a fit.
+  /// the targets (`CalibratedSample`, which also takes strata and clusters), times √(k/(k − p)) for k records and p
+  /// independent targets, which fit part of any y by chance. NaN where there are no more records than that. Throws
+  /// `Error` before a fit.
   template <class Y>
   double standard_error(const Eigen::DenseBase<Y>& y) const {
     if (!fitted_) detail::fail("standard_error", "asked for before a fit", "a fit first");
@@ -122,7 +124,11 @@ class SparseCalibrationWeights {
       kept(static_cast<Index>(c)) = static_cast<double>(y.derived()(active_[c]));
       weight(static_cast<Index>(c)) = static_cast<double>(weights_(active_[c]));
     }
-    return CalibratedSample<>(kept_matrix_, kept_reference_, weight).total(kept).standard_error;
+    const CalibratedSample<> sample(kept_matrix_, kept_reference_, weight);
+    const auto count = static_cast<double>(active_.size());
+    const double free = count - static_cast<double>(sample.independent_targets());
+    return sample.total(kept).standard_error *
+           (free > 0 ? std::sqrt(count / free) : std::numeric_limits<double>::quiet_NaN());
   }
 
  private:

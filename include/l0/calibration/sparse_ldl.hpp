@@ -106,6 +106,11 @@ class SparseNormalEquations {
     return factorise_values();
   }
 
+  /// How many pivots are above a size.
+  Index pivots_above(Real size) const {
+    return static_cast<Index>(std::count_if(pivot_.begin(), pivot_.end(), [&](Real p) { return p > size; }));
+  }
+
   /// H⁻¹ b.
   template <class Vec>
   Vec solve(const Vec& b) const {

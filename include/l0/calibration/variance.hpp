@@ -26,9 +26,9 @@ struct SurveyDesign {
 
 /// An estimated number and how sure it is.
 struct SurveyEstimate {
-  double value = 0;
-  double standard_error = 0;
-  double design_effect = 0;  ///< variance over that of a simple random sample of as many records, with replacement
+  double value = 0;           ///< the estimate
+  double standard_error = 0;  ///< root of its variance
+  double design_effect = 0;   ///< variance over that of a simple random sample of as many records, with replacement
 };
 
 /// A sample with calibrated weights, for estimates with standard errors.
@@ -127,6 +127,12 @@ class CalibratedSample {
     for (std::size_t k = 0; k < values.size(); ++k) variance += scales[k] * (values[k] - mean) * (values[k] - mean);
     result.standard_error = std::sqrt(variance);
     return result;
+  }
+
+  /// How many of the targets are independent of each other in the sample: parameters of the regression.
+  Index independent_targets() const {
+    constexpr Real above = 1e-7;  // rows have length 1, and 1e-9 is added to every pivot
+    return is_sparse_ ? equations_.pivots_above(above) : static_cast<Index>((dense_.vectorD().array() > above).count());
   }
 
   /// What is left of y after the regression on M, weighted with d.
