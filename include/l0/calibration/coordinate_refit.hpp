@@ -144,7 +144,8 @@ class CoordinateRefit : public CoordinateExchange<Scalar> {
       if (!newton.trade(1) && options_.total_weight) return;
       take(newton.weight());
     } else if (options_.distance != CalibrationDistance::none) {
-      take(meet_nearest(problem, most_products).weight);
+      const Nearest nearest = meet_nearest(problem, most_products, true);
+      if (nearest.weight.size() > 0) take(nearest.weight);
     }
     const double slack = is_capped_ ? 1e-3 * before : 1e-9 * before + 1e-13 * problem_.whole_loss();
     if (!(objective() <= before + slack) || misses_total()) {
@@ -159,9 +160,11 @@ class CoordinateRefit : public CoordinateExchange<Scalar> {
   };
 
   /// The weights nearest to their references of those that meet the targets, or of those that come nearest to them.
-  Nearest meet_nearest(const DualProblem& problem, Index most_products) const {
+  /// With `by_factors` nothing is tried where that takes iterations: sweeps have done as well.
+  Nearest meet_nearest(const DualProblem& problem, Index most_products, bool by_factors = false) const {
     const auto solve = [&](auto laws) -> Nearest {
       DualNewton newton(problem, std::move(laws), most_products);
+      if (by_factors && !newton.is_direct()) return {{}, false};
       const bool solved = newton.meet();
       return {newton.weight(), solved && newton.is_met()};
     };

@@ -154,6 +154,8 @@ class DualNewton {
     return true;
   }
 
+  /// Whether the Newton equation is solved by a factorisation.
+  bool is_direct() const { return rows_ <= most_dense || is_sparse_; }
   const auto& weight() const { return weight_; }
   /// The price of a unit of row i.
   double multiplier(Index i) const { return lambda_(i); }
@@ -174,8 +176,6 @@ class DualNewton {
   static constexpr double most_work = 3e8;     // products that a sparse factorisation may take
 
   static std::size_t at(Index k) { return static_cast<std::size_t>(k); }
-  bool is_direct() const { return rows_ <= most_dense || is_sparse_; }
-
   Vec next_direction() {
     if (rows_ <= most_dense) return newton_direction();
     if (is_sparse_ && equations_.factorise(p_, slope_, delta_)) return equations_.solve(Vec(-residual_));

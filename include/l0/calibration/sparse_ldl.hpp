@@ -38,7 +38,9 @@ class SparseNormalEquations {
     // Neighbours of every row, then the order.
     std::vector<std::vector<std::uint32_t>> meets(at(n));
     std::vector<Index> seen(at(n), -1);
+    std::size_t pairs = 0;
     for (Index i = 0; i < n; ++i) {
+      if (i >= 64 && pairs > at(n / 4 * i)) return false;  // nearly dense: what is left would only fill in
       seen[at(i)] = i;
       for (Index c = columns_of_start[at(i)]; c < columns_of_start[at(i) + 1]; ++c) {
         const Index j = columns_of[at(c)];
@@ -49,6 +51,7 @@ class SparseNormalEquations {
           meets[at(i)].push_back(other);
         }
       }
+      pairs += meets[at(i)].size();
     }
     std::vector<Index> order(at(n));
     std::iota(order.begin(), order.end(), Index{0});
