@@ -3,6 +3,7 @@
 //
 //   bench_calibration epoch [--threads N]             2 000 × 20 000, 4 M entries: median time of a pass
 //   bench_calibration frontier [--contradict 0.05]    budgets of 5, 10, 17, 30 % against random samples
+//   bench_calibration off-target [strikes.csv]        errors of totals that were no targets, against random + raking
 //   bench_calibration full [--threads N]              32 708 × 337 704, 50 M entries: 17 % of the records
 //   bench_calibration write FOLDER [--contradict C | --unstructured]   the problem for peers/torch_calibration.py
 //   bench_calibration compare WEIGHTS [--contradict C]                 the peer's records, refitted, and as many of
@@ -26,6 +27,7 @@
 
 #include "arguments.hpp"
 #include "national.hpp"
+#include "representation.hpp"
 
 namespace {
 
@@ -141,6 +143,58 @@ void run_frontier(const National& problem, const std::string& csv) {
             << ',' << report.weights.effective_sample_size << ',' << dense.loss << ',' << dense.effective << '\n';
     }
   }
+}
+
+/// Means over the problems: errors on and off the targets and effective sample sizes, by share of records.
+void run_off_target(const char* name, const std::vector<bench::Representation>& problems,
+                    const std::vector<double>& shares) {
+  std::printf("%s: %td targets, %td totals held out, %td records, %zu times\n", name, problems[0].m.rows(),
+              problems[0].held_out.rows(), problems[0].m.cols(), problems.size());
+  std::printf("%8s  %9s %9s %8s   %9s %9s %8s   %7s %7s %8s\n", "share", "raked on", "off", "ESS", "chosen on", "off",
+              "ESS", "off", "ESS", "seconds");
+  for (const double share : shares) {
+    double of_random[3] = {}, of_chosen[3] = {}, seconds = 0;
+    for (const bench::Representation& p : problems) {
+      const auto add = [&](const Eigen::VectorXd& w, double(&to)[3], double part) {
+        to[0] += part * bench::mean_error(p.m * w, p.targets);
+        to[1] += part * bench::mean_error(p.held_out * w, p.truth);
+        to[2] += part * w.sum() * w.sum() / w.squaredNorm();
+      };
+      const double part = 1 / static_cast<double>(problems.size());
+      const auto budget = static_cast<Index>(share * static_cast<double>(p.m.cols()));
+      const Eigen::Map<const Eigen::VectorXd> start(p.start.data(), p.m.cols());
+      for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+        std::vector<Index> order(p.start.size());
+        std::iota(order.begin(), order.end(), Index{0});
+        l0::Rng rng(seed);
+        std::shuffle(order.begin(), order.end(), rng);
+        Eigen::VectorXd d = Eigen::VectorXd::Zero(p.m.cols());
+        for (Index k = 0; k < budget; ++k)
+          d(order[static_cast<std::size_t>(k)]) = start(order[static_cast<std::size_t>(k)]);
+        add(bench::raked(p, d * start.sum() / d.sum()), of_random, part / 3);
+      }
+      l0::SparseCalibrationWeights<double> cal(p.m.cols(), {.max_records = budget, .initial_weights = p.start});
+      seconds += part * cal.fit(p.m, p.targets).seconds;
+      add(cal.weights(), of_chosen, part);
+    }
+    std::printf("%7.1f%%  %9.5f %9.5f %8.0f   %9.5f %9.5f %8.0f   %7.3f %7.3f %8.2f\n", 100 * share, of_random[0],
+                of_random[1], of_random[2], of_chosen[0], of_chosen[1], of_chosen[2], of_chosen[1] / of_random[1],
+                of_chosen[2] / of_random[2], seconds);
+  }
+}
+
+void run_off_target(const std::string& strikes) {
+  std::vector<bench::Representation> problems;
+  if (!strikes.empty()) {
+    for (std::uint64_t seed = 1; seed <= 5; ++seed) problems.push_back(bench::make_strikes(strikes, seed));
+    run_off_target("wildlife strikes", problems, {0.05, 0.10, 0.15, 0.30});
+  }
+  problems.clear();
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) problems.push_back(bench::make_population(9000, seed));
+  run_off_target("population", problems, {0.05, 0.15, 0.30});
+  problems.clear();
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) problems.push_back(bench::make_sizes(20000, seed));
+  run_off_target("sizes", problems, {0.25, 0.05, 0.025, 0.01});
 }
 
 /// The frontier: error against records kept, and effective sample sizes beside it.
@@ -275,6 +329,10 @@ int main(int argc, char** argv) {
   }
   if (what == "epoch") {
     run_epoch(threads);
+    return 0;
+  }
+  if (what == "off-target") {
+    run_off_target(file);
     return 0;
   }
   const National problem =

@@ -19,7 +19,7 @@ using Calibration = l0::SparseCalibrationWeights<float>;
 using Eigen::Index;
 
 struct Arguments {
-  std::string matrix, targets, records, margin_file, weight_column, state, out = "calibrate_survey";
+  std::string matrix, targets, records, margin_file, weight_column, id_column, state, out = "calibrate_survey";
   std::vector<std::string> margins;
   double keep = 0.05;
   Index max_records = 0;
@@ -36,15 +36,24 @@ void add_options(CLI::App& app, Arguments& a) {
                                                           {"squared", l0::CalibrationLoss::squared}};
   const std::map<std::string, l0::CalibrationMethod> methods{{"coordinate", l0::CalibrationMethod::coordinate},
                                                              {"gradient", l0::CalibrationMethod::gradient}};
+  const std::map<std::string, l0::CalibrationDistance> distances{{"linear", l0::CalibrationDistance::linear},
+                                                                 {"raking", l0::CalibrationDistance::raking},
+                                                                 {"logit", l0::CalibrationDistance::logit},
+                                                                 {"truncated", l0::CalibrationDistance::truncated},
+                                                                 {"none", l0::CalibrationDistance::none}};
   app.add_option("--records", a.records, "records, CSV with a header")->check(CLI::ExistingFile);
   app.add_option("--margins", a.margin_file,
                  "file of margins to match, one a line: sex*region, income@region, income@, @")
       ->check(CLI::ExistingFile);
   app.add_option("--margin", a.margins, "one margin; may be given several times");
   app.add_option("--weight-column", a.weight_column, "column of the records with starting weights");
+  app.add_option("--id-column", a.id_column,
+                 "column of the records with their names, for the weights that are written");
   app.add_option("--matrix", a.matrix, "targets x records in Matrix Market format, instead of records and margins")
       ->check(CLI::ExistingFile);
-  app.add_option("--targets", a.targets, "CSV with the columns target, name, group; else the totals of the records")
+  app.add_option("--targets", a.targets,
+                 "CSV with the columns name, target (of a matrix: group), or variable, category, total; else the "
+                 "totals of the records")
       ->check(CLI::ExistingFile);
   app.add_option("--keep", a.keep, "share of the records to keep")->check(CLI::Range(0.0, 1.0))->capture_default_str();
   app.add_option("--max-records", a.max_records, "number of records to keep, instead of a share");
@@ -53,6 +62,9 @@ void add_options(CLI::App& app, Arguments& a) {
   app.add_option("--loss", a.loss, "capped, relative or squared")->transform(CLI::CheckedTransformer(losses));
   app.add_option("--cap", a.cap, "of the capped loss")->capture_default_str();
   app.add_option("--method", a.options.method, "coordinate or gradient")->transform(CLI::CheckedTransformer(methods));
+  app.add_option("--distance", a.options.distance, "linear, raking, logit, truncated or none")
+      ->transform(CLI::CheckedTransformer(distances));
+  app.add_option("--min-weight-ratio", a.options.min_weight_ratio, "least weight over starting weight");
   app.add_option("--max-weight-ratio", a.options.max_weight_ratio, "largest weight over starting weight; 0: no limit");
   app.add_option("--concentration", a.options.concentration, "price of uneven weights");
   app.add_flag("--hold-total", a.hold_total, "keep the sum of the starting weights");
@@ -85,8 +97,9 @@ example::Survey read_survey(const Arguments& a) {
       }
     }
   }
+  if (margins.empty() && !a.targets.empty()) margins = example::published_margins(a.targets);
   if (margins.empty()) throw l0::Error("--margins", "missing", "the margins to match");
-  return example::make_record_survey(l0::CsvTable::read(records), margins, a.weight_column, a.targets);
+  return example::make_record_survey(l0::CsvTable::read(records), margins, a.weight_column, a.targets, a.id_column);
 }
 
 /// What the same number of records drawn at random, with equal factors on their weights, would give.
@@ -113,7 +126,8 @@ void write_files(const Arguments& a, const example::Survey& survey, const Calibr
   std::ofstream weights(a.out + "_weights.csv");
   weights << "record,weight,start\n";
   for (const Index j : cal.active_records()) {
-    weights << j << ',' << cal.weights()(j) << ',' << survey.weights[static_cast<std::size_t>(j)] << '\n';
+    weights << (survey.ids.empty() ? std::to_string(j) : l0::csv_field(survey.ids[static_cast<std::size_t>(j)])) << ','
+            << cal.weights()(j) << ',' << survey.weights[static_cast<std::size_t>(j)] << '\n';
   }
   std::ofstream errors(a.out + "_errors.csv");
   errors << "target,group,wanted,reached,error_start,error_random,error\n";

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <fstream>
 #include <map>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,7 @@ struct Survey {
   std::vector<double> targets;
   std::vector<double> weights;  // at the start
   std::vector<std::string> names;
+  std::vector<std::string> ids;          // of the records; empty: their numbers, from 0
   std::vector<Index> groups;             // of every target
   std::vector<std::string> group_names;  // by number
 
@@ -88,11 +90,51 @@ inline std::vector<Margin> read_margins(const std::string& path) {
   return margins;
 }
 
+inline std::string text_of(double number) {
+  std::ostringstream text;
+  text << number;
+  return text.str();
+}
+
+/// Totals by the name of their cell, from a table with the columns `name` and `target`, or `variable`, `category` and
+/// `total` as offices publish them: the cell is then "variable=category". A cell that stands there twice is refused.
+inline std::map<std::string, double> read_totals(const std::string& path) {
+  const l0::CsvTable table = l0::CsvTable::read(path);
+  const bool is_published = table.has("variable") && table.has("category") && table.has("total");
+  const std::vector<double> wanted = table.numbers(is_published ? "total" : "target");
+  std::map<std::string, double> totals;
+  for (std::size_t k = 0; k < wanted.size(); ++k) {
+    const std::string name =
+        is_published ? table.column("variable")[k] + '=' + table.column("category")[k] : table.column("name")[k];
+    const auto [place, is_new] = totals.try_emplace(name, wanted[k]);
+    if (!is_new) {
+      throw l0::Error(path, "'" + name + "' twice, " + text_of(place->second) + " and " + text_of(wanted[k]),
+                      "one total per cell");
+    }
+  }
+  return totals;
+}
+
+/// The variables of published totals, in their order: what margins there are where none are named.
+inline std::vector<Margin> published_margins(const std::string& path) {
+  const l0::CsvTable table = l0::CsvTable::read(path);
+  std::vector<Margin> margins;
+  if (!table.has("variable")) return margins;
+  for (const std::string& variable : table.column("variable")) {
+    const auto same = [&](const Margin& margin) { return margin.text == variable; };
+    if (std::none_of(margins.begin(), margins.end(), same)) margins.emplace_back(variable);
+  }
+  return margins;
+}
+
 /// M from records and margins: a row for every cell that has a record. Targets are looked up by the cell's name in a
-/// table with the columns `name` and `target`; without one they are the totals of the records at their weights.
+/// table (`read_totals`); without one they are the totals of the records at their weights. Every cell must have its
+/// total there, and every total ≠ 0 a cell with records.
 inline Survey make_record_survey(const l0::CsvTable& records, const std::vector<Margin>& margins,
-                                 const std::string& weight_column, const std::string& targets) {
+                                 const std::string& weight_column, const std::string& targets,
+                                 const std::string& id_column = "") {
   Survey survey;
+  if (!id_column.empty()) survey.ids = records.column(id_column);
   const auto count = static_cast<std::size_t>(records.rows());
   survey.weights = weight_column.empty() ? std::vector<double>(count, 1.0) : records.numbers(weight_column);
   std::vector<Eigen::Triplet<float>> entries;
@@ -125,14 +167,17 @@ inline Survey make_record_survey(const l0::CsvTable& records, const std::vector<
   survey.targets = totals;
   if (targets.empty()) return survey;
 
-  const l0::CsvTable table = l0::CsvTable::read(targets);
-  const std::vector<double> wanted = table.numbers("target");
-  std::map<std::string, double> by_name;
-  for (std::size_t k = 0; k < wanted.size(); ++k) by_name[table.column("name")[k]] = wanted[k];
+  std::map<std::string, double> wanted = read_totals(targets);
   for (std::size_t j = 0; j < totals.size(); ++j) {
-    const auto found = by_name.find(survey.names[j]);
-    if (found == by_name.end()) throw l0::Error(targets, "without a row '" + survey.names[j] + "'", "one per cell");
+    const auto found = wanted.find(survey.names[j]);
+    if (found == wanted.end()) throw l0::Error(targets, "without a row '" + survey.names[j] + "'", "one per cell");
     survey.targets[j] = found->second;
+  }
+  for (const std::string& name : survey.names) wanted.erase(name);
+  for (const auto& [name, total] : wanted) {
+    if (total == 0) continue;
+    throw l0::Error(targets, "a total of " + text_of(total) + " for '" + name + "', which has no record",
+                    "cells of the margins that have records");
   }
   return survey;
 }

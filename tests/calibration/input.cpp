@@ -86,8 +86,9 @@ TEST_CASE("Tasks that make no sense are refused by name, and the weights stay") 
   refuses_task(Eigen::Vector2d(1, 2), {}, "targets is 2x1");
   refuses_task(V(1, not_a_number, 2), {}, "targets(1) is nan");
   refuses_task(V(1, infinity, 2), {.loss = CalibrationLoss::capped}, "targets(1)");
-  refuses_task(V(1, 2, -1), {}, "targets(2) is -1, expected a target >= 0 or <= -2");
-  refuses_task(V(1, 2, -0.5), {}, "targets(2)");
+  refuses_task(V(1, 2, -1), {.relative_scale = l0::RelativeScale::plus_one},
+               "targets(2) is -1, expected a target >= 0 or <= -2");
+  refuses_task(V(1, 2, -0.5), {.relative_scale = l0::RelativeScale::plus_one}, "targets(2)");
   refuses_task(targets, {.target_groups = {0, 1}}, "target_groups is 2 entries, expected 3");
   refuses_task(targets, {.group_multipliers = {{0, 1.0}}}, "group_multipliers");
   refuses_task(targets, {.target_groups = {0, 1, 1}, .group_multipliers = {{7, 1.0}}}, "group 7");

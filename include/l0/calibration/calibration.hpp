@@ -8,11 +8,13 @@
 ///     M                      compact_matrix: the one working copy, by records, in few bytes per entry and in an order
 ///       │                      that is drawn from what the records contain: no part of a file is preferred
 ///       ▼                    start: weights and log α of every record, from starting weights and keep probabilities
-///     coordinate_calibration   record after record to the minimum of the objective in expectation over the gates:
-///       │                      coordinate_problem (the loss as squares), _records, _sweep (the kernel)
+///     coordinate_calibration   a budget: inclusion draws records that stand for all, coordinate_exchange exchanges
+///       │                      them; a price: record after record to the minimum in expectation over the gates.
+///       │                      Below both coordinate_problem (the loss as squares), _records, _sweep (the kernel)
 ///     gradient_calibration     or all records at once by Adam: expected_loss, record_kernels; hands its choice over
 ///       ▼
-///     refit                  the same sweeps over the chosen records alone, with the loss itself
+///     coordinate_refit       dual_newton (with sparse_ldl) on the dual of the chosen records: targets met, weights
+///       │                      nearest to their references; where they can't be met, sweeps with the loss itself
 ///       ▼
 ///     weights, log α, report   diagnostics: how weights are spread, how far each group of targets is met
 ///
@@ -20,12 +22,14 @@
 /// the callback and hands out states; state holds all that a run needs to go on to the same bits.
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <utility>
 #include <vector>
 
 #include <l0/calibration/diagnostics.hpp>
 #include <l0/calibration/gradient_calibration.hpp>
+#include <l0/calibration/variance.hpp>
 #include <l0/core/argument.hpp>
 #include <l0/core/compiled.hpp>
 
@@ -73,11 +77,10 @@ class SparseCalibrationWeights {
     detail::require_shape("targets", targets.rows(), targets.cols(), m.rows(), 1);
     detail::require_shape("M", m.rows(), m.cols(), targets.rows(), records());
     require_task(task);
-    const detail::CalibrationTerms terms(targets, task);
     if constexpr (std::is_base_of_v<Eigen::SparseMatrixBase<M>, M>) {
-      return fit_terms(detail::as_matrix(m), terms, task);
+      return fit_terms(detail::as_matrix(m), targets, task);
     } else {
-      return fit_terms(detail::as_matrix(m).sparseView(), terms, task);
+      return fit_terms(detail::as_matrix(m).sparseView(), targets, task);
     }
   }
 
@@ -99,6 +102,33 @@ class SparseCalibrationWeights {
   Vector<Scalar> predict(const Eigen::EigenBase<M>& m) const {
     detail::require_shape("M", m.rows(), m.cols(), m.rows(), records());
     return product(detail::as_matrix(m), weights_).template cast<Scalar>();
+  }
+
+  /// The estimated total Σ w y of a variable, one value per record.
+  template <class Y>
+  double total(const Eigen::DenseBase<Y>& y) const {
+    detail::require_shape("y", y.rows(), y.cols(), records(), 1);
+    return weights_.template cast<double>().dot(detail::as_matrix(y.derived()).template cast<double>());
+  }
+
+  /// Its standard error: linearised, with the records that are kept as draws of their own, from the residuals of y on
+  /// the targets (`CalibratedSample`, which also takes strata and clusters), times √(k/(k − p)) for k records and p
+  /// independent targets, which fit part of any y by chance. NaN where there are no more records than that. Throws
+  /// `Error` before a fit.
+  template <class Y>
+  double standard_error(const Eigen::DenseBase<Y>& y) const {
+    if (!fitted_) detail::fail("standard_error", "asked for before a fit", "a fit first");
+    detail::require_shape("y", y.rows(), y.cols(), records(), 1);
+    Vector<detail::Dependent<double, Y>> kept(static_cast<Index>(active_.size())), weight(kept.size());
+    for (std::size_t c = 0; c < active_.size(); ++c) {
+      kept(static_cast<Index>(c)) = static_cast<double>(y.derived()(active_[c]));
+      weight(static_cast<Index>(c)) = static_cast<double>(weights_(active_[c]));
+    }
+    const CalibratedSample<> sample(kept_matrix_, kept_reference_, weight);
+    const auto count = static_cast<double>(active_.size());
+    const double free = count - static_cast<double>(sample.independent_targets());
+    return sample.total(kept).standard_error *
+           (free > 0 ? std::sqrt(count / free) : std::numeric_limits<double>::quiet_NaN());
   }
 
  private:
@@ -126,9 +156,22 @@ class SparseCalibrationWeights {
     return result;
   }
 
-  template <class M>
-  CalibrationReport fit_terms(const M& m, const detail::CalibrationTerms& terms, const CalibrationTask& task) {
+  /// Σ w₀ |m| of every row.
+  std::vector<double> row_sizes(const detail::CompactMatrix<Scalar>& compact) const {
+    std::vector<double> size(static_cast<std::size_t>(compact.rows()), 0.0);
+    for (Index j = 0; j < compact.columns(); ++j) {
+      const double w0 = start_.weight[static_cast<std::size_t>(compact.record(j))];
+      compact.for_column(j, [&](Index row, Scalar value) {
+        size[static_cast<std::size_t>(row)] += w0 * std::abs(static_cast<double>(value));
+      });
+    }
+    return size;
+  }
+
+  template <class M, class T>
+  CalibrationReport fit_terms(const M& m, const T& targets, const CalibrationTask& task) {
     detail::CompactMatrix<Scalar> compact(m, detail::record_keys(start_, options_.seed));
+    const detail::CalibrationTerms terms(targets, task, row_sizes(compact));
     detail::RunControl control(task);
     CalibrationReport report;
     describe_reach(compact, terms, report);
@@ -138,11 +181,36 @@ class SparseCalibrationWeights {
     } else {
       train<detail::CoordinateCalibration<Scalar>>(compact, terms, task, control, report);
     }
+    keep_columns(m);
     report.predictions = product(m, weights_);
     detail::describe_errors(terms, task, product(m, start_.weight.data()), report);
     report.weights = diagnostics();
     report.seconds = control.seconds();
     return report;
+  }
+
+  /// The columns of M of the records that are kept: what standard errors need.
+  template <class M>
+  void keep_columns(const M& m) {
+    std::vector<int> place(static_cast<std::size_t>(records()), -1);
+    for (std::size_t c = 0; c < active_.size(); ++c) place[static_cast<std::size_t>(active_[c])] = static_cast<int>(c);
+    std::vector<Eigen::Triplet<Scalar>> entries;
+    const auto visit = [&](const auto& matrix) {
+      using Matrix = std::decay_t<decltype(matrix)>;
+      for (Index outer = 0; outer < matrix.outerSize(); ++outer) {
+        for (typename Matrix::InnerIterator entry(matrix, outer); entry; ++entry) {
+          const int c = place[static_cast<std::size_t>(entry.col())];
+          if (c >= 0) entries.emplace_back(static_cast<int>(entry.row()), c, static_cast<Scalar>(entry.value()));
+        }
+      }
+    };
+    if constexpr (std::is_base_of_v<Eigen::SparseCompressedBase<M>, M>) {
+      visit(m);
+    } else {
+      visit(Eigen::SparseMatrix<typename M::Scalar, Eigen::ColMajor, int>(m));
+    }
+    kept_matrix_.resize(m.rows(), static_cast<Index>(active_.size()));
+    kept_matrix_.setFromTriplets(entries.begin(), entries.end());
   }
 
   /// What a solver finds, for `fit`.
@@ -183,16 +251,17 @@ class SparseCalibrationWeights {
     writer(sizeof(Scalar));
     writer(start_.weight);
     writer(start_.log_alpha);
-    for (const double value : {options_.log_weight_jitter, options_.log_alpha_jitter, options_.lambda_l0.value_or(-1),
-                               options_.learning_rate, options_.gate_learning_rate, options_.temperature,
-                               options_.gamma, options_.zeta, options_.lambda_l2, options_.max_weight_ratio,
-                               options_.concentration, options_.total_weight.value_or(-1), task.cap}) {
+    for (const double value :
+         {options_.log_weight_jitter, options_.log_alpha_jitter, options_.lambda_l0.value_or(-1),
+          options_.learning_rate, options_.gate_learning_rate, options_.temperature, options_.gamma, options_.zeta,
+          options_.lambda_l2, options_.max_weight_ratio, options_.min_weight_ratio, options_.concentration,
+          options_.total_weight.value_or(-1), task.cap}) {
       writer(value);
     }
     for (const Index value :
          {options_.max_records.value_or(-1), static_cast<Index>(options_.gates), static_cast<Index>(options_.method),
           options_.epochs, options_.refit_epochs, Index{options_.refit}, static_cast<Index>(options_.seed),
-          static_cast<Index>(task.loss)}) {
+          static_cast<Index>(task.loss), static_cast<Index>(options_.distance)}) {
       writer(value);
     }
     for (Index j = 0; j < terms.size(); ++j) writer(terms[j]);
@@ -242,6 +311,8 @@ class SparseCalibrationWeights {
   std::vector<double> log_alpha_;
   Vector<Scalar> weights_;
   std::vector<Index> active_;
+  Eigen::SparseMatrix<Scalar, Eigen::ColMajor, int> kept_matrix_;
+  Vector<double> kept_reference_;
   bool fitted_ = false;
 };
 
@@ -259,7 +330,21 @@ void SparseCalibrationWeights<Scalar>::train(const detail::CompactMatrix<Scalar>
     log_alpha_[static_cast<std::size_t>(compact.record(j))] = log_alpha[static_cast<std::size_t>(j)];
   }
   list_active();
+  std::vector<double> reference(static_cast<std::size_t>(records()));
+  for (Index j = 0; j < records(); ++j) {
+    reference[static_cast<std::size_t>(compact.record(j))] = solver.reference()[static_cast<std::size_t>(j)];
+  }
+  kept_reference_.resize(static_cast<Index>(active_.size()));
+  for (std::size_t c = 0; c < active_.size(); ++c) {
+    kept_reference_(static_cast<Index>(c)) = reference[static_cast<std::size_t>(active_[c])];
+  }
   fitted_ = true;
+  solver.describe(report);
+  if (std::abs(report.total_missed) > 1e-6 * options_.total_weight.value_or(0)) {
+    report.notes.push_back("the weights of the records kept add up to " +
+                           detail::to_text(*options_.total_weight - report.total_missed) + ", not to the " +
+                           detail::to_text(*options_.total_weight) + " of total_weight");
+  }
   report.stop = control.stop();
   report.steps = control.passes();
   report.lambda = solver.lambda();

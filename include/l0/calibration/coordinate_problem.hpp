@@ -32,13 +32,12 @@ class CoordinateProblem {
 
   const CompactMatrix<Scalar>& matrix() const { return *m_; }
   bool is_uniform() const { return uniform_; }
-  std::vector<Scalar>& pull() { return pull_; }
+  const CalibrationTerms& terms() const { return *terms_; }
+  const std::vector<double>& kappa() const { return kappa_; }
 
   /// Residuals afresh from the weights of the listed records (all others are 0).
   void refresh(const std::vector<Index>& columns, const Scalar* weight, Workers& workers) {
-    product_.compute(*m_, columns, weight, sums_, workers);
-    for (Index j = 0; j < terms_->targets(); ++j) sums_[at(j)] /= factor_[at(j)] == 0 ? 1 : factor_[at(j)];
-    terms_->add_up(sums_);
+    add_up(columns, weight, sums_, workers);
     for (Index j = 0; j < terms_->size(); ++j) residual_[at(j)] = terms_->residual(j, sums_[at(j)]);
   }
 
@@ -84,17 +83,40 @@ class CoordinateProblem {
     return total;
   }
 
-  /// The factor on all weights that brings the sums nearest to the targets in weighted squares.
-  double best_scale() const {
+  /// The loss if all weights were 0: what a loss is small beside.
+  double whole_loss() const {
+    double total = 0;
+    for (Index j = 0; j < terms_->size(); ++j) {
+      const double e = std::abs((*terms_)[j].target / (*terms_)[j].scale);
+      total += (*terms_)[j].weight * (terms_->loss() == CalibrationLoss::capped ? std::min(e, terms_->cap()) : e * e);
+    }
+    return total;
+  }
+
+  /// Which rows of M are in the loss.
+  std::vector<char> rows_that_count() const {
+    std::vector<char> counts(at(m_->rows()), 0);
+    for (Index j = 0; j < m_->rows(); ++j) {
+      const auto of = terms_->aggregates_of(j);
+      counts[at(j)] = (*terms_)[j].weight > 0 || of.first != of.last;
+    }
+    return counts;
+  }
+
+  /// The factor on these weights that brings their sums to the targets on the whole: with it the sums regressed on the
+  /// targets, in weighted squares, have the slope 1. (The other way round errors would make it smaller.)
+  double best_scale(const std::vector<Index>& columns, const Scalar* weight, Workers& workers) {
+    std::vector<Double<Scalar>> sums(at(terms_->size()));
+    add_up(columns, weight, sums, workers);
     double cross = 0;
     double square = 0;
     for (Index j = 0; j < terms_->size(); ++j) {
       const CalibrationTerm& term = (*terms_)[j];
-      const double p = sums_[at(j)] / term.scale;
-      cross += term.weight * p * (term.target / term.scale);
-      square += term.weight * p * p;
+      const double t = term.target / term.scale;
+      cross += term.weight * t * (sums[at(j)] / term.scale);
+      square += term.weight * t * t;
     }
-    const double scale = square > 0 ? cross / square : 1;
+    const double scale = cross > 0 ? square / cross : 1;
     return scale > 0 && std::isfinite(scale) ? scale : 1;
   }
 
@@ -143,6 +165,22 @@ class CoordinateProblem {
     });
   }
 
+  /// What a change of one weight outside a sweep does to the pull of its targets.
+  void move(Index j, Scalar change) {
+    if (change == 0) return;
+    m_->for_column(j, [&](Index row, Scalar value) {
+      if (uniform_) {
+        pull_[at(row)] += value * change;
+        return;
+      }
+      pull_[at(2 * row)] += pull_[at(2 * row + 1)] * value * change;
+      const auto of = terms_->aggregates_of(row);
+      for (const Index* a = of.first; a != of.last; ++a) {
+        pull_[2 * at(*a)] += pull_[2 * at(*a) + 1] * value * lift(row, *a) * change;
+      }
+    });
+  }
+
   template <class Archive>
   void archive(Archive& archive) {
     archive(residual_);
@@ -153,6 +191,12 @@ class CoordinateProblem {
  private:
   static constexpr double untouched = std::numeric_limits<double>::infinity();
   static std::size_t at(Index k) { return static_cast<std::size_t>(k); }
+
+  void add_up(const std::vector<Index>& columns, const Scalar* weight, std::vector<double>& sums, Workers& workers) {
+    product_.compute(*m_, columns, weight, sums, workers);
+    for (Index j = 0; j < terms_->targets(); ++j) sums[at(j)] /= factor_[at(j)] == 0 ? 1 : factor_[at(j)];
+    terms_->add_up(sums);
+  }
 
   /// From the scaled entry of a target to its part in an aggregate.
   Scalar lift(Index target, Index aggregate) const {

@@ -26,6 +26,7 @@ struct SweepArrays {
   Scalar* curvature;        ///< h = Σ κ M²; read where all κ are 1, else written
   const Scalar* shrinkage;  ///< 1/m − 1, m = E[z]²/E[z²] of the record's gate
   const Scalar* ridge;      ///< price of b²
+  const Scalar* anchor;     ///< price of −2 b
   const Scalar* lowest;
   const Scalar* highest;
   Scalar* pull;  ///< κ e of every target; with other κ than 1, pairs (κ e, κ)
@@ -35,7 +36,7 @@ struct SweepArrays {
 
 /// The exact minimum of the noise-free objective in one record's weight b, the other records fixed:
 ///
-///     Σ_j κ_j (e_j + M_j Δ)² + h b² (1/m − 1) + ridge b²,  h = Σ κ_j M_j²,
+///     Σ_j κ_j (e_j + M_j Δ)² + h b² (1/m − 1) + ridge b² − 2 anchor b,  h = Σ κ_j M_j²,
 ///
 /// from the gradient g = Σ κ_j e_j M_j and the total's part.
 template <class Scalar>
@@ -47,7 +48,7 @@ L0_ALWAYS_INLINE Scalar coordinate_change(const SweepArrays<Scalar>& a, Index j,
   const Scalar bound = h * a.shrinkage[j] + a.ridge[j];
   const Scalar curvature = h + bound + total_curvature;
   if (!(curvature > 0)) return 0;
-  const Scalar wanted = b - a.step * (g + bound * b + total_slope) / curvature;
+  const Scalar wanted = b - a.step * (g + bound * b - a.anchor[j] + total_slope) / curvature;
   const Scalar next = std::min(std::max(wanted, a.lowest[j]), a.highest[j]);
   a.weight[j] = next;
   a.worth[j] = h * next * next;

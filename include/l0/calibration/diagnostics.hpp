@@ -52,6 +52,11 @@ struct CalibrationReport : TrainingReport {
   std::vector<Index> unreachable;        ///< targets ≠ 0 that no record contributes to
   std::vector<Index> empty_records;      ///< records that contribute to no target
   std::vector<std::string> notes;        ///< what deserves a look
+  /// How far the loss may be from that of the best weights for the records kept: what it could at first order still
+  /// fall by if no weight moved by more than its own size. `stop` is `converged` where the targets are met or this is
+  /// at most a thousandth of the loss; for the capped loss, which has other minima, only where the targets are met.
+  double gap = 0;
+  double total_missed = 0;  ///< `total_weight` − Σ w; 0 but for caps that the records chosen cannot fill
 };
 
 /// Σw, spread and effective sample size; `start` gives w₀, and may be empty.

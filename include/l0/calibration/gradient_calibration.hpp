@@ -57,8 +57,13 @@ class GradientCalibration {
   std::vector<double> log_alpha() const {
     return {loss_.log_alpha.begin(), loss_.log_alpha.begin() + static_cast<std::ptrdiff_t>(loss_.records())};
   }
+  const std::vector<Double<Scalar>>& reference() const { return refit_.reference(); }
   Index open() const { return refit_.open(); }
   double lambda() const { return price_.value(); }
+  template <class Report>
+  void describe(Report& report) {
+    refit_.describe(report);
+  }
 
   template <class Archive>
   void archive(Archive& archive) {

@@ -48,17 +48,23 @@ class CalibrationTerms {
  public:
   CalibrationTerms() = default;
 
+  /// `sizes`: Σ w₀ |m| of the rows of M; without them the relative loss has the scale t + 1.
   template <class Derived>
-  CalibrationTerms(const Eigen::DenseBase<Derived>& targets, const CalibrationTask& task)
+  CalibrationTerms(const Eigen::DenseBase<Derived>& targets, const CalibrationTask& task,
+                   std::vector<Dependent<double, Derived>> sizes = {})
       : loss_(task.loss), cap_(task.cap), targets_(targets.size()) {
     require_positive("cap", task.cap);
+    if (task.relative_scale == RelativeScale::plus_one) sizes.clear();
+    to_units_of_targets(targets.derived(), sizes);
     const std::vector<Dependent<double, Derived>> weight = target_weights(targets.size(), task);
     for (Index j = 0; j < targets_; ++j) {
       const auto t = static_cast<double>(targets.derived()(j));
       if (!std::isfinite(t)) fail("targets(" + to_text(j) + ")", to_text(t), "a finite number");
-      terms_.push_back({t, scale("targets(" + to_text(j) + ")", t), weight[static_cast<std::size_t>(j)]});
+      terms_.push_back(
+          {t, scale("targets(" + to_text(j) + ")", t, sizes.empty() ? -1 : sizes[static_cast<std::size_t>(j)]),
+           weight[static_cast<std::size_t>(j)]});
     }
-    add_aggregates(task);
+    add_aggregates(task, sizes);
     if (loss_ == CalibrationLoss::capped) {
       double total = 0;
       for (const CalibrationTerm& term : terms_) total += term.weight;
@@ -139,10 +145,28 @@ class CalibrationTerms {
   }
 
  private:
-  double scale(const std::string& name, double target) const {
+  /// Starting weights may be in another unit than the targets, as where none are given: the sizes are brought to it.
+  template <class T, class Sizes>
+  static void to_units_of_targets(const T& targets, Sizes& sizes) {
+    std::vector<Dependent<double, T>> ratio;
+    for (std::size_t j = 0; j < sizes.size(); ++j) {
+      const double t = std::abs(static_cast<double>(targets(static_cast<Index>(j))));
+      if (t > 0 && sizes[j] > 0) ratio.push_back(t / sizes[j]);
+    }
+    if (ratio.empty()) return;
+    const auto middle = ratio.begin() + static_cast<std::ptrdiff_t>(ratio.size() / 2);
+    std::nth_element(ratio.begin(), middle, ratio.end());
+    for (double& size : sizes) size *= *middle;
+  }
+
+  double scale(const std::string& name, double target, double size) const {
     switch (loss_) {
       case CalibrationLoss::squared: return 1;
       case CalibrationLoss::relative:
+        if (size >= 0) {
+          const double scale = std::max(std::abs(target), 0.01 * size);
+          return scale > 0 ? scale : 1;
+        }
         if (target < 0 && target > -2) fail(name, to_text(target), "a target >= 0 or <= -2 for the relative loss");
         return target + 1;
       case CalibrationLoss::capped: return std::max(std::abs(target), 1.0);
@@ -185,12 +209,13 @@ class CalibrationTerms {
     return weight;
   }
 
-  template <class Task>
-  void add_aggregates(const Task& task) {
+  template <class Task, class Sizes>
+  void add_aggregates(const Task& task, const Sizes& sizes) {
     if (task.aggregates.empty()) return;
     std::vector<std::vector<Dependent<Index, Task>>> of(static_cast<std::size_t>(targets_));
     for (const auto& aggregate : task.aggregates) {
       double sum = 0;
+      double row_size = sizes.empty() ? -1 : 0;
       for (const Index j : aggregate.members) {
         if (j < 0 || j >= targets_) {
           fail("a member of an aggregate", to_text(j), "a target in [0, " + to_text(targets_) + ")");
@@ -199,11 +224,12 @@ class CalibrationTerms {
         if (!list.empty() && list.back() == size()) fail("a member of an aggregate", to_text(j), "each target once");
         list.push_back(size());
         sum += (*this)[j].target;
+        if (!sizes.empty()) row_size += sizes[static_cast<std::size_t>(j)];
       }
       const double target = aggregate.target.value_or(sum);
       if (!std::isfinite(target)) fail("the target of an aggregate", to_text(target), "a finite number");
       require_non_negative("the weight of an aggregate", aggregate.weight);
-      terms_.push_back({target, scale("the target of an aggregate", target), aggregate.weight});
+      terms_.push_back({target, scale("the target of an aggregate", target, row_size), aggregate.weight});
     }
     membership_start_.push_back(0);
     for (const auto& list : of) {

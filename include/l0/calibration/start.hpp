@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -53,17 +54,24 @@ CalibrationStart calibration_start(Index records, const Options& options) {
   require_non_negative("log_alpha_jitter", options.log_alpha_jitter);
   require_non_negative("lambda_l2", options.lambda_l2);
   require_non_negative("max_weight_ratio", options.max_weight_ratio);
+  require_non_negative("min_weight_ratio", options.min_weight_ratio);
+  if (options.max_weight_ratio > 0 && options.min_weight_ratio > options.max_weight_ratio) {
+    fail("min_weight_ratio", to_text(options.min_weight_ratio),
+         "at most max_weight_ratio, " + to_text(options.max_weight_ratio));
+  }
   require_non_negative("concentration", options.concentration);
+  require(options.distance_lower >= 0 && options.distance_lower < 1, "distance_lower", options.distance_lower,
+          "a ratio in [0, 1)");
+  require(options.distance_upper > 1 && std::isfinite(options.distance_upper), "distance_upper", options.distance_upper,
+          "a ratio > 1");
   require(options.threads >= 1, "threads", options.threads, "a number >= 1");
   Dependent<CalibrationStart, Options> start;
   start.weight = per_record(options.initial_weights, "initial_weights", records, 1);
   start.log_alpha = per_record(options.keep_probability, "keep_probability", records, 0.5);
   Index usable = 0;
-  double most = 0;
   for (const double w : start.weight) {
     require_non_negative("an initial weight", w);
     usable += w > 0 ? 1 : 0;
-    most += options.max_weight_ratio * w;
   }
   for (double& p : start.log_alpha) {
     require(p > 0 && p < 1, "a keep_probability", p, "a probability in (0, 1)");
@@ -75,8 +83,22 @@ CalibrationStart calibration_start(Index records, const Options& options) {
   }
   if (options.total_weight) {
     require_positive("total_weight", *options.total_weight);
+    auto sorted = start.weight;
+    std::sort(sorted.begin(), sorted.end());
+    sorted.erase(sorted.begin(), std::find_if(sorted.begin(), sorted.end(), [](double w) { return w > 0; }));
+    const bool chooses = options.gates != GateMode::off && (options.max_records || options.lambda_l0.value_or(0) > 0);
+    const auto kept = static_cast<std::ptrdiff_t>(options.max_records && chooses ? *options.max_records : usable);
+    const double most = options.max_weight_ratio * std::accumulate(sorted.end() - kept, sorted.end(), 0.0);
     if (options.max_weight_ratio > 0 && most < *options.total_weight) {
-      fail("total_weight", to_text(*options.total_weight), "at most the sum of all capped weights, " + to_text(most));
+      fail("total_weight", to_text(*options.total_weight),
+           "at most the sum of the capped weights of as many records as are kept, " + to_text(most));
+    }
+    // A price may keep a single record.
+    const auto fewest = chooses && !options.max_records ? std::min<std::ptrdiff_t>(usable, 1) : kept;
+    const double least = options.min_weight_ratio * std::accumulate(sorted.begin(), sorted.begin() + fewest, 0.0);
+    if (least > *options.total_weight) {
+      fail("total_weight", to_text(*options.total_weight),
+           "at least the sum of the least weights of as many records as are kept, " + to_text(least));
     }
   }
   start.jittered = start.weight;
