@@ -15,6 +15,7 @@
 #include <l0/regression/logistic_regression.hpp>
 #include <l0/regression/multinomial_regression.hpp>
 #include <l0/regression/poisson_regression.hpp>
+#include <l0/regression/regularization_path.hpp>
 
 #include "support/catch.hpp"
 
@@ -394,6 +395,33 @@ TEST_CASE("Constant columns are seen whatever their value") {
   y << 0, 1, 2, 3, 4, 5;
   const Eigen::SparseMatrix<double> sparse = Dense(six).sparseView();
   CHECK(fit_of(Model::linear, {.max_features = 1}, sparse, y).coefficients(0, 0) == Catch::Approx(1).epsilon(1e-9));
+}
+
+TEST_CASE("A path is no worse than a budget, whatever the size") {
+  Index compared = 0, worse = 0;
+  double most = 0;
+  for (const std::uint64_t seed : {801, 802, 803, 804, 805, 806}) {
+    const Index p = seed % 2 == 0 ? 30 : 150;
+    const Data data = make_data(Model::linear, 80, p, seed);
+    const auto path =
+        l0::regularization_path(l0::LinearRegression<double>(), data.X, data.y, l0::PathOptions{.max_size = 20});
+    REQUIRE(path.points.size() == 21);
+    for (const auto& point : path.points) {
+      l0::LinearRegression<double> budget({.max_features = point.size});
+      budget.fit(data.X, data.y);
+      const double excess = point.loss / budget.report().loss - 1;
+      most = std::max(most, excess);
+      worse += excess > 1e-9 ? 1 : 0;  // two refits of one support
+      ++compared;
+    }
+    // What it chooses is what a fit chooses.
+    l0::LinearRegression<double> fit;
+    fit.fit(data.X, data.y);
+    CHECK(path.chosen().support == fit.selected_features());
+  }
+  CAPTURE(compared, worse, most);
+  CHECK(worse <= compared / 50);  // local searches, both of them
+  CHECK(most < 0.05);
 }
 
 TEST_CASE("The samples' own folds are the folds") {

@@ -81,6 +81,7 @@ template <class Precise>
 std::vector<Precise> cross_validate(const Response<Precise>& response, const Design<Precise>& x,
                                     SelectionOptions options, const Folds& folds, int threads, Index& done, Index all) {
   options.start.clear();                                    // what a fit of all samples chose knows the held-out ones
+  options.polish = false;                                   // sizes are compared, not supports
   FitRun* const run = std::exchange(options.run, nullptr);  // folds report as wholes
   std::vector<std::vector<Precise>> total(static_cast<std::size_t>(folds.count));
   std::vector<Precise> held_weight(static_cast<std::size_t>(folds.count), 0.0);

@@ -101,6 +101,9 @@ std::vector<FitPoint<Precise>> fit_path(const Response<Precise>& given, const De
   const auto judged = [&](std::size_t k) { return held.empty() ? points[k].criterion : points[k].cv_loss; };
   chosen = 0;
   for (std::size_t k = 1; k < points.size(); ++k) {
+    const Index best_size = points[static_cast<std::size_t>(chosen)].size;
+    // Far beyond the best size, where a fit does not look, a criterion is no judge: the model may fit anything.
+    if (held.empty() && points[k].size > best_size + path_patience(best_size)) break;
     if (judged(k) < judged(static_cast<std::size_t>(chosen))) chosen = static_cast<Index>(k);
   }
   return points;

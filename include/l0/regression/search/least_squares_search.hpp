@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
 #include <optional>
 #include <vector>
 
@@ -50,6 +51,10 @@ class LeastSquaresSearch {
 
   /// From a known support.
   SelectionResult run_from(const std::vector<Index>& start) {
+    if (options_.whole_path) {
+      options_.start = start;
+      return run();
+    }
     stand_on(start);
     search_->descend();
     return polish();
@@ -59,6 +64,7 @@ class LeastSquaresSearch {
   static constexpr Index chain_rounds = 20;
   static constexpr Index chain_moves = 20;  // excursions per round
   static constexpr Index most_gates = 256;  // columns the gates compete on
+  static constexpr int path_passes = 4;     // over the sizes of a path
 
   /// On a support and the kept units, as far as the rules allow.
   void stand_on(const std::vector<Index>& start) {
@@ -72,15 +78,52 @@ class LeastSquaresSearch {
   }
 
   SelectionResult polish() {
-    if (std::isfinite(search_->best().score) && !options_.stopped()) {
+    if (std::isfinite(search_->best().score) && options_.polish && !options_.stopped()) {
       state_.set(search_->best().support);
       search_->descend();
       if (options_.rules.empty() && options_.rules.units.trivial()) try_proposals();
       search_->chains(chain_rounds, chain_moves);
+      if (options_.whole_path) visit_every_size();
     }
     SelectionResult result{search_->best(), search_->by_size()};
     if (!std::isfinite(result.best.score)) result.best = nearest_below(result.by_size);
     return result;
+  }
+
+  /// Makes a path no worse than budgets: every size is searched for by itself, from the best support of its own, from a
+  /// larger one and from both neighbours, down and up through the sizes until none gets better.
+  void visit_every_size() {
+    const auto largest = static_cast<Index>(search_->by_size().size()) - 1;
+    bool better = true;
+    for (int pass = 0; pass < path_passes && better && !options_.stopped(); ++pass) {
+      better = false;
+      for (Index k = 1; k <= largest && !options_.stopped(); ++k) {
+        const Index size = pass % 2 == 0 ? largest + 1 - k : k;
+        better = visit(size, {size, std::min(pass == 0 ? SubsetSearch<Precise>::beyond(size) : size + 1, largest),
+                              size - 1}) ||
+                 better;
+      }
+    }
+  }
+
+  /// Whether a search for exactly `size` units lowers the loss, from the best supports of other sizes.
+  bool visit(Index size, std::initializer_list<Index> from) {
+    const auto known = [&](Index k) -> const FoundSupport& { return search_->by_size()[static_cast<std::size_t>(k)]; };
+    const double before = known(size).loss;
+    if (!std::isfinite(before)) return false;
+    SupportScore score = options_.score;
+    score.kind = SupportScore::Kind::exact;
+    score.size = size;
+    SubsetSearch<Precise> exact(state_, score, nullptr);
+    for (const Index other : from) {
+      if (!std::isfinite(known(other).loss)) continue;
+      state_.set(known(other).support);
+      exact.backward(size);
+      exact.forward(size, size);
+    }
+    exact.chains(chain_rounds, chain_moves);
+    search_->adopt(exact.by_size());
+    return known(size).loss < before * (1 - 1e-9);
   }
 
   /// Where the wanted size is out of reach (rank, rules): the largest support below it.
@@ -150,7 +193,7 @@ Index complete_for_squares(SelectionOptions& options, const LeastSquaresProblem<
   score.rounding = std::max(1e-300, problem.squares * 1e-12);
   const Index columns = problem.columns().columns();
   if (score.kind == SupportScore::Kind::exact) {
-    return std::min({options.rules.units.count(columns), rows, score.size + std::max<Index>(5, score.size / 4)});
+    return std::min({options.rules.units.count(columns), rows, SubsetSearch<Precise>::beyond(score.size)});
   }
   const auto samples = static_cast<Index>(std::min(score.samples, static_cast<double>(rows)));
   score.limit = std::max(support_limit(samples, columns, options), static_cast<Index>(options.rules.keep.size()));

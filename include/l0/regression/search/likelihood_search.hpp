@@ -89,7 +89,7 @@ class LikelihoodSearch {
     const SupportScore& score = options.score;
     const Index units = options.rules.units.count(x.columns());
     if (score.kind == SupportScore::Kind::exact) {
-      return std::min({units, x.rows(), score.size + std::max<Index>(5, score.size / 4)});
+      return std::min({units, x.rows(), SubsetSearch<Precise>::beyond(score.size)});
     }
     const auto room =
         static_cast<Index>(std::min(score.samples, static_cast<double>(x.rows())) / (4 * score.unit_width));
@@ -134,7 +134,7 @@ class LikelihoodSearch {
   }
 
   Result polish() {
-    if (std::isfinite(fits_.best().score) && !options_.stopped()) {
+    if (std::isfinite(fits_.best().score) && options_.polish && !options_.stopped()) {
       accept(fits_.best(), true);
       descend();
       if (options_.rules.empty() && options_.rules.units.trivial()) try_proposals();
@@ -162,7 +162,7 @@ class LikelihoodSearch {
         best_size = current_.size();
       }
       const bool to_the_limit = is_exact() || options_.whole_path;
-      const Index patience = SubsetSearch<Precise>::patience(best_size);
+      const Index patience = path_patience(best_size);
       const bool done = current_.size() >= (to_the_limit ? limit_ : std::min(limit_, best_size + patience));
       if (current_.size() > largest) {  // sign rules may take columns back
         largest = current_.size();

@@ -23,6 +23,7 @@ struct SelectionOptions {
   bool centre = true;          ///< the model has an intercept
   Index max_size = 100;        ///< of the supports looked at, where no size is asked for
   bool whole_path = false;     ///< look at every size up to max_size, not only until the score stops falling
+  bool polish = true;          ///< look around the supports found for exchanges that pay only together
   std::vector<Index> start{};  ///< units of an earlier fit: one more support to search from
   FitRun* run = nullptr;       ///< hears of the steps; null: nobody does
 
@@ -49,6 +50,12 @@ inline Index support_limit(Index samples, Index columns, const SelectionOptions&
     room = std::max<Index>(static_cast<Index>(static_cast<double>(samples / 2) / options.score.unit_width), 1);
   }
   return std::min({units, options.max_size, room});
+}
+
+/// How far beyond the best size so far a search goes on where nobody says how far.
+template <std::same_as<Index> Number>
+Number path_patience(Number best_size) {
+  return std::max<Number>(10, best_size / 4);
 }
 
 /// The columns a search needs room for when it looks at `limit` units.

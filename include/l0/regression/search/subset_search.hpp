@@ -39,8 +39,16 @@ class SubsetSearch {
     if (value < best_.score - gain_floor) best_ = {value, state_.loss(), state_.active()};
   }
 
-  /// How far beyond the best size a path goes on.
-  static Index patience(Index best_size) { return std::max<Index>(10, best_size / 4); }
+  /// Takes over what another search on the same columns found of every size.
+  void adopt(const std::vector<FoundSupport>& by_size) {
+    for (std::size_t k = 0; k < std::min(by_size.size(), by_size_.size()); ++k) {
+      if (!(by_size[k].loss < by_size_[k].loss)) continue;
+      const SupportSize size = state_.units().size_of(by_size[k].support);
+      by_size_[k] = by_size[k];
+      by_size_[k].score = score_.of_squares(by_size[k].loss, size);
+      if (by_size_[k].score < best_.score - gain_floor) best_ = by_size_[k];
+    }
+  }
 
   /// Adds the best column, then swaps until no swap helps, size by size, until `limit`, or, from size `least` on, until
   /// the score has not improved for a while.
@@ -64,7 +72,7 @@ class SubsetSearch {
         lowest = score();
         best_size = state_.size();
       }
-      const Index end = std::max(least, best_size + patience(best_size));
+      const Index end = std::max(least, best_size + path_patience(best_size));
       const bool done = state_.size() >= std::min(end, limit) || state_.loss() < score_.rounding;
       if (state_.size() > largest) {  // sign rules may take columns back
         largest = state_.size();
@@ -73,6 +81,9 @@ class SubsetSearch {
       if (done) break;
     }
   }
+
+  /// What a search for exactly `size` units looks at: so many.
+  static Index beyond(Index size) { return size + std::max<Index>(5, size / 4); }
 
   /// Back down to `stop` columns, swapping at every size: what the larger supports got right stays.
   void backward(Index stop) {
