@@ -209,12 +209,12 @@ class Mutant:
         return f"{self.path}:{self.line + 1}: {self.what}: {self.text}"
 
 
-def choose(rooms, count, rng):
+def choose(rooms, without, count, rng):
     """Lines by the seed, each room by its share of all that can be changed."""
     sites = []
     for path in sorted((ROOT / "include" / "l0").rglob("*.hpp")):
         room = path.relative_to(ROOT / "include" / "l0").parts[0]
-        if room not in rooms:
+        if room not in rooms or any(path.is_relative_to(ROOT / "include" / "l0" / folder) for folder in without):
             continue
         lines = path.read_text().splitlines()
         seen = {}
@@ -256,6 +256,30 @@ def write_tree(mutants):
             target.write_text(text)
 
 
+def compiles(command, mutants, name):
+    """Compiles with every living mutant; those that do not compile leave."""
+    write_tree(mutants)
+    for _ in range(12):
+        run = subprocess.run(command, capture_output=True, text=True, timeout=1800)
+        if run.returncode == 0:
+            return True
+        at = {(m.path, m.line + 1): m for m in mutants if m.fate is None}
+        gone = set()
+        for pattern in (r"(include/l0/\S+?):(\d+):\d+: error", r"(include/l0/\S+?):(\d+)"):
+            for path, line in re.findall(pattern, run.stderr):
+                if (path, int(line)) in at:
+                    gone.add(at[(path, int(line))])
+            if gone:
+                break
+        if not gone:
+            print(f"  {name} does not compile:\n" + run.stderr[:2000], file=sys.stderr)
+            return False
+        for mutant in gone:
+            mutant.fate = "does not compile"
+        write_tree(mutants)
+    return False
+
+
 class TestFile:
     """A file of tests, and the program that is made of it alone."""
 
@@ -288,30 +312,10 @@ class TestFile:
         """Mutants per second of compilation; those of the test's own room count more."""
         return sum(1.0 if m.room == self.room else 0.15 for m in self.can_notice(mutants)) / (1 + self.seconds)
 
-    def build(self, mutants, flags, main_object):
-        """Compiles and links; mutants that do not compile leave. False where it is not to be had."""
-        write_tree(mutants)
+    def build(self, mutants, flags, objects):
+        """Compiles and links. False where it is not to be had."""
         self.program.parent.mkdir(parents=True, exist_ok=True)
-        command = flags + [str(self.path), str(main_object), "-pthread", "-o", str(self.program)]
-        for _ in range(12):
-            run = subprocess.run(command, capture_output=True, text=True, timeout=1800)
-            if run.returncode == 0:
-                return True
-            at = {(m.path, m.line + 1): m for m in mutants if m.fate is None}
-            gone = set()
-            for pattern in (r"(include/l0/\S+?):(\d+):\d+: error", r"(include/l0/\S+?):(\d+)"):
-                for path, line in re.findall(pattern, run.stderr):
-                    if (path, int(line)) in at:
-                        gone.add(at[(path, int(line))])
-                if gone:
-                    break
-            if not gone:
-                print(f"  {self.name} does not compile:\n" + run.stderr[:2000], file=sys.stderr)
-                return False
-            for mutant in gone:
-                mutant.fate = "does not compile"
-            write_tree(mutants)
-        return False
+        return compiles(flags + [str(self.path), *map(str, objects), "-pthread", "-o", str(self.program)], mutants, self.name)
 
     def run(self, number, seconds, reached=None):
         """How the tests end: None, "failure", "crash" or "no end" (after so many seconds of processor time)."""
@@ -344,9 +348,9 @@ def children_seconds():
     return usage.ru_utime + usage.ru_stime
 
 
-def try_all(file, mutants, flags, main_object):
+def try_all(file, mutants, flags, objects):
     """Runs a file of tests on every mutant that it reaches."""
-    if not file.build(mutants, flags, main_object):
+    if not file.build(mutants, flags, objects):
         return False
     listing = BUILD / "reached.txt"
     listing.unlink(missing_ok=True)
@@ -395,7 +399,10 @@ def main():
     parser.add_argument("--lines", type=int, default=200, help="lines to draw")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--resume", type=Path, help="results.json of an earlier run: its mutants, what it found")
-    parser.add_argument("--tests", nargs="*", help="rooms whose tests are tried; all of them by default")
+    parser.add_argument("--tests", nargs="*", help="whose tests are tried: rooms, or files as trees/boosting.cpp; all by default")
+    parser.add_argument("--without", nargs="*", default=[], help="folders of include/l0 whose lines stay, as regression/search")
+    parser.add_argument("--compiled", action="store_true",
+                        help="link l0::compiled, with the mutants, where tests share much (regression): it is compiled first")
     parser.add_argument("--compiler", default=os.environ.get("CXX", "g++"))
     parser.add_argument("--eigen", default="/usr/include/eigen3")
     parser.add_argument("--build", type=Path, help="folder to work in (build/mutants)")
@@ -411,7 +418,7 @@ def main():
         BUILD = arguments.build.resolve()
         ROOT = BUILD / "source"
     shutil.rmtree(ROOT, ignore_errors=True)
-    for folder in ("include", "tests", "examples/data"):
+    for folder in ("include", "tests", "examples/data", "cmake/compiled"):
         shutil.copytree(HOME / folder, ROOT / folder)
     all_rooms = sorted(p.name for p in (ROOT / "include" / "l0").iterdir() if p.is_dir())
     for room in arguments.rooms:
@@ -428,7 +435,7 @@ def main():
             mutant.fate, mutant.by, mutant.passed = entry["fate"], entry["by"], entry["passed"]
             mutants.append(mutant)
     else:
-        mutants = choose(arguments.rooms or all_rooms, arguments.lines, random.Random(seed))
+        mutants = choose(arguments.rooms or all_rooms, arguments.without, arguments.lines, random.Random(seed))
     for mutant in mutants:
         mutant.locate()
     results = arguments.resume or BUILD / "results.json"
@@ -441,7 +448,8 @@ def main():
         temporary.replace(results)
 
     times = compile_times(arguments.times)
-    files = [TestFile(path, times) for room in arguments.tests or all_rooms for path in sorted((ROOT / "tests" / room).glob("*.cpp"))]
+    files = [TestFile(path, times) for name in arguments.tests or all_rooms
+             for path in sorted((ROOT / "tests").glob(name if name.endswith(".cpp") else f"{name}/*.cpp"))]
     refused = set()
     untried = lambda m: any(f.can_notice([m]) for f in files if f.name not in refused)
     if arguments.list:
@@ -460,15 +468,21 @@ def main():
     main_object = BUILD / "catch_main.o"
     if not main_object.exists():
         subprocess.run(flags + ["-O0", "-c", str(ROOT / "tests/support/catch_main.cpp"), "-o", str(main_object)], check=True)
+    flags += ["-DL0_COMPILED_LIBRARY"] if arguments.compiled else []
     subprocess.run(flags + ["-x", "c++-header", str(BUILD / "first.hpp"), "-o", str(BUILD / "first.hpp.gch")], check=True)
     flags += ["-include", str(BUILD / "first.hpp")]
+    objects = [main_object]
+    for source in sorted((ROOT / "cmake" / "compiled").glob("*.cpp")) if arguments.compiled else []:
+        objects.append(BUILD / f"compiled_{source.stem}.o")
+        if not compiles(flags + ["-c", str(source), "-o", str(objects[-1])], mutants, source.name):
+            sys.exit(1)
 
     while time.time() - began < arguments.limit:
         file = max((f for f in files if f.name not in refused), key=lambda f: f.worth(mutants), default=None)
         if file is None or file.worth(mutants) == 0:
             break
         tried = file.can_notice(mutants)
-        if not try_all(file, mutants, flags, main_object):
+        if not try_all(file, mutants, flags, objects):
             refused.add(file.name)
         store()
         noticed = sum(1 for m in tried if m.by == file.name)

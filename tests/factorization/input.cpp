@@ -190,6 +190,24 @@ TEST_CASE("Rows and columns without entries have the other side's bias alone; st
   counted.fit(zeros);
   CHECK(counted.mean() == 2);
   CHECK(counted.report().entries == 2);
+  Model without_mean({.max_rank = 0, .fit_mean = false, .biases = false});
+  without_mean.fit(zeros);
+  CHECK(without_mean.mean() == 0);
+  CHECK(without_mean.predict(1, 1) == 0);
+}
+
+TEST_CASE("With too few entries to hold some out nothing is priced, and a rank that is asked for is kept") {
+  const l0::test::LowRank<double> problem(8, 6, 1, 0.7, 0.1, 4);
+  for (const auto gates : {l0::FactorGates::per_factor, l0::FactorGates::per_entry}) {
+    CAPTURE(static_cast<int>(gates));
+    Model model({.max_rank = 3, .target_rank = 1, .gates = gates});
+    model.fit(problem.r);
+    REQUIRE(model.report().notes.size() == 1);
+    CHECK_THAT(model.report().notes[0], ContainsSubstring("too few entries"));
+    CHECK(model.rank() == 1);
+    CHECK(model.report().loss < 0.1);
+    if (gates == l0::FactorGates::per_entry) CHECK(model.report().lambda == 0);
+  }
 }
 
 TEST_CASE("Duplicate entries are summed") {
@@ -219,6 +237,26 @@ TEST_CASE("A callback sees every pass, and what it stops is still a model") {
   CHECK(model.report().epochs == 30);
   CHECK(model.rank() > 0);
   CHECK(std::isfinite(model.predict(1, 1)));
+}
+
+TEST_CASE("A stage has at most as many passes as epochs, and the last one tells the loss of the model") {
+  const l0::test::LowRank<double> problem(40, 30, 2, 0.6, 0.1, 5);
+  for (const Index epochs : {1, 2, 7}) {
+    CAPTURE(epochs);
+    FactorizationOptions options{.max_rank = 3, .target_rank = 2, .lambda_l2 = 1e-4, .fit_mean = false};
+    options.epochs = epochs;
+    options.tolerance = 0;
+    Index passes = 0;
+    double last = 0;
+    options.callback = [&](const l0::StepReport& report) {
+      passes = report.stage == "refit" ? passes + 1 : 0;
+      last = report.loss;
+    };
+    Model model(options);
+    model.fit(problem.r);
+    CHECK(passes == epochs);
+    CHECK(model.report().loss == Approx(last).epsilon(1e-9));
+  }
 }
 
 TEST_CASE("Likes and dislikes of a Matrix Market file: a stored 0 is a dislike") {

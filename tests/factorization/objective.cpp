@@ -4,6 +4,12 @@
 
 #include <l0/factorization/matrix_factorization.hpp>
 
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include <Eigen/QR>
+
 #include "factorization/problems.hpp"
 #include "support/catch.hpp"
 #include "support/finite_difference.hpp"
@@ -178,6 +184,56 @@ TEST_CASE("With its scale free, a factor gate is best fully open or closed") {
     };
     const double ends = std::min(best(20), best(-20));
     for (double log_alpha = -10; log_alpha <= 10; log_alpha += 0.5) CHECK(best(log_alpha) >= ends - 1e-8);
+  }
+}
+
+TEST_CASE("Eigenvectors of a small symmetric matrix do not depend on its unit") {
+  for (const Index n : {1, 2, 3, 7}) {
+    const l0::Matrix<double> root = normals(8, 1, n, n);
+    const l0::Matrix<double> a = root * root.transpose();
+    const auto [values, vectors] = l0::detail::symmetric_eigen(a);
+    CHECK(close(a * vectors, l0::Matrix<double>(vectors * values.asDiagonal()), {1e-12, values(0)}));
+    CHECK(close(vectors.transpose() * vectors, l0::Matrix<double>::Identity(n, n), {1e-12, 1}));
+    for (const double unit : {0x1p-100, 0x1p-20, 0x1p60}) {
+      CAPTURE(n, unit);
+      const auto [scaled, same] = l0::detail::symmetric_eigen(l0::Matrix<double>(unit * a));
+      CHECK(scaled == unit * values);
+      CHECK(same == vectors);
+    }
+  }
+}
+
+TEST_CASE("A budget of factors keeps the strongest, in whatever order they stand") {
+  // All of A = U diag(10, 9, 8) Vᵀ is observed: without its third factor what is left is 8² over all entries.
+  const auto orthonormal = [](std::uint64_t stream, Index rows) {
+    const l0::Matrix<double> m = normals(7, stream, rows, 3);
+    return l0::Matrix<double>(Eigen::HouseholderQR<Eigen::MatrixXd>(m).householderQ() *
+                              Eigen::MatrixXd::Identity(rows, 3));
+  };
+  const l0::Matrix<double> u = orthonormal(1, 12);
+  const l0::Matrix<double> v = orthonormal(2, 10);
+  const Eigen::Vector3d strength(10, 9, 8);
+  const Eigen::SparseMatrix<double> r = l0::Matrix<double>(u * strength.asDiagonal() * v.transpose()).sparseView();
+  const auto ratings = l0::detail::Ratings<double>::read(
+      r, [](double) { return true; }, "");
+  FactorizationOptions options{.max_rank = 3, .fit_mean = false, .biases = false};
+  for (const auto& order : {std::array{0, 1, 2}, std::array{2, 1, 0}, std::array{1, 2, 0}}) {
+    l0::detail::FitRun run(options.callback);
+    l0::detail::Workers workers(1);
+    l0::detail::FactorTrainer<double> trainer(ratings, options, 1e-9, run, workers);
+    auto& factors = trainer.factors();
+    factors.rank = 3;
+    for (Index f = 0; f < 3; ++f) {
+      const Index from = order[static_cast<std::size_t>(f)];
+      factors.factor(factors.row, f + 1) = u.col(from) * std::sqrt(strength(from));
+      factors.factor(factors.column, f + 1) = v.col(from) * std::sqrt(strength(from));
+    }
+    trainer.open_all();
+    trainer.settle("search", 1e-6, 1, 1);
+    CHECK(trainer.loss() < 1e-12);
+    trainer.choose(std::numeric_limits<double>::quiet_NaN(), 2);
+    REQUIRE(factors.rank == 2);
+    CHECK(trainer.loss() == Approx(64.0 / 120).epsilon(1e-6));
   }
 }
 

@@ -2,6 +2,9 @@
 // The rank that is found, by held-out entries, price and budget; sparse factors; labels.
 #include <l0/factorization/matrix_factorization.hpp>
 
+#include <algorithm>
+#include <cmath>
+
 #include "factorization/problems.hpp"
 #include "support/catch.hpp"
 #include "support/concurrently.hpp"
@@ -143,6 +146,68 @@ TEST_CASE("One seed gives the same bits on any number of threads and from either
   other.fit(2 * loose / 2);
   CHECK(other.rank() == one.rank());
   CHECK(one.user_factors() != other.user_factors());
+}
+
+TEST_CASE("Ratings in other units give predictions and prices in those units") {
+  // Noise from little to much, so that strong L2 prices are chosen too.
+  bool was_chosen[4] = {};
+  for (const double noise : {0.1, 1.0, 3.0}) {
+    const LowRank<double> problem(60, 50, 2, 0.3, noise, 11);
+    l0::MatrixFactorization<double> model({.max_rank = 4});
+    model.fit(problem.r);
+    const double error =
+        l0::MatrixFactorization<double>({.max_rank = 0, .lambda_l2 = 0.0}).fit(problem.r).report().loss;
+    const double strength = model.report().lambda_l2 * static_cast<double>(problem.r.nonZeros()) / std::sqrt(error);
+    for (int k = 0; k < 4; ++k) {
+      const double strengths[] = {0.01, 1, 3, 10};
+      if (std::abs(strength / strengths[k] - 1) < 0.1) was_chosen[k] = true;
+    }
+    for (const double unit : {0x1p-30, 0x1p-8, 0x1p20}) {
+      CAPTURE(noise, unit, strength);
+      l0::MatrixFactorization<double> other({.max_rank = 4});
+      other.fit(problem.r * unit);
+      REQUIRE(other.rank() == model.rank());
+      CHECK(other.report().lambda_l2 == Approx(unit * model.report().lambda_l2).epsilon(1e-9));
+      CHECK(other.report().loss == Approx(unit * unit * model.report().loss).epsilon(1e-9));
+      CHECK((other.predict_row(7) / unit - model.predict_row(7)).cwiseAbs().maxCoeff() < 1e-6);
+    }
+  }
+  CHECK(std::count(was_chosen, was_chosen + 4, true) >= 2);
+}
+
+TEST_CASE("A rank's standard error is that of the difference to the best") {
+  const LowRank<double> problem(80, 70, 2, 0.4, 0.3, 12);
+  l0::MatrixFactorization<double> model({.max_rank = 5});
+  const auto& ranks = model.fit(problem.r).report().ranks;
+  REQUIRE(ranks.size() >= 3);
+  const auto best = std::min_element(ranks.begin(), ranks.end(),
+                                     [](const auto& a, const auto& b) { return a.held_out_loss < b.held_out_loss; });
+  for (auto point = ranks.begin(); point != ranks.end(); ++point) {
+    CAPTURE(point->rank, point->held_out_loss, point->standard_error);
+    CHECK(point->rank == point - ranks.begin());
+    if (point == best) {
+      CHECK(point->standard_error == 0);
+    } else {
+      CHECK(point->standard_error > 0);
+    }
+  }
+  // Ranks far too low differ from the best by many standard errors.
+  CHECK(ranks[0].held_out_loss > best->held_out_loss + 5 * ranks[0].standard_error);
+}
+
+TEST_CASE("No factor is kept without entries on both sides") {
+  const LowRank<double> problem(60, 50, 3, 0.5, 0.1, 13);
+  Index last = 4;
+  for (const double price : {1e-5, 1e-2, 0.1, 1e3}) {
+    CAPTURE(price);
+    l0::MatrixFactorization<double> model(
+        {.max_rank = 4, .lambda_l0 = price, .lambda_l2 = 1e-4, .gates = l0::FactorGates::per_entry});
+    model.fit(problem.r);
+    CHECK(model.rank() <= last);
+    if (model.rank() > 0) CHECK(model.importance().minCoeff() > 0);
+    last = model.rank();
+  }
+  CHECK(last == 0);
 }
 
 }  // namespace tests::factorization::ranks

@@ -164,6 +164,21 @@ TEST_CASE("Gradients of a depthwise convolution", "[gradient]") {
   }
 }
 
+TEST_CASE("Gradients where parts of the kernel lie beside the whole image", "[gradient]") {
+  // Columns 2 to the left and 2 to the right of an image that is 2 wide; the same in height.
+  const l0::L0ConvOptions<double> options{.padding = 2, .dilation = 2};
+  for (const ImageShape& small : {ImageShape{2, 4, 2}, ImageShape{2, 2, 4}, ImageShape{2, 2, 2}}) {
+    CAPTURE(small.height, small.width);
+    l0::Rng rng(1);
+    check(l0::L0Conv2d<double>(small, 2, 3, rng, options), options, [](auto& layer, Index o, Index c, Index k) {
+      return layer.weight()(o, c * 9 + k) * layer.gate().values()(o);
+    });
+    check(l0::L0DepthwiseConv2d<double>(small, 3, rng, options), options, [](auto& layer, Index o, Index c, Index k) {
+      return o == c ? layer.weight()(c, k) * layer.gate().values()(c) : 0.0;
+    });
+  }
+}
+
 TEST_CASE("A batch of another width is refused by predict", "[shape]") {
   l0::Rng rng(1);
   const l0::L0DepthwiseConv2d<double> deep(image, kernel, rng);
@@ -172,6 +187,32 @@ TEST_CASE("A batch of another width is refused by predict", "[shape]") {
     CHECK_THROWS_AS(deep.predict(l0::Matrix<double>::Zero(2, deep.inputs() + more)), l0::Error);
     CHECK_THROWS_AS(full.predict(l0::Matrix<double>::Zero(2, full.inputs() + more)), l0::Error);
   }
+}
+
+TEST_CASE("A convolution that is copied or assigned to has no batch to go back from") {
+  using Catch::Matchers::Message;
+  const auto check = [](auto layer) {
+    const l0::Rng noise(2);
+    const Matrix<double> X = l0::test::fixed_numbers(2, layer.inputs(), 5);
+    const Matrix<double> upstream = l0::test::fixed_numbers(2, layer.outputs(), 6);
+    const auto refuses = [&](auto& without_batch) {
+      CHECK_THROWS_MATCHES(without_batch.backward(upstream), l0::Error,
+                           Message("l0: backward is called before forward, expected a call of forward first"));
+    };
+    auto other = layer;
+    layer.forward(X, noise);
+    auto copy = layer;
+    refuses(copy);
+    layer = other;
+    refuses(layer);
+    layer.forward(X, noise);
+    auto moved = std::move(layer);
+    CHECK_NOTHROW(moved.backward(upstream));
+    refuses(layer);  // NOLINT(bugprone-use-after-move)
+  };
+  l0::Rng rng(1);
+  check(l0::L0Conv2d<double>(image, 2, kernel, rng));
+  check(l0::L0DepthwiseConv2d<double>(image, kernel, rng));
 }
 
 TEST_CASE("More pixels than fit a chunk of patches", "[gradient]") {

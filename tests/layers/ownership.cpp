@@ -170,6 +170,14 @@ TEST_CASE_METHOD(Fixture, "A layer that was moved from may be assigned to") {
   CHECK(layer.forward(X, rng).rows() == 6);
 }
 
+TEST_CASE_METHOD(Fixture, "A layer that was moved from has no batch to go back from") {
+  layer.forward(X, rng);
+  Layer other = std::move(layer);
+  CHECK_NOTHROW(other.backward(upstream));
+  CHECK_THROWS_MATCHES(layer.backward(upstream), l0::Error,  // NOLINT(bugprone-use-after-move)
+                       Message("l0: backward is called before forward, expected a call of forward first"));
+}
+
 TEST_CASE_METHOD(Fixture, "A layer moved into one that was moved from takes the handles along") {
   const auto handles = layer.parameters();
   const Snapshot before(layer);

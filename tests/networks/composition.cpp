@@ -89,6 +89,9 @@ TEST_CASE("Layers, activations and operations of the user's own plug in") {
   CHECK(net.sparsity() == 0);
   const Matrix<double> X = fixed_numbers(6, 5, 1);
   const Matrix<double> y = fixed_numbers(6, 3, 2);
+  // The network knows what the first layer takes, which need not look itself.
+  CHECK_THROWS_MATCHES(net.predict(X.leftCols(4)), l0::Error, Message("l0: X is 6x4, expected 6x5"));
+  CHECK_THROWS_MATCHES(net.forward(X.leftCols(4), rng), l0::Error, Message("l0: X is 6x4, expected 6x5"));
   l0::Adam<double> optimizer(net.parameters(), {.learning_rate = 0.02});
   double first = 0;
   double last = 0;
@@ -181,6 +184,9 @@ TEST_CASE("Batches and gradients that do not fit are refused, and nothing change
                        Message("l0: upstream is 3x3, expected 3x2"));
   CHECK_THROWS_AS(mlp.set_temperature(0), l0::Error);
   CHECK(mlp.part<0>().temperature() == 0.5);
+  // A batch that is refused leaves the one before to go back from.
+  CHECK_THROWS_AS(mlp.forward(Matrix<double>::Zero(3, 5), rng), l0::Error);
+  CHECK_NOTHROW(mlp.backward(Matrix<double>::Zero(3, 2)));
 }
 
 TEST_CASE("Convolutions refuse options and batches that do not fit") {

@@ -2,8 +2,12 @@
 // What gates choose beside what chance does: numbers, kinds, weights, and totals that stay what they are on average.
 #include <l0/selection/hybrid_gate.hpp>
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <set>
+#include <utility>
+#include <vector>
 
 #include "support/catch.hpp"
 #include "support/concurrently.hpp"
@@ -72,6 +76,26 @@ TEST_CASE("Given noise decides which are drawn", "[selection]") {
   const VectorXd x = VectorXd::Zero(5);
   CHECK(hybrid.select(x, l0::GivenNoise<double>(Eigen::Vector2d(0.99, 0.0))).indices == Indices{0, 2, 4});
   CHECK(hybrid.select(x, l0::GivenNoise<double>(Eigen::Vector2d(0.0, 0.0))).indices == Indices{0, 1, 2});
+}
+
+TEST_CASE("Any amount of given noise draws as one shuffle does", "[selection]") {
+  for (const Index n : {1, 63, 64, 65, 128, 150}) {  // noise is taken 64 numbers at a time
+    for (const Index count : {n, (n + 1) / 2}) {
+      CAPTURE(n, count);
+      VectorXd u(count);
+      l0::detail::fill_uniform(l0::Rng(4), 1, 0, u.data(), count);
+      Indices expected(static_cast<std::size_t>(n));
+      std::iota(expected.begin(), expected.end(), Index{0});
+      for (Index k = 0; k < count; ++k) {
+        std::swap(expected[static_cast<std::size_t>(k)],
+                  expected[static_cast<std::size_t>(k + static_cast<Index>(u(k) * static_cast<double>(n - k)))]);
+      }
+      expected.resize(static_cast<std::size_t>(count));
+      std::sort(expected.begin(), expected.end());
+      const HybridGate<double> hybrid(n, {.l0_fraction = 0, .random_fraction = 1, .target_items = count});
+      CHECK(hybrid.select(VectorXd::Zero(n), l0::GivenNoise<double>(u)).indices == expected);
+    }
+  }
 }
 
 TEST_CASE("The number chosen is the number asked for", "[selection]") {

@@ -2,6 +2,10 @@
 // A FeatureGate as the first layer of a network.
 #include "support/allocations.hpp"
 
+#include <memory>
+#include <utility>
+#include <vector>
+
 #include <l0/losses/losses.hpp>
 #include <l0/networks/sequential.hpp>
 #include <l0/optimizers/adam.hpp>
@@ -94,9 +98,12 @@ TEST_CASE("Sparse batches pass through a network as dense ones do", "[selection]
   const Eigen::SparseMatrix<double> columns = x.sparseView();
   const Eigen::SparseMatrix<double, Eigen::RowMajor> rows = x.sparseView();
   const auto gradients = [&](const auto& batch) {
-    auto copy = net;
-    copy.forward(batch, l0::Rng(3));
-    auto moved = std::move(copy);  // what the second layer refers to moves along
+    auto copy = std::make_unique<decltype(net)>(net);
+    copy->forward(batch, l0::Rng(3));
+    auto moved = std::move(*copy);  // what the second layer refers to moves along
+    copy.reset();
+    std::vector<Matrix<double>> others;  // take the memory that is free now
+    for (Index size = 1; size < 60; ++size) others.insert(others.end(), 3, Matrix<double>::Constant(size, 1, 99));
     Matrix<double> input_gradient;
     moved.backward(fixed_numbers(5, 2, 5), input_gradient);
     Matrix<double> all(6, 7);

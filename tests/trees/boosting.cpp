@@ -72,28 +72,106 @@ TEST_CASE("The slopes of a fitted tree in its thresholds and widths", "[gradient
 }
 
 TEST_CASE("The leaves of a tree solve their linear system", "[trees]") {
-  const Index n = 150;
-  const Matrix<double> ranks = friedman<double>(n, 5, 1).x.leftCols(3);
-  const Vector<double> slope = friedman<double>(n, 5, 1).y.array() - 14;
-  const Vector<double> curvature = 1 + friedman<double>(n, 5, 2).x.col(0).array();
-  auto tree = some_tree();
-  const double value = l0::detail::TreeFit<double>(ranks, slope, curvature, 0.5).solve(tree);
-  // Memberships by adding trees with a single leaf at 1.
-  Matrix<double> membership = Matrix<double>::Zero(n, 8);
-  for (Index k = 0; k < 8; ++k) {
-    auto indicator = tree;
-    indicator.leaves = Vector<double>::Unit(8, k);
-    Vector<double> column = Vector<double>::Zero(n);
-    l0::detail::add_tree(indicator, ranks, column);
-    membership.col(k) = column;
+  for (const Index n : {150, 4096 + 70}) {  // the sums are taken 4096 samples at a time
+    CAPTURE(n);
+    const Matrix<double> ranks = friedman<double>(n, 5, 1).x.leftCols(3);
+    const Vector<double> slope = friedman<double>(n, 5, 1).y.array() - 14;
+    const Vector<double> curvature = 1 + friedman<double>(n, 5, 2).x.col(0).array();
+    auto tree = some_tree();
+    const double value = l0::detail::TreeFit<double>(ranks, slope, curvature, 0.5).solve(tree);
+    // Memberships by adding trees with a single leaf at 1.
+    Matrix<double> membership = Matrix<double>::Zero(n, 8);
+    for (Index k = 0; k < 8; ++k) {
+      auto indicator = tree;
+      indicator.leaves = Vector<double>::Unit(8, k);
+      Vector<double> column = Vector<double>::Zero(n);
+      l0::detail::add_tree(indicator, ranks, column);
+      membership.col(k) = column;
+    }
+    CHECK(close(membership.rowwise().sum(), Vector<double>::Ones(n), l0::test::tolerance::golden));
+    const Matrix<double> hessian =
+        membership.transpose() * curvature.asDiagonal() * membership + 0.5 * Matrix<double>::Identity(8, 8);
+    const Vector<double> leaves = -hessian.ldlt().solve(membership.transpose() * slope);
+    // The fit adds 1e-9 of the largest diagonal entry, against leaves that nobody reaches.
+    CHECK(close(tree.leaves, leaves, {1e-6, 1.0}));
+    CHECK(close(value, leaves.dot(membership.transpose() * slope) / 2, {1e-6, 1.0}));
   }
-  CHECK(close(membership.rowwise().sum(), Vector<double>::Ones(n), l0::test::tolerance::golden));
-  const Matrix<double> hessian =
-      membership.transpose() * curvature.asDiagonal() * membership + 0.5 * Matrix<double>::Identity(8, 8);
-  const Vector<double> leaves = -hessian.ldlt().solve(membership.transpose() * slope);
-  // The fit adds 1e-9 of the largest diagonal entry, against leaves that nobody reaches.
-  CHECK(close(tree.leaves, leaves, {1e-6, 1.0}));
-  CHECK(close(value, leaves.dot(membership.transpose() * slope) / 2, {1e-6, 1.0}));
+}
+
+TEST_CASE("A split is the one with the largest second-order gain, whatever lambda", "[trees]") {
+  const Index n = 40;
+  for (const std::uint64_t seed : {1U, 2U, 3U, 4U, 5U, 6U, 7U, 8U}) {
+    Matrix<double> x(n, 3), noise(n, 2);
+    l0::detail::fill_uniform(l0::Rng(seed), 1, 0, x.data(), x.size());
+    l0::detail::fill_normal(l0::Rng(seed), 2, 0, noise.data(), noise.size());
+    x = (5 * x).array().floor();
+    const Vector<double> slope = noise.col(0);
+    const Vector<double> curvature = noise.col(1).array().square();
+    const l0::detail::RankedSamples<double> data(x);
+    std::vector<Index> rows(n);
+    std::iota(rows.begin(), rows.end(), Index{0});
+    for (const double lambda : {0.0, 0.3, 3.0, 30.0}) {
+      CAPTURE(seed, lambda);
+      const auto gain = [&](Index feature, double rank) {  // Σ G²/(H + λ) of both sides
+        double g[2] = {0, 0}, h[2] = {lambda, lambda};
+        for (Index i = 0; i < n; ++i) {
+          const int side = data.rank(i, feature) >= rank ? 1 : 0;
+          g[side] += slope(i);
+          h[side] += curvature(i);
+        }
+        return g[0] * g[0] / h[0] + g[1] * g[1] / h[1];
+      };
+      double best = 0;
+      for (const Index j : {0, 1, 2}) {
+        for (Index i = 0; i < n; ++i) {
+          if (data.rank(i, j) > data.rank.col(j).minCoeff()) best = std::max(best, gain(j, data.rank(i, j)));
+        }
+      }
+      l0::detail::TreeGrowth<double> growth(data);
+      const auto tree = growth.grow(rows, slope, curvature, {0, 1, 2}, 1, lambda);
+      REQUIRE(tree.levels() == 1);
+      CHECK(gain(tree.features[0], tree.thresholds[0]) == Approx(best).epsilon(1e-12));
+    }
+  }
+}
+
+TEST_CASE("Soft splits move to where the data have theirs, and the tree is worth what is said", "[trees]") {
+  const Index n = 400;
+  Matrix<double> ranks(n, 1);
+  ranks.col(0) = (Vector<double>::LinSpaced(n, 0, n - 1).array() + 0.5) / static_cast<double>(n);
+  const Vector<double> curvature = Vector<double>::Ones(n);
+  const auto split = [](double threshold, double width) {
+    l0::ObliviousTree<double> tree;
+    tree.features = {0};
+    tree.thresholds = {threshold};
+    tree.widths = {width};
+    return tree;
+  };
+  for (const double truth : {0.3, 0.5, 0.7}) {
+    auto source = split(truth, 0.4);
+    source.leaves = Eigen::Vector2d(-1, 1);
+    Vector<double> slope = Vector<double>::Zero(n);
+    l0::detail::add_tree(source, ranks, slope);
+    slope = -slope;
+    l0::detail::TreeFit<double> fit(ranks, slope, curvature, 1e-6);
+    const double least = -slope.squaredNorm() / 2;  // reached where the tree is the source
+    for (const double off : {-0.2, 0.2}) {
+      CAPTURE(truth, off);
+      auto tree = split(truth + off, 0.4);
+      const double start = fit.solve(tree);
+      for (const Index steps : {1, 3, 100}) {
+        auto moved = tree;
+        const double value = fit.descend(moved, start, steps);
+        CHECK(value <= start);
+        auto again = moved;
+        CHECK(fit.solve(again) == value);
+        if (steps == 100) {
+          CHECK(moved.thresholds[0] == Approx(truth).margin(0.01));
+          CHECK(value < start + 0.99 * (least - start));
+        }
+      }
+    }
+  }
 }
 
 TEMPLATE_TEST_CASE("Boosted trees keep Friedman's five features", "[trees]", float, double) {
@@ -174,6 +252,32 @@ TEST_CASE("Trees stop early on samples held back", "[trees]") {
   CHECK(model.report().trees < 400);
   CHECK(staged[static_cast<std::size_t>(model.report().trees)] == *std::min_element(staged.begin(), staged.end()));
   CHECK(model.report().path.empty());
+}
+
+TEST_CASE("Targets in other units give predictions in those units", "[trees]") {
+  const auto data = friedman<double>(150, 8, 2);
+  SoftTreeBoosting<double> model({.trees = 15});
+  model.fit(data.x, data.y);
+  REQUIRE(model.report().trees > 5);
+  for (const double unit : {0x1p-40, 0x1p-10, 0x1p30}) {
+    CAPTURE(unit);
+    SoftTreeBoosting<double> other({.trees = 15});
+    other.fit(data.x, unit * data.y);
+    CHECK(other.selected_features() == model.selected_features());
+    CHECK(close(other.predict(data.x) / unit, model.predict(data.x), l0::test::tolerance::golden));
+    CHECK(close(other.report().loss / (unit * unit), model.report().loss, l0::test::tolerance::golden));
+  }
+}
+
+TEST_CASE("Of equal losses on samples held back the first counts", "[trees]") {
+  // Trees so small that adding them changes no number of type float.
+  const auto data = friedman<float>(150, 5, 1);
+  SoftTreeBoosting<float> model(
+      {.trees = 40, .learning_rate = 1e-30, .folds = 0, .validation_share = 0.3, .patience = 5});
+  model.fit(data.x, data.y);
+  CHECK(model.report().stop == l0::StopReason::converged);
+  CHECK(model.report().trees == 0);
+  CHECK(model.report().staged_validation_loss.size() == 6);  // without a tree, and `patience` of them
 }
 
 TEST_CASE("Trees report the sets of features tried and every tree", "[trees]") {

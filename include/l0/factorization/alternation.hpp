@@ -95,7 +95,7 @@ class FactorTrainer {
     auto start = factors_.factor(factors_.column, factors_.rank);
     Vector<Scalar> noise(start.size());
     fill_normal(rng_, 1, static_cast<std::uint64_t>(factors_.rank), noise.data(), noise.size());
-    start = noise * static_cast<Scalar>(std::sqrt(std::sqrt(std::max(loss_, 1e-12))));
+    start = noise * static_cast<Scalar>(std::sqrt(std::sqrt(std::max(loss_, 1e-12 * spread_))));
     factors_.factor(factors_.row, factors_.rank).setZero();
     log_alpha_.push_back(log_alpha_limit);
   }
@@ -224,6 +224,7 @@ class FactorTrainer {
       const double e = static_cast<double>(value) - mean;
       loss_ += e * e / entries();
     }
+    spread_ = loss_;
     if (!options_.fit_mean) return;
     const double bounded = (sum + 0.5) / (static_cast<double>(ratings_.entries()) + 1);
     factors_.mean = static_cast<Scalar>(logistic_ ? std::log(bounded / (1 - bounded)) : mean);
@@ -328,6 +329,7 @@ class FactorTrainer {
   Vector<Double<Scalar>> moment_;
   double totals_[4] = {0, 0, 0, 0};
   double loss_ = 0;
+  double spread_ = 0;  ///< mean square of the ratings about their mean
   double penalty_ = 0;
 };
 

@@ -24,6 +24,8 @@ class TreeGrowth {
                              double lambda) {
     ObliviousTree<Scalar> tree;
     node_.assign(rows.size(), 0);
+    if (is_first_) unit_ = most_gain(rows, slope, curvature);
+    is_first_ = false;
     for (Index level = 0; level < levels; ++level) {
       const Split best = best_split(rows, slope, curvature, features, Index{1} << level, lambda);
       if (best.feature < 0) break;
@@ -52,6 +54,16 @@ class TreeGrowth {
     double worth(double lambda) const { return curvature + lambda > 0 ? slope * slope / (curvature + lambda) : 0; }
   };
 
+  /// No split gains more: (Σg)²/Σh ≤ Σ g²/h.
+  double most_gain(const std::vector<Index>& rows, const Vector<Scalar>& slope, const Vector<Scalar>& curvature) const {
+    double sum = 0;
+    for (const Index i : rows) {
+      const auto g = static_cast<double>(slope(i));
+      if (curvature(i) > 0) sum += g * g / static_cast<double>(curvature(i));
+    }
+    return sum;
+  }
+
   Split best_split(const std::vector<Index>& rows, const Vector<Scalar>& slope, const Vector<Scalar>& curvature,
                    const std::vector<Index>& features, Index nodes, double lambda) {
     std::vector<Sums> whole(static_cast<std::size_t>(nodes));
@@ -62,7 +74,7 @@ class TreeGrowth {
     double before = 0;
     for (const Sums& sums : whole) before += sums.worth(lambda);
     Split best;
-    best.gain = 1e-10 * (1 + before);
+    best.gain = 1e-10 * unit_;  // less would be rounding
     double gain[bins];
     for (const Index j : features) {
       if (data_->scales[static_cast<std::size_t>(j)].is_constant()) continue;
@@ -93,6 +105,8 @@ class TreeGrowth {
   }
 
   const RankedSamples<Scalar>* data_;
+  bool is_first_ = true;
+  double unit_ = 0;  ///< `most_gain` of the first tree
   std::vector<Dependent<std::uint16_t, Scalar>> node_;
   std::vector<Sums> histogram_;
 };
