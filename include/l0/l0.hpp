@@ -4,8 +4,9 @@
 /// \file
 /// Everything in l0 that needs Eigen alone. Doors of their own: <l0/training/progress.hpp>, the record of a run
 /// <l0/io/tracker.hpp>, reports as text and JSON <l0/io/report.hpp>, and the readers and writers of files,
-/// <l0/io/csv.hpp>, <l0/io/matrix_market.hpp>, <l0/io/idx.hpp>, <l0/io/safetensors.hpp>, <l0/io/network.hpp>; all of io
-/// by <l0/io/io.hpp>.
+/// <l0/io/csv.hpp>, <l0/io/matrix_market.hpp>, <l0/io/idx.hpp>, <l0/io/safetensors.hpp>, <l0/io/network.hpp>, columns
+/// of categories <l0/io/features.hpp>, stored estimators <l0/io/model.hpp>, tables of coefficients
+/// <l0/io/coefficients.hpp>, paths as tables and pictures <l0/io/path.hpp>; all of io by <l0/io/io.hpp>.
 
 #include <l0/annealing/schedules.hpp>
 #include <l0/calibration/calibration.hpp>

@@ -19,11 +19,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include <l0/core/compiled.hpp>
 #include <l0/core/number_list.hpp>
+#include <l0/core/stored.hpp>
 #include <l0/factorization/rank_selection.hpp>
 
 namespace l0 {
@@ -69,7 +72,8 @@ struct TopEntry {
 template <std::floating_point Scalar_>
 class MatrixFactorization {
  public:
-  using Scalar = Scalar_;  ///< float or double
+  using Scalar = Scalar_;                                                 ///< float or double
+  static constexpr std::string_view stored_name = "MatrixFactorization";  ///< what a file of `save` calls it
 
   /// Throws `Error` for options outside their ranges.
   explicit MatrixFactorization(FactorizationOptions options = {}) : options_(std::move(options)) {
@@ -191,6 +195,57 @@ class MatrixFactorization {
   }
 
  private:
+  friend detail::StoredAccess;
+
+  template <class Self, class Archive>
+  static void archive(Self& self, Archive& a) {
+    a("options", self.options_);
+    auto u = self.user_factors();
+    auto v = self.item_factors();
+    a("user_factors", u);
+    a("item_factors", v);
+    a("user_biases", self.factors_.row.bias);
+    a("item_biases", self.factors_.column.bias);
+    a("mean", self.factors_.mean);
+    a("observed_start", self.observed_start_);
+    a("observed", self.observed_);
+    a("report", self.report_);
+    if constexpr (Archive::reads) self.finish_reading(a, u, v);
+  }
+
+  template <class Archive>
+  void finish_reading(const Archive& a, const Matrix<Scalar>& u, const Matrix<Scalar>& v) {
+    a.require_checked([&] { detail::validate(options_); });
+    detail::Factors<Scalar> factors(factors_.rows(), factors_.columns(), u.cols());
+    const auto finite = [](Scalar value) { return value - value == 0; };
+    a.require(u.rows() == factors.rows() && v.rows() == factors.columns() && u.cols() == v.cols() && u.allFinite() &&
+                  v.allFinite() && finite(factors_.mean) &&
+                  std::all_of(factors_.row.bias.begin(), factors_.row.bias.end(), finite) &&
+                  std::all_of(factors_.column.bias.begin(), factors_.column.bias.end(), finite),
+              "factors and biases of other sizes, or not finite");
+    factors.row.bias = factors_.row.bias;
+    factors.column.bias = factors_.column.bias;
+    factors.mean = factors_.mean;
+    factors.rank = u.cols();
+    for (Index f = 0; f < u.cols(); ++f) {
+      factors.factor(factors.row, f + 1) = u.col(f);
+      factors.factor(factors.column, f + 1) = v.col(f);
+    }
+    factors_ = std::move(factors);
+    bool good = static_cast<Index>(observed_start_.size()) == rows() + 1 && observed_start_.front() == 0 &&
+                observed_start_.back() == static_cast<Index>(observed_.size());
+    for (std::size_t i = 1; good && i < observed_start_.size(); ++i) {
+      const Index first = observed_start_[i - 1];
+      good = first <= observed_start_[i] && observed_start_[i] <= observed_start_.back();
+      for (Index e = first; good && e < observed_start_[i]; ++e) {
+        const std::int32_t column = observed_[static_cast<std::size_t>(e)];
+        good = column < columns() && column > (e == first ? -1 : observed_[static_cast<std::size_t>(e - 1)]);
+      }
+    }
+    a.require(good, "observed entries that are none of the matrix");
+    fitted_ = true;
+  }
+
   bool is_logistic() const { return options_.loss == FactorizationLoss::logistic; }
 
   Scalar to_mean(Scalar score) const { return is_logistic() ? 1 / (1 + std::exp(-score)) : score; }

@@ -7,6 +7,7 @@
 #include <l0/callbacks/run.hpp>
 #include <l0/core/compiled.hpp>
 #include <l0/core/types.hpp>
+#include <l0/regression/covariance.hpp>
 #include <l0/regression/cross_validation.hpp>
 #include <l0/regression/data/dense_design.hpp>
 #include <l0/regression/data/design.hpp>
@@ -36,6 +37,9 @@ L0_COMPILED(class SparseDesign<double, double>);
 L0_COMPILED(class SquaredResponse<double>);
 L0_COMPILED(class LikelihoodResponse<double>);
 L0_COMPILED(class Moments<double>);
+L0_COMPILED(class SupportCovariance<double>);
+L0_COMPILED(StandardErrors<double> errors_of_moments(const Moments<double>&, const std::vector<Index>&, bool, double,
+                                                     const RowVector<double>&, double, double));
 
 L0_COMPILED(RegressionData<double> regression_data(std::unique_ptr<Design<double>>, Matrix<double>,
                                                    const Samples<float>&));

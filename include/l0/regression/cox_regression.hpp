@@ -3,6 +3,7 @@
 
 #include <concepts>
 #include <memory>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -37,6 +38,8 @@ class CoxRegression : public LinearModel<Scalar_> {
   using Scalar = Scalar_;                              ///< float or double
   using Precise = std::common_type_t<Scalar, double>;  ///< what is computed in: at least double
 
+  static constexpr std::string_view stored_name = "CoxRegression";  ///< what a file of `save` calls it
+
   static constexpr int target_columns = 2;   ///< of y: time and event
   static constexpr bool has_labels = false;  ///< which `class_weight` may weigh
 
@@ -67,6 +70,10 @@ class CoxRegression : public LinearModel<Scalar_> {
                      const Eigen::DenseBase<W>& sample_weight = Vector<Scalar>()) {
     return fit(x, y, detail::samples_of<Scalar>(sample_weight, x.rows()));
   }
+
+  /// Other options for the next fit. The model is not fitted until then, but with `warm_start` the features of the last
+  /// fit are searched from, as for one price after the other.
+  void set_options(RegressionOptions options) { this->change_options(std::move(options)); }
 
   /// The likelihood of data that were read, for `regularization_path`.
   static auto response_for(const detail::RegressionData<Precise>& data, const RegressionOptions& options) {

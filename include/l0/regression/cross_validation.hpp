@@ -19,6 +19,7 @@
 #include <l0/random/rng.hpp>
 #include <l0/regression/data/design.hpp>
 #include <l0/regression/likelihood/point.hpp>
+#include <l0/regression/options.hpp>
 #include <l0/regression/response.hpp>
 #include <l0/regression/search/selection.hpp>
 
@@ -74,12 +75,30 @@ Folds folds_for(const Response<Precise>& response, const std::vector<Dependent<I
   return folds;
 }
 
-/// Mean held-out loss of every size 0, 1, ... of the path; each fold runs the whole selection on its training part. A
-/// size that a fold did not meet counts with that fold's largest below it. Reports every fold as one more of `done` of
-/// `all`; where the callback asks to stop before the last, nothing is returned.
+/// Mean loss on the held-out folds of every size 0, 1, ..., and its standard error: the deviation of the folds' means
+/// over √(folds − 1), folds weighing what their samples are worth (as glmnet's cvsd).
 template <class Precise>
-std::vector<Precise> cross_validate(const Response<Precise>& response, const Design<Precise>& x,
-                                    SelectionOptions options, const Folds& folds, int threads, Index& done, Index all) {
+struct FoldLosses {
+  std::vector<Precise> mean;
+  std::vector<Precise> error;
+
+  /// The folds were not run to their end.
+  bool empty() const { return mean.empty(); }
+  std::size_t size() const { return mean.size(); }
+};
+
+/// The largest loss with which a size may be chosen, where `best` has the least.
+template <class Precise>
+Precise loss_to_choose(const FoldLosses<Precise>& held, std::size_t best, FoldRule rule) {
+  return held.mean[best] + (rule == FoldRule::one_standard_error ? held.error[best] : Precise(0));
+}
+
+/// Each fold runs the whole selection on its training part. A size that a fold did not meet counts with that fold's
+/// largest below it. Reports every fold as one more of `done` of `all`; where the callback asks to stop before the
+/// last, nothing is returned.
+template <class Precise>
+FoldLosses<Precise> cross_validate(const Response<Precise>& response, const Design<Precise>& x,
+                                   SelectionOptions options, const Folds& folds, int threads, Index& done, Index all) {
   options.start.clear();                                    // what a fit of all samples chose knows the held-out ones
   options.polish = false;                                   // sizes are compared, not supports
   FitRun* const run = std::exchange(options.run, nullptr);  // folds report as wholes
@@ -127,12 +146,17 @@ std::vector<Precise> cross_validate(const Response<Precise>& response, const Des
   if (std::any_of(total.begin(), total.end(), [](const auto& totals) { return totals.empty(); })) return {};
   std::size_t sizes = 0;
   for (const auto& totals : total) sizes = std::max(sizes, totals.size());
-  std::vector<Precise> mean(sizes, 0.0);
+  FoldLosses<Precise> held{std::vector<Precise>(sizes, 0.0), std::vector<Precise>(sizes, 0.0)};
   const Precise weights = std::accumulate(held_weight.begin(), held_weight.end(), Precise(0));
   for (std::size_t k = 0; k < sizes; ++k) {
-    for (const auto& totals : total) mean[k] += totals[std::min(k, totals.size() - 1)] / weights;
+    for (const auto& totals : total) held.mean[k] += totals[std::min(k, totals.size() - 1)] / weights;
+    for (std::size_t f = 0; f < total.size(); ++f) {
+      const Precise own = total[f][std::min(k, total[f].size() - 1)] / held_weight[f] - held.mean[k];
+      held.error[k] += held_weight[f] / weights * own * own / static_cast<Precise>(folds.count - 1);
+    }
+    held.error[k] = std::sqrt(held.error[k]);
   }
-  return mean;
+  return held;
 }
 
 }  // namespace l0::detail

@@ -15,6 +15,7 @@
 #include <l0/core/error.hpp>
 #include <l0/core/types.hpp>
 #include <l0/gates/gate_mode.hpp>
+#include <l0/regression/covariance.hpp>
 #include <l0/regression/cross_validation.hpp>
 #include <l0/regression/data/design.hpp>
 #include <l0/regression/data/groups.hpp>
@@ -73,6 +74,14 @@ SupportScore criterion_score(const Response<Precise>& response, const Design<Pre
   return score;
 }
 
+/// The score that importances go by: the price where there is one, else the criterion.
+inline SupportScore judging_score(const SelectionOptions& options, SupportScore criterion) {
+  if (options.score.kind != SupportScore::Kind::price) return criterion;
+  criterion.kind = SupportScore::Kind::price;
+  criterion.lambda = options.score.lambda;
+  return criterion;
+}
+
 /// Refits a support and completes the point; `score` is that of `criterion_score`.
 template <class Precise>
 FitPoint<Precise> refit_point(const Response<Precise>& response, const Design<Precise>& x, std::vector<Index> support,
@@ -82,7 +91,7 @@ FitPoint<Precise> refit_point(const Response<Precise>& response, const Design<Pr
   const std::vector<Index> units = options.rules.units.units_of(point.support);
   point.size = static_cast<Index>(units.size());
   point.criterion = response.criterion(score, point.loss, options.rules.units.size_of(units));
-  point.cv_loss = std::numeric_limits<double>::quiet_NaN();
+  point.cv_loss = point.cv_error = std::numeric_limits<double>::quiet_NaN();
   return point;
 }
 
@@ -119,6 +128,7 @@ template <class Precise>
 struct SparseFit {
   FitPoint<Precise> point;
   Vector<Precise> importance;
+  StandardErrors<Precise> errors;
   RegressionReport report;
   std::unique_ptr<Response<Precise>> response;  ///< as it was adapted; null where nothing was
 };
@@ -205,7 +215,7 @@ ChosenSupport<Precise> choose_support(const Response<Precise>& response, const D
   for (const double candidate : candidates) {
     settings.lambda_l2 = candidate;
     SelectionResult found = select();
-    std::vector<Precise> held;
+    FoldLosses<Precise> held;
     if (!run.stopped()) held = cross_validate(response, x, settings, folds, options.threads, done, all);
     if (held.empty()) {  // the candidates before, whose folds are done, decide; else the criterion
       if (choice.selection.by_size.empty()) {
@@ -216,15 +226,21 @@ ChosenSupport<Precise> choose_support(const Response<Precise>& response, const D
       }
       break;
     }
-    bool better = false;
-    for (std::size_t k = 0; k < std::min(held.size(), found.by_size.size()); ++k) {
-      if (!std::isfinite(found.by_size[k].loss) || !(held[k] < lowest)) continue;
-      lowest = held[k];
+    const std::size_t sizes = std::min(held.size(), found.by_size.size());
+    std::size_t best = sizes;
+    for (std::size_t k = 0; k < sizes; ++k) {
+      if (!std::isfinite(found.by_size[k].loss) || !(held.mean[k] < lowest)) continue;
+      lowest = held.mean[k];
+      best = k;
+    }
+    if (best < sizes) {
+      const Precise enough = loss_to_choose(held, best, options.fold_rule);
+      std::size_t k = 0;
+      while (!std::isfinite(found.by_size[k].loss) || !(held.mean[k] <= enough)) ++k;
       choice.lambda_l2 = candidate;
       choice.support = found.by_size[k].support;
-      better = true;
+      choice.selection = std::move(found);
     }
-    if (better) choice.selection = std::move(found);
     if (run.stopped()) break;
   }
   return choice;
@@ -285,9 +301,12 @@ SparseFit<Precise> fit_sparse(const Response<Precise>& given, const Design<Preci
   fit.point = refit_point(response, x, choice.support, settings, score);
   {
     const Expansion<Precise> around = response.expansion(x, fit.point, settings);
-    fit.importance =
-        importance_of<Precise>(around.problem, around.ridge, settings, score, fit.point.support, around.judge);
+    fit.importance = importance_of<Precise>(around.problem, around.ridge, settings, judging_score(settings, score),
+                                            fit.point.support, around.judge);
   }
+  fit.errors =
+      SupportCovariance<Precise>(response, x, fit.point, settings.centre, settings.lambda_l2, options.weight_kind)
+          .errors();
   fit.report.lambda = options.lambda_l0.value_or(0);
   Index smaller = 0;
   const FoundSupport* below = options.lambda_l0 ? nullptr : next_below(choice.selection, fit.point.size, smaller);
@@ -307,6 +326,8 @@ SparseFit<Precise> fit_data(const RegressionData<Precise>& data, const Response<
                             const RegressionOptions& options, const std::vector<Index>& start, FitRun& run) {
   if (!data.fold.empty() && (options.lambda_l0 || options.max_features))
     fail("fold", "given", "none where lambda_l0 or max_features says how sparse");
+  if (options.fold_rule != FoldRule::least && options.folds == 0 && data.fold.empty())
+    fail("fold_rule", "one_standard_error", "least where no folds choose");
   return fit_sparse(response, *data.design, options, folds_for(response, data.fold, options.folds, options.seed), start,
                     run);
 }

@@ -10,6 +10,7 @@
 #include <l0/callbacks/run.hpp>
 #include <l0/core/argument.hpp>
 #include <l0/core/error.hpp>
+#include <l0/core/stored.hpp>
 #include <l0/core/types.hpp>
 #include <l0/regression/compiled.hpp>
 #include <l0/regression/data/design.hpp>
@@ -82,6 +83,13 @@ class GeneralizedLinearModel : public LinearModel<Scalar_> {
     return fit(x, y, detail::samples_of<Scalar>(sample_weight, x.rows()));
   }
 
+  /// Other options for the next fit. The model is not fitted until then, but with `warm_start` the features of the last
+  /// fit are searched from, as for one price after the other; what `partial_fit` was given is forgotten.
+  void set_options(RegressionOptions options) {
+    this->change_options(std::move(options));
+    moments_ = {};
+  }
+
   /// Adds samples to those of earlier calls, which need not be kept: of each call's likelihood the quadratic expansion
   /// at the coefficients it led to is, p² numbers (the renewable estimator, Luo & Song, JRSS B 82, 2020). Close to
   /// `fit` on all samples at once, the closer the larger the first calls. `fit` forgets them. The loss in the report is
@@ -129,7 +137,8 @@ class GeneralizedLinearModel : public LinearModel<Scalar_> {
       const Matrix<Precise> pull = curvature.cwiseProduct(at.eta.col(0)) + at.residual.col(0);
       const Precise squares = at.deviance + at.eta.col(0).dot(pull.col(0) + at.residual.col(0));
       moments = moments_;
-      moments.add(design, data.weight, curvature, pull, squares, options.fit_intercept);
+      moments.add(design, data.weight, curvature, pull, detail::RowVector<Precise>::Constant(1, squares),
+                  options.fit_intercept);
       fit = detail::fit_moments<Precise>(moments, options, false, Precise(1), std::numeric_limits<Scalar>::epsilon(),
                                          point.support, run);
       point = fit.point;
@@ -204,11 +213,11 @@ class GeneralizedLinearModel : public LinearModel<Scalar_> {
   }
 
  private:
+  friend detail::StoredAccess;
   using Likelihood = detail::PointwiseLikelihood<Family_, Precise>;
 
   static const Likelihood& likelihood_of(const detail::Response<Precise>& response) {
-    return static_cast<const Likelihood&>(
-        static_cast<const detail::LikelihoodResponse<Precise>&>(response).likelihood());
+    return static_cast<const Likelihood&>(*response.likelihood());
   }
   /// At the deviance that is meant.
   static Family_ family_of(const detail::Response<Precise>& response) {
@@ -217,6 +226,13 @@ class GeneralizedLinearModel : public LinearModel<Scalar_> {
       while (family.sharpen()) continue;
     }
     return family;
+  }
+
+  template <class Self, class Archive>
+  static void archive(Self& self, Archive& a) {
+    LinearModel<Scalar>::archive(self, a);
+    a("family", self.given_);
+    a("fitted_family", self.family_);
   }
 
   Family_ given_, family_;

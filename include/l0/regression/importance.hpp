@@ -19,6 +19,15 @@ namespace l0::detail {
 /// σ of half of what the criterion loses.
 inline double gate_probability(double rise) { return 1 / (1 + std::exp(-std::clamp(rise / 2, -700.0, 700.0))); }
 
+/// By how much the deviance rises for a unit of the score: a price is on mean losses, those of squares in units of
+/// their variance σ̂² = squares/residuals.
+inline double deviance_per_score(const SupportScore& score, double squares, Judge* judge) {
+  if (score.kind != SupportScore::Kind::price) return 1;
+  if (judge == by_deviance || score.squares_are_deviance) return 2 * score.samples;
+  const double residuals = score.samples * score.responses;
+  return score.samples * residuals / std::max(squares, score.rounding);
+}
+
 /// P(open) of every column's gate given the others, σ((F without − F with)/2), in a least-squares problem on a support;
 /// `judge` tells F.
 template <class Precise>
@@ -26,7 +35,8 @@ Vector<Precise> importance_of(const LeastSquaresProblem<Precise>& problem, Preci
                               const SelectionOptions& options, const SupportScore& score,
                               const std::vector<Index>& support, Judge* judge) {
   Vector<Precise> importance = Vector<Precise>::Zero(problem.columns().columns());
-  const auto of = [&](double change) { return gate_probability(change); };
+  double scale = 1;
+  const auto of = [&](double change) { return gate_probability(change * scale); };
   if (!options.rules.units.trivial()) {
     SupportRules rules;
     rules.units = options.rules.units;
@@ -36,6 +46,7 @@ Vector<Precise> importance_of(const LeastSquaresProblem<Precise>& problem, Preci
     state.reset(problem.correlation, problem.squares, rules.units.widest(static_cast<Index>(units.size()) + 1));
     state.set(units);
     const double here = judge(score, state.loss(), state.extent());
+    scale = deviance_per_score(score, state.loss(), judge);
     const auto write = [&](Index unit, Precise value) {
       for (const Index j : rules.units.of(unit)) importance(j) = value;
     };
@@ -55,6 +66,7 @@ Vector<Precise> importance_of(const LeastSquaresProblem<Precise>& problem, Preci
   const NeighbourScan<Precise> scan(problem, ridge, support);
   const auto k = static_cast<Index>(support.size());
   const double here = judge(score, scan.loss, SupportSize{k, k});
+  scale = deviance_per_score(score, scan.loss, judge);
   scan.each_chunk([&](Index first, const auto&, const auto& c, const auto& d) {
     for (Index l = 0; l < d.size(); ++l) {
       if (!(d(l) > NeighbourScan<Precise>::spanned)) continue;

@@ -15,7 +15,9 @@
 #include <l0/core/argument.hpp>
 #include <l0/core/error.hpp>
 #include <l0/core/sort_stably.hpp>
+#include <l0/core/stored.hpp>
 #include <l0/core/types.hpp>
+#include <l0/regression/covariance.hpp>
 #include <l0/regression/data/design.hpp>
 #include <l0/regression/fit.hpp>
 #include <l0/regression/likelihood/point.hpp>
@@ -55,10 +57,37 @@ class LinearModel {
     return selected_;
   }
   /// P(z ≠ 0) of every feature's gate given the other gates: σ(half of what the criterion loses without the feature),
-  /// the odds by which an information criterion prefers one of two models. Features of one group share a gate.
+  /// the odds by which an information criterion prefers one of two models. Where a price chose, it is the price that
+  /// judges: σ(half of the rise of the penalised loss, in units of the deviance). Features of one group share a gate.
   const Vector<Scalar>& importance() const {
     require_fitted();
     return importance_;
+  }
+  /// Standard errors of the coefficients, for the support as it is: that it was chosen on the same samples, which makes
+  /// them too small, is not in them. 0 for features not selected; NaN where the samples do not tell a coefficient
+  /// (columns that make each other up, labels that are separated, no more samples than coefficients), and for Huber's
+  /// and the quantile's loss. `Error` for the sandwich after `partial_fit`, which keeps no samples, and for Cox's
+  /// likelihood, by which samples are tied.
+  Coefficients standard_errors(Covariance covariance = Covariance::by_weights) const {
+    const Matrix<Scalar>& errors = errors_by(covariance);
+    Coefficients result = Coefficients::Zero(coefficients_.rows(), coefficients_.cols());
+    for (std::size_t i = 0; i < selected_.size(); ++i) result.row(selected_[i]) = errors.row(static_cast<Index>(i) + 1);
+    return result;
+  }
+  /// The same of the intercept; 0 without one.
+  Intercept intercept_standard_error(Covariance covariance = Covariance::by_weights) const {
+    return detail::to_intercept<Scalar, Responses>(errors_by(covariance).row(0));
+  }
+  /// What `Covariance::by_weights` stands for in this fit.
+  Covariance covariance() const {
+    require_fitted();
+    return errors_.weights_differ && errors_.sandwich.size() > 0 ? Covariance::sandwich : Covariance::model;
+  }
+  /// Degrees of freedom of Student's t for intervals of the coefficients: samples less coefficients for least squares;
+  /// infinite, a normal distribution, for likelihoods.
+  double degrees_of_freedom() const {
+    require_fitted();
+    return errors_.degrees;
   }
   /// What the last fit did.
   const RegressionReport& report() const {
@@ -146,23 +175,85 @@ class LinearModel {
     intercept_ = point.intercept;
     selected_ = point.support;
     importance_ = fit.importance.template cast<Scalar>();
+    errors_ = fit.errors.template cast<Scalar>();
     report_ = fit.report;
     fitted_ = true;
   }
 
   /// Where a fit starts: the features of the one before, with `warm_start`.
   std::vector<Index> start_for(Index features) const {
-    return options_.warm_start && fitted_ && coefficients_.rows() == features ? selected_ : std::vector<Index>();
+    return options_.warm_start && coefficients_.rows() == features ? selected_ : std::vector<Index>();
+  }
+
+  /// Other options for the next fit, which still knows the features of the last.
+  void change_options(RegressionOptions options) {
+    options_ = std::move(options);
+    fitted_ = false;
+  }
+
+  /// What a file has of the model (core/stored.hpp).
+  template <class Self, class Archive>
+  static void archive(Self& self, Archive& a) {
+    a("options", self.options_);
+    a("coefficients", self.coefficients_);
+    a("intercept", self.intercept_);
+    a("selected", self.selected_);
+    a("importance", self.importance_);
+    a("standard_errors", self.errors_);
+    a("report", self.report_);
+    if constexpr (Archive::reads) self.finish_reading(a);
   }
 
   RegressionOptions options_;  ///< as given
 
  private:
+  friend detail::StoredAccess;
+
+  template <class Archive>
+  void finish_reading(const Archive& a) {
+    const Index p = coefficients_.rows();
+    const Index m = coefficients_.cols();
+    const auto k = static_cast<Index>(selected_.size());
+    a.require_checked([&] { detail::validate(options_, p); });
+    a.require(importance_.size() == p && coefficients_.allFinite() && importance_.allFinite(),
+              "coefficients that are not finite or not as many as importances");
+    bool good = m >= 1;
+    if constexpr (Responses == 1) {
+      good = good && intercept_ - intercept_ == 0;
+    } else {
+      good = good && intercept_.size() == m && intercept_.allFinite();
+    }
+    a.require(good, "other intercepts than coefficients");
+    Index last = -1;
+    for (const Index j : selected_) {
+      good = good && j > last && j < p;
+      last = j;
+    }
+    a.require(good, "selected features that are none");
+    Coefficients others = coefficients_;
+    for (const Index j : selected_) others.row(j).setZero();
+    a.require((others.array() == 0).all(), "coefficients of features that are not selected");
+    const auto shaped = [&](const Matrix<Scalar>& errors) { return errors.rows() == k + 1 && errors.cols() == m; };
+    a.require(shaped(errors_.model) && (shaped(errors_.sandwich) || errors_.sandwich.size() == 0),
+              "other standard errors than coefficients");
+    fitted_ = true;
+  }
+
+  const Matrix<Scalar>& errors_by(Covariance kind) const {
+    require_fitted();
+    if ((kind == Covariance::by_weights ? covariance() : kind) == Covariance::model) return errors_.model;
+    if (errors_.sandwich.size() == 0)
+      detail::fail("covariance", "sandwich",
+                   "model: partial_fit and Cox's likelihood have no scores of single samples");
+    return errors_.sandwich;
+  }
+
   bool fitted_ = false;
   Coefficients coefficients_;
   Intercept intercept_{};
   std::vector<Index> selected_;
   Vector<Scalar> importance_;
+  detail::StandardErrors<Scalar> errors_;
   RegressionReport report_;
 };
 

@@ -3,6 +3,7 @@
 
 #include <concepts>
 #include <limits>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -50,6 +51,13 @@ class LeastSquaresRegression : public LinearModel<Scalar_, Responses> {
 
   /// Options are checked by `fit`, against its data.
   explicit LeastSquaresRegression(RegressionOptions options = {}) : Base(std::move(options)) {}
+
+  /// Other options for the next fit. The model is not fitted until then, but with `warm_start` the features of the last
+  /// fit are searched from, as for one price after the other; what `partial_fit` was given is forgotten.
+  void set_options(RegressionOptions options) {
+    this->change_options(std::move(options));
+    stream_ = {};
+  }
 
   /// The loss at data that were read, for `regularization_path`.
   static auto response_for(const detail::RegressionData<Precise>& data, const RegressionOptions& options) {
@@ -102,7 +110,7 @@ class LeastSquaresRegression : public LinearModel<Scalar_, Responses> {
     }
     data.y = (data.y.rowwise() - stream.origin) / stream.unit;
     const Matrix<Precise> product = data.weight.asDiagonal() * data.y;
-    stream.moments.add(*data.design, data.weight, data.weight, product, product.cwiseProduct(data.y).sum(),
+    stream.moments.add(*data.design, data.weight, data.weight, product, product.cwiseProduct(data.y).colwise().sum(),
                        options.fit_intercept);
     detail::FitRun run(options.callback);
     auto fit = detail::fit_moments<Precise>(stream.moments, options, true, stream.unit,
@@ -168,6 +176,8 @@ class LeastSquaresRegression : public LinearModel<Scalar_, Responses> {
 template <std::floating_point Scalar>
 class LinearRegression : public LeastSquaresRegression<Scalar, 1> {
  public:
+  static constexpr std::string_view stored_name = "LinearRegression";  ///< what a file of `save` calls it
+
   /// Options are checked by `fit`, against its data.
   explicit LinearRegression(RegressionOptions options = {}) : LeastSquaresRegression<Scalar, 1>(std::move(options)) {}
 };
@@ -176,6 +186,8 @@ class LinearRegression : public LeastSquaresRegression<Scalar, 1> {
 template <std::floating_point Scalar>
 class MultiResponseRegression : public LeastSquaresRegression<Scalar, Eigen::Dynamic> {
  public:
+  static constexpr std::string_view stored_name = "MultiResponseRegression";  ///< what a file of `save` calls it
+
   /// Options are checked by `fit`, against its data.
   explicit MultiResponseRegression(RegressionOptions options = {})
       : LeastSquaresRegression<Scalar, Eigen::Dynamic>(std::move(options)) {}

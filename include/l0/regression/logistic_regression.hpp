@@ -2,6 +2,7 @@
 #pragma once
 
 #include <concepts>
+#include <string_view>
 #include <utility>
 
 #include <l0/core/types.hpp>
@@ -24,6 +25,8 @@ class LogisticRegression : public GeneralizedLinearModel<Scalar, Bernoulli> {
   using Base = GeneralizedLinearModel<Scalar, Bernoulli>;
 
  public:
+  static constexpr std::string_view stored_name = "LogisticRegression";  ///< what a file of `save` calls it
+
   /// Options are checked by `fit`, against its data.
   explicit LogisticRegression(RegressionOptions options = {}) : Base(std::move(options)) {}
 

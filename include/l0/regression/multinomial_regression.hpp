@@ -5,6 +5,7 @@
 #include <cmath>
 #include <concepts>
 #include <memory>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -38,8 +39,9 @@ class MultinomialRegression : public LinearModel<Scalar_, Eigen::Dynamic> {
   using Base = LinearModel<Scalar_, Eigen::Dynamic>;   ///< where the questions asked of a model are
   using Precise = std::common_type_t<Scalar, double>;  ///< what is computed in: at least double
 
-  static constexpr int target_columns = 1;  ///< of y: labels
-  static constexpr bool has_labels = true;  ///< which `class_weight` may weigh
+  static constexpr int target_columns = 1;                                  ///< of y: labels
+  static constexpr bool has_labels = true;                                  ///< which `class_weight` may weigh
+  static constexpr std::string_view stored_name = "MultinomialRegression";  ///< what a file of `save` calls it
 
   /// Options are checked by `fit`, against its data.
   explicit MultinomialRegression(RegressionOptions options = {}) : Base(std::move(options)) {}
@@ -75,6 +77,10 @@ class MultinomialRegression : public LinearModel<Scalar_, Eigen::Dynamic> {
                              const Eigen::DenseBase<W>& sample_weight = Vector<Scalar>()) {
     return fit(x, y, detail::samples_of<Scalar>(sample_weight, x.rows()));
   }
+
+  /// Other options for the next fit. The model is not fitted until then, but with `warm_start` the features of the last
+  /// fit are searched from, as for one price after the other.
+  void set_options(RegressionOptions options) { this->change_options(std::move(options)); }
 
   /// The likelihood of data that were read, for `regularization_path`.
   static auto response_for(const detail::RegressionData<Precise>& data, const RegressionOptions&) {

@@ -18,6 +18,12 @@
 
 namespace l0 {
 
+/// Which size folds choose.
+enum class FoldRule {
+  least,               ///< that of the least loss on held-out samples
+  one_standard_error,  ///< the smallest whose loss is within a standard error of the least (Breiman et al. 1984)
+};
+
 /// Options of the regression estimators. How sparse the model is, is said in one of three ways: by a price
 /// (`lambda_l0`), by a budget (`max_features`), or by neither: then the criterion, or cross validation, chooses.
 ///
@@ -56,6 +62,7 @@ struct RegressionOptions {
   double learning_rate = 0.02;                    ///< of the coefficients of standardized columns, with sampled gates
   std::function<double(Index)> temperature_schedule{};  ///< β per step, with sampled gates; empty: 2/3 to 0.1
   AnyCallback callback{};                               ///< after every size, chain, fold or epoch; may stop the search
+  FoldRule fold_rule = FoldRule::least;                 ///< which size the folds choose
 };
 
 /// How a fit went.

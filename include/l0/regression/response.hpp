@@ -47,6 +47,8 @@ class Response {
   /// Of the targets: η times this is the user's; and what losses and prices are in.
   virtual Precise unit() const { return 1; }
   virtual Precise loss_unit() const { return 1; }
+  /// Null where the loss is the squared error.
+  virtual const Likelihood<Precise>* likelihood() const { return nullptr; }
 
   /// Supports of columns.
   virtual SelectionResult select(const Design<Precise>& x, const SelectionOptions& options) const = 0;
@@ -85,7 +87,7 @@ class LikelihoodResponse final : public Response<Precise> {
   explicit LikelihoodResponse(std::shared_ptr<const Likelihood<Precise>> likelihood)
       : likelihood_(std::move(likelihood)) {}
 
-  const Likelihood<Precise>& likelihood() const { return *likelihood_; }
+  const Likelihood<Precise>* likelihood() const override { return likelihood_.get(); }
   const Vector<Precise>& weights() const override { return likelihood_->weights(); }
   Index predictors() const override { return likelihood_->predictors(); }
   Index free_predictors() const override { return likelihood_->responses(); }

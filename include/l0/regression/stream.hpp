@@ -12,6 +12,7 @@
 #include <l0/core/error.hpp>
 #include <l0/core/types.hpp>
 #include <l0/gates/gate_mode.hpp>
+#include <l0/regression/covariance.hpp>
 #include <l0/regression/data/groups.hpp>
 #include <l0/regression/data/moments.hpp>
 #include <l0/regression/data/standardized.hpp>
@@ -33,6 +34,7 @@ inline void require_streamable(const RegressionOptions& options, Index known, In
     fail("X", to_text(columns) + " features", to_text(known) + ", as in earlier calls of partial_fit");
   }
   if (options.folds >= 2) fail("folds", to_text(options.folds), "0 in partial_fit, which keeps no samples");
+  if (options.fold_rule != FoldRule::least) fail("fold_rule", "one_standard_error", "least where no folds choose");
   if (options.gates != GateMode::noise_free) fail("gates", "sampled or off", "noise_free in partial_fit");
 }
 
@@ -41,7 +43,52 @@ LeastSquaresProblem<Precise> pose(const Moments<Precise>& moments, bool centre) 
   auto columns = std::make_unique<StandardizedMoments<Precise>>(moments, centre);
   Matrix<Precise> correlation(moments.columns(), moments.responses());
   for (Index j = 0; j < correlation.rows(); ++j) correlation.row(j) = moments.target(j, centre) * columns->scale(j);
-  return {std::move(columns), std::move(correlation), moments.squares(centre)};
+  return {std::move(columns), std::move(correlation), moments.squares(centre).sum()};
+}
+
+/// Standard errors of a fit on standardized moments, from their products alone: those of the model. `squares` are of
+/// the residuals of each response, empty where the deviance knows its variance; `count` are the samples, `unit` that of
+/// the targets.
+template <class Precise>
+StandardErrors<Precise> errors_of_moments(const Moments<Precise>& moments, const std::vector<Index>& support,
+                                          bool centre, Precise ridge, const RowVector<Precise>& squares, Precise count,
+                                          Precise unit) {
+  const auto k = static_cast<Index>(support.size());
+  const Index first = centre ? 1 : 0;
+  Matrix<Precise> gram = Matrix<Precise>::Zero(first + k, first + k);
+  Vector<Precise> level(k), scale(k);
+  if (centre) gram(0, 0) = moments.total();
+  for (Index i = 0; i < k; ++i) {
+    const Index j = support[static_cast<std::size_t>(i)];
+    for (Index l = 0; l < k; ++l) {
+      gram(first + i, first + l) = moments.product(j, support[static_cast<std::size_t>(l)], centre);
+    }
+    level(i) = centre ? moments.level(j) : Precise(0);
+    scale(i) = moments.unit(j);
+  }
+  const Coordinates<Precise> coordinates(gram / moments.total());
+  const auto& basis = coordinates.basis;
+  Matrix<Precise> penalty = Matrix<Precise>::Zero(first + k, first + k);
+  penalty.diagonal().tail(k).setConstant(ridge);
+  const Matrix<Precise> functions = users_functions<Precise>(level, scale, centre, unit);
+  std::vector<char> told = told_by(functions, coordinates.open);
+  const Matrix<Precise> own = basis.transpose() * gram * basis;
+  const Matrix<Precise> inverse = inverse_of<Precise>(own + basis.transpose() * penalty * basis);
+  StandardErrors<Precise> errors;
+  Matrix<Precise> variance = Matrix<Precise>::Ones(1, moments.responses());
+  if (squares.size() > 0) {
+    const Precise degrees = count - static_cast<Precise>(basis.cols());
+    const bool has_degrees = degrees > Precise(1e-9) * count;
+    errors.degrees = has_degrees ? static_cast<double>(degrees) : 0.0;
+    if (!has_degrees) std::fill(told.begin(), told.end(), char(0));
+    variance = squares.cwiseMax(Precise(0)) / degrees;
+  }
+  const Matrix<Precise> one = Matrix<Precise>::Ones(1, 1);
+  const Matrix<Precise> spread = inverse * own * inverse;
+  errors.model.resize(functions.rows(), variance.cols());
+  for (Index m = 0; m < variance.cols(); ++m)
+    errors.model.col(m) = errors_of<Precise>(spread * variance(m), functions * basis, one, told);
+  return errors;
 }
 
 /// Selects and fits on moments; after a stop fits to the columns of `start`. With `unknown_variance` the squares are
@@ -86,8 +133,13 @@ SparseFit<Precise> fit_moments(const Moments<Precise>& sums, const RegressionOpt
     coefficients += solver.solve(correlation - gram * coefficients);
     point.dependent = k - solver.rank();
   }
-  const Precise squares = moments.squares(settings.centre) - 2 * coefficients.cwiseProduct(correlation).sum() +
-                          coefficients.cwiseProduct(gram * coefficients).sum() - ridge * coefficients.squaredNorm();
+  const RowVector<Precise> of_each =
+      moments.squares(settings.centre) - 2 * coefficients.cwiseProduct(correlation).colwise().sum() +
+      coefficients.cwiseProduct(gram * coefficients).colwise().sum() - ridge * coefficients.colwise().squaredNorm();
+  const Precise squares = of_each.sum();
+  fit.errors = errors_of_moments<Precise>(
+      moments, point.support, settings.centre, ridge, unknown_variance ? of_each : RowVector<Precise>(),
+      options.weight_kind == WeightKind::frequency ? sums.weights() : static_cast<Precise>(sums.rows()), unit);
   point.intercept = RowVector<Precise>::Zero(moments.responses());
   if (settings.centre) point.intercept = moments.intercept(point.support, coefficients);
   for (Index i = 0; i < k; ++i) coefficients.row(i) *= moments.unit(at(i));
@@ -99,7 +151,8 @@ SparseFit<Precise> fit_moments(const Moments<Precise>& sums, const RegressionOpt
   score.kind = SupportScore::Kind::criterion;
   score.limit = std::numeric_limits<Index>::max();
   point.criterion = score.of_squares(std::max(squares, Precise(0)), settings.rules.units.size_of(units));
-  fit.importance = importance_of<Precise>(problem, ridge, settings, score, point.support, by_squares);
+  fit.importance =
+      importance_of<Precise>(problem, ridge, settings, judging_score(settings, score), point.support, by_squares);
   fit.report.lambda = options.lambda_l0.value_or(0);
   Index smaller = 0;
   const FoundSupport* below = options.lambda_l0 ? nullptr : next_below(selection, point.size, smaller);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include <l0/core/stored.hpp>
 #include <l0/core/types.hpp>
 
 namespace l0::detail {
@@ -16,6 +17,7 @@ namespace l0::detail {
 template <class Scalar>
 class QuantileScale {
  public:
+  QuantileScale() = default;  // to be read from a file
   /// Of the samples in one column; they must be finite and at least one.
   template <class Column>
   explicit QuantileScale(const Eigen::MatrixBase<Column>& column) {
@@ -51,6 +53,22 @@ class QuantileScale {
   }
 
  private:
+  friend StoredAccess;
+
+  template <class Self, class Archive>
+  static void archive(Self& self, Archive& a) {
+    a("values", self.values_);
+    a("ranks", self.ranks_);
+    if constexpr (Archive::reads) {
+      bool good = !self.values_.empty() && self.values_.size() == self.ranks_.size();
+      for (std::size_t k = 0; good && k < self.values_.size(); ++k) {
+        good = self.values_[k] - self.values_[k] == 0 && self.ranks_[k] >= 0 && self.ranks_[k] <= 1 &&
+               (k == 0 || (self.values_[k] > self.values_[k - 1] && self.ranks_[k] >= self.ranks_[k - 1]));
+      }
+      a.require(good, "a scale that does not ascend");
+    }
+  }
+
   static constexpr std::size_t most_knots = 256;
 
   std::vector<Scalar> values_;  // ascending

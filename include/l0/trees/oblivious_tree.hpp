@@ -29,6 +29,17 @@ struct ObliviousTree {
   bool is_hard() const {
     return std::all_of(widths.begin(), widths.end(), [](Scalar w) { return w == 0; });
   }
+  /// Whether its members are those of one tree on so many features.
+  bool is_sound(Index count) const {
+    const auto depth = static_cast<std::size_t>(levels());
+    bool good = levels() <= detail::most_levels && thresholds.size() == depth && widths.size() == depth &&
+                shares.size() == depth && leaves.size() == Index{1} << levels() && leaves.allFinite();
+    for (std::size_t l = 0; good && l < depth; ++l) {
+      good = features[l] >= 0 && features[l] < count && thresholds[l] - thresholds[l] == 0 &&
+             widths[l] - widths[l] == 0 && widths[l] >= 0 && shares[l] >= 0 && shares[l] <= 1;
+    }
+    return good;
+  }
   /// Whether a level asks for the feature, numbered as in `features`.
   bool uses(Index feature) const { return std::find(features.begin(), features.end(), feature) != features.end(); }
 };

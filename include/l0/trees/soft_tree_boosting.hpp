@@ -25,6 +25,7 @@
 #include <cstdio>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -35,6 +36,7 @@
 #include <l0/core/compiled.hpp>
 #include <l0/core/error.hpp>
 #include <l0/core/sort_stably.hpp>
+#include <l0/core/stored.hpp>
 #include <l0/trees/feature_selection.hpp>
 #include <l0/trees/options.hpp>
 #include <l0/trees/pruning.hpp>
@@ -56,7 +58,8 @@ namespace l0 {
 template <std::floating_point Scalar_>
 class SoftTreeBoosting {
  public:
-  using Scalar = Scalar_;  ///< float or double
+  using Scalar = Scalar_;                                              ///< float or double
+  static constexpr std::string_view stored_name = "SoftTreeBoosting";  ///< what a file of `save` calls it
 
   /// Options are checked by `fit`, against its data.
   explicit SoftTreeBoosting(SoftTreeBoostingOptions options = {}) : options_(std::move(options)) {}
@@ -193,6 +196,37 @@ class SoftTreeBoosting {
   }
 
  private:
+  friend detail::StoredAccess;
+
+  template <class Self, class Archive>
+  static void archive(Self& self, Archive& a) {
+    a("options", self.options_);
+    a("base", self.ensemble_.base);
+    a("trees", self.ensemble_.trees);
+    a("scales", self.scales_);
+    a("selected", self.selected_);
+    a("importances", self.importances_);
+    a("report", self.report_);
+    if constexpr (Archive::reads) self.finish_reading(a);
+  }
+
+  template <class Archive>
+  void finish_reading(const Archive& a) {
+    features_ = importances_.size();
+    a.require_checked([&] { detail::validate(options_, features_); });
+    bool good = ensemble_.base - ensemble_.base == 0 && importances_.allFinite() && scales_.size() == selected_.size();
+    Index last = -1;
+    for (const Index j : selected_) {
+      good = good && j > last && j < features_;
+      last = j;
+    }
+    a.require(good, "selected features that are none");
+    for (const auto& tree : ensemble_.trees) {
+      a.require(tree.is_sound(static_cast<Index>(selected_.size())), "a tree that is none");
+    }
+    fitted_ = true;
+  }
+
   void require_fitted() const {
     if (!fitted_) detail::fail("the model", "not fitted", "a call of fit first");
   }

@@ -25,10 +25,10 @@ class Moments {
   bool empty() const { return rows_ == 0; }
   Index rows() const { return rows_; }
 
-  /// Adds samples X of weights w > 0 with d > 0, products t = d·target and `squares` = Σ d·target². d is w, or the
-  /// curvature of a likelihood with those weights.
+  /// Adds samples X of weights w > 0 with d > 0, products t = d·target and each target's `squares` Σ d·target². d is w,
+  /// or the curvature of a likelihood with those weights.
   void add(const Design<Precise>& x, const Vector<Precise>& weight, const Vector<Precise>& d, const Matrix<Precise>& t,
-           Precise squares, bool centre) {
+           const RowVector<Precise>& squares, bool centre) {
     const Index p = x.columns();
     if (empty()) {
       origin_.setZero(p);
@@ -39,7 +39,7 @@ class Moments {
       product_.setZero(p, p);
       target_.setZero(p, t.cols());
       target_sum_.setZero(t.cols());
-      squares_ = 0;
+      squares_.setZero(t.cols());
     }
     const Index block = 256;
     Matrix<Precise> rows, root;
@@ -65,6 +65,7 @@ class Moments {
     weight_squares_ += weight.squaredNorm();
   }
 
+  Precise weights() const { return weights_; }
   /// How many samples the weights are worth (see `worth_of`).
   Precise worth(WeightKind kind) const { return worth_of(kind, weights_, weight_squares_); }
 
@@ -100,17 +101,22 @@ class Moments {
     return product_(std::max(i, j), std::min(i, j)) - mean(i, centre) * (centre ? sum_(j) : Precise(0));
   }
   RowVector<Precise> target(Index j, bool centre) const { return target_.row(j) - mean(j, centre) * target_sum_; }
-  Precise squares(bool centre) const {
-    return squares_ - (centre && total_ > 0 ? target_sum_.squaredNorm() / total_ : Precise(0));
+  /// Of each target.
+  RowVector<Precise> squares(bool centre) const {
+    if (!centre || !(total_ > 0)) return squares_;
+    return squares_ - target_sum_.cwiseAbs2() / total_;
   }
   Index responses() const { return target_.cols(); }
+  Precise total() const { return total_; }
+  /// The mean of a column, on its standardized scale and from where it was.
+  Precise level(Index j) const { return origin_(j) + sum_(j) / total_; }
   /// The intercept that goes with coefficients of some columns.
   template <class Coefficients>
   RowVector<Precise> intercept(const std::vector<Index>& support, const Coefficients& coefficients) const {
     RowVector<Precise> value = target_sum_ / total_;
     for (std::size_t i = 0; i < support.size(); ++i) {
       const Index j = support[i];
-      value -= coefficients.row(static_cast<Index>(i)) * (origin_(j) + sum_(j) / total_);
+      value -= coefficients.row(static_cast<Index>(i)) * level(j);
     }
     return value;
   }
@@ -118,7 +124,6 @@ class Moments {
  private:
   Index rows_ = 0;
   Precise total_ = 0;
-  Precise squares_ = 0;
   Precise weights_ = 0;
   Precise weight_squares_ = 0;
   Vector<Precise> origin_, lowest_, highest_, sum_;
@@ -126,7 +131,7 @@ class Moments {
   Vector<Precise> unit_;
   Matrix<Precise> product_;  // lower half
   Matrix<Precise> target_;
-  RowVector<Precise> target_sum_;
+  RowVector<Precise> target_sum_, squares_;
 };
 
 /// The standardized columns of moments: a Gram row is a column of the products, scaled.

@@ -39,6 +39,7 @@ class CoxLikelihood final : public Likelihood<Precise> {
   }
 
   Index responses() const override { return 1; }
+  bool has_scores() const override { return false; }  // samples are tied by the risk sets
   RowVector<Precise> null_intercept() const override { return RowVector<Precise>::Zero(1); }
 
   void evaluate(LikelihoodPoint<Precise>& point) const override {

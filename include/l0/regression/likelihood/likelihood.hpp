@@ -71,6 +71,10 @@ class Likelihood {
   virtual void scalar_curvature(const LikelihoodPoint<Precise>& point, Vector<Precise>& result) const = 0;
   /// Of ½ deviance as η moves along `moved`.
   virtual double curvature_along(const LikelihoodPoint<Precise>& point, const Matrix<Precise>& moved) const = 0;
+  /// Whether `hessian` is the curvature, or what is expected of it, and no bound: then its inverse is a covariance.
+  virtual bool has_information() const { return true; }
+  /// Whether each sample's `residual` is its own, so that their squares tell the variance of the sum.
+  virtual bool has_scores() const { return true; }
   /// Coefficients or intercepts as a model reports them, and back.
   virtual Matrix<Precise> reported(const Matrix<Precise>& free) const { return free; }
   virtual Matrix<Precise> free_of(const Matrix<Precise>& reported) const { return reported; }
@@ -172,6 +176,8 @@ class PointwiseLikelihood final : public Likelihood<Precise> {
   }
 
   bool adapts() const override { return family_adapts(family_); }
+  // Families on the scale of y have weights of the parabola that touches their loss.
+  bool has_information() const override { return !family_is_location<F>(); }
 
   std::unique_ptr<Likelihood<Precise>> adapted(const Matrix<Precise>& eta, double coefficients) const override {
     if constexpr (AdaptiveFamily<F>) {

@@ -40,6 +40,7 @@ struct PathPoint {
   double cv_loss = 0;      ///< mean loss on the held-out folds; NaN without cross validation
   Index dependent = 0;     ///< columns of the support that others of it make up: the coefficients are of least norm
   bool separable = false;  ///< the likelihood has no maximum: coefficients were stopped on their way to infinity
+  double cv_error = 0;     ///< standard error of `cv_loss`, by the folds
 };
 
 namespace detail {
@@ -69,6 +70,7 @@ PathPoint<Scalar, Responses> on_users_scale(const FitPoint<Precise>& fit, const 
   point.loss = fit.loss;
   point.criterion = fit.criterion;
   point.cv_loss = fit.cv_loss;
+  point.cv_error = fit.cv_error;
   point.separable = fit.separable;
   point.dependent = fit.dependent;
   Matrix<Precise> coefficients = fit.coefficients * unit;
