@@ -10,6 +10,8 @@
 #include "calibration/problems.hpp"
 #include "support/catch.hpp"
 
+namespace tests::calibration::passes {
+
 namespace {
 
 using l0::CalibrationLoss;
@@ -108,3 +110,5 @@ TEST_CASE("A pass without a look goes by the closed records, and their weights s
     CHECK(without == Approx(with_closed).epsilon(1e-2));
   }
 }
+
+}  // namespace tests::calibration::passes

@@ -11,6 +11,8 @@
 
 #include "support/catch.hpp"
 
+namespace tests::gates::proposal {
+
 namespace {
 
 using l0::Index;
@@ -66,3 +68,5 @@ TEST_CASE("The order of the columns does not matter to what is proposed", "[gate
     CHECK(l0::detail::propose_support<double>(turned.transpose() * turned, turned.transpose() * y, 0.05) == expected);
   }
 }
+
+}  // namespace tests::gates::proposal
