@@ -20,6 +20,7 @@
 #include <l0/io/archive.hpp>
 #include <l0/io/safetensors.hpp>
 #include <l0/regression/covariance.hpp>
+#include <l0/regression/likelihood/family.hpp>
 #include <l0/regression/options.hpp>
 #include <l0/trees/ensemble.hpp>
 #include <l0/trees/options.hpp>
@@ -32,7 +33,8 @@ concept StoredModel = requires(const Model& model) {
   { Model::stored_name } -> std::convertible_to<std::string_view>;
   { model.is_fitted() } -> std::same_as<bool>;
   typename Model::Scalar;
-};
+}
+&&!std::string_view(Model::stored_name).empty();
 
 namespace detail {
 
@@ -53,6 +55,8 @@ void archive(Options& o, Archive& a) {
   a("max_per_group", o.max_per_group);
   a("max_size", o.max_size);
   a.choice("weight_kind", o.weight_kind, 2);
+  a("class_weight", o.class_weight);
+  a("balance_classes", o.balance_classes);
   a("seed", o.seed);
   a("threads", o.threads);
   a("feature_names", o.feature_names);
@@ -87,6 +91,24 @@ void archive(Errors& e, Archive& a) {
   a("sandwich", e.sandwich);
   a("weights_differ", e.weights_differ);
   a("degrees", e.degrees);
+}
+
+/// The numbers of a family: what those of the library call them.
+template <class F, class Archive>
+  requires Family<std::remove_const_t<F>>
+void archive(F& family, Archive& a) {
+  if constexpr (requires { family.theta; }) a("theta", family.theta);
+  if constexpr (requires { family.tau; }) a("tau", family.tau);
+  if constexpr (requires { family.delta; }) a("delta", family.delta);
+  if constexpr (requires { family.scale; }) a("scale", family.scale);
+  if constexpr (requires { family.width; }) a("width", family.width);
+  if constexpr (requires { family.dispersion; }) a("dispersion", family.dispersion);
+  if constexpr (requires { family.estimated; }) a("estimated", family.estimated);
+  if constexpr (requires { family.eighths; }) a("eighths", family.eighths);
+  if constexpr (Archive::reads) {
+    if constexpr (requires { family.validate(); }) a.require_checked([&] { family.validate(); });
+    if constexpr (requires { family.eighths; }) a.require(family.eighths >= 0 && family.eighths < 100, "eighths");
+  }
 }
 
 template <class Options, class Archive>

@@ -4,6 +4,7 @@
 #include <concepts>
 #include <limits>
 #include <memory>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -46,6 +47,11 @@ class GeneralizedLinearModel : public LinearModel<Scalar_> {
   using FamilyType = Family_;                          ///< deviance, mean and link of one sample
   using Precise = std::common_type_t<Scalar, double>;  ///< what is computed in: at least double
 
+  /// What a file of `save` calls it, by its family; empty where that has no name.
+  static constexpr std::string_view stored_name = [] {
+    if constexpr (requires { Family_::model_name; }) return Family_::model_name;
+    return std::string_view();
+  }();
   static constexpr bool has_labels = detail::family_is_label<Family_>();  ///< which `class_weight` may weigh
 
   /// Options are checked by `fit`, against its data; the family too.

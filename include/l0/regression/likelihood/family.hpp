@@ -120,6 +120,8 @@ struct Bernoulli {
 
 /// Counts y ≥ 0 with mean e^η. Where samples were watched for different times, log time is the offset.
 struct Poisson {
+  static constexpr std::string_view model_name = "PoissonRegression";  ///< in files of `save`
+
   /// Deviance 2 (y log(y/μ) − (y − μ)) = 2 y (expm1(u) − u) with u = η − log y, which keeps its digits where the fit is
   /// close and y is large. μ is cut off at e^700.
   static FamilyPoint at(double y, double eta) {

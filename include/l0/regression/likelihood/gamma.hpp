@@ -17,6 +17,8 @@ namespace l0 {
 /// Amounts y > 0 with mean μ = e^η and a constant coefficient of variation √φ, as costs and durations have: the gamma
 /// distribution of shape 1/φ. The log link is not the canonical one, but the deviance is convex in η all the same.
 struct Gamma {
+  static constexpr std::string_view model_name = "GammaRegression";  ///< in files of `save`
+
   double dispersion = 1;  ///< φ > 0
   bool estimated = true;  ///< by Pearson's Σ (y/μ − 1)² / (n − k) of the model that is chosen, see `adapt`
 

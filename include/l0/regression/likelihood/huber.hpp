@@ -28,6 +28,8 @@ inline double loss_dispersion(double squares, double curvature, double samples, 
 /// 2ρ(r/s)/φ with ρ(u) = u²/2, or δ|u| − δ²/2 beyond δ. The scale s is the median size of the residuals over .6745 (the
 /// MAD), so that δ is in units of the deviation of Gaussian residuals.
 struct Huber {
+  static constexpr std::string_view model_name = "HuberRegression";  ///< in files of `save`
+
   static constexpr bool is_location = true;  ///< η is on the scale of y
 
   double delta = 1.345;   ///< δ > 0; 1.345: 95 % of the efficiency of least squares for Gaussian residuals

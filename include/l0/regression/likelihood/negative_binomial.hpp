@@ -37,6 +37,8 @@ inline double digamma_rise(double theta, double y) {
 /// Counts y ≥ 0 with mean μ = e^η and variance μ + μ²/θ: Poisson's whose rate varies by a gamma distribution of shape θ
 /// (Lawless, Canadian Journal of Statistics 15, 1987). θ → ∞ is Poisson's.
 struct NegativeBinomial {
+  static constexpr std::string_view model_name = "NegativeBinomialRegression";  ///< in files of `save`
+
   double theta = 1;       ///< θ > 0
   bool estimated = true;  ///< by maximum likelihood, given the coefficients of the model that is chosen
 

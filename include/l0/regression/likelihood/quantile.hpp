@@ -18,6 +18,8 @@ namespace l0 {
 /// sought |r| is √(r² + h²), with a width h of n^−1/3 times the spread of the residuals (median size over .6745), and
 /// refits then take h to 1e-8 of that.
 struct Quantile {
+  static constexpr std::string_view model_name = "QuantileRegression";  ///< in files of `save`
+
   static constexpr bool is_location = true;  ///< η is on the scale of y
 
   double tau = 0.5;       ///< τ in (0, 1)

@@ -16,6 +16,8 @@ namespace l0 {
 /// Counts y ≥ 0 with mean μ = e^η and variance φμ (Wedderburn, Biometrika 61, 1974): Poisson's deviance divided by φ.
 /// Where counts vary more than Poisson's (φ > 1) features without effect then look no better than they are.
 struct QuasiPoisson {
+  static constexpr std::string_view model_name = "QuasiPoissonRegression";  ///< in files of `save`
+
   double dispersion = 1;  ///< φ > 0
   bool estimated = true;  ///< by Pearson's Σ (y − μ)²/μ / (n − k) of the model that is chosen, see `adapt`
 
