@@ -33,8 +33,8 @@ concept StoredModel = requires(const Model& model) {
   { Model::stored_name } -> std::convertible_to<std::string_view>;
   { model.is_fitted() } -> std::same_as<bool>;
   typename Model::Scalar;
-}
-&&!std::string_view(Model::stored_name).empty();
+  requires !std::string_view(Model::stored_name).empty();
+};
 
 namespace detail {
 
