@@ -195,7 +195,7 @@ class MatrixFactorization {
   }
 
  private:
-  friend detail::StoredAccess;
+  friend struct detail::StoredAccess;
 
   template <class Self, class Archive>
   static void archive(Self& self, Archive& a) {

@@ -78,7 +78,7 @@ struct CoefficientTable {
     return result;
   }
 
-  /// A tabular environment, lines between by \hline; the notes follow as comments.
+  /// A tabular environment with rules above, below the head and at the end; the notes follow as comments.
   std::string latex() const {
     auto lines = cells([](double value) { return in_latex(value); });
     for (std::size_t r = 0; r < lines.size(); ++r) {
@@ -136,7 +136,7 @@ struct CoefficientTable {
     return text;
   }
 
-  /// 1.23, $-1.23$, $1.23\times 10^{-7}$.
+  // 1.23, $-1.23$, $1.23\times 10^{-7}$.
   static std::string in_latex(double value) {
     const std::string text = shown(value, "%.4g");
     if (text == "-") return "--";

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include <Eigen/Cholesky>
-#include <Eigen/Eigenvalues>
 
+#include <l0/core/symmetric_eigen.hpp>
 #include <l0/core/types.hpp>
 #include <l0/regression/data/design.hpp>
 #include <l0/regression/data/weights.hpp>
@@ -59,16 +59,16 @@ struct Coordinates {
     basis = Matrix<Precise>::Identity(q, q);
     open.resize(q, 0);
     if (q == 0) return;
-    const Eigen::SelfAdjointEigenSolver<Matrix<Precise>> eigen(gram);
-    const auto& values = eigen.eigenvalues();  // ascending
-    const Precise largest = values(q - 1);
+    const Vector<Precise> pivots = gram.ldlt().vectorD();
     // Products of the columns themselves then keep ten of sixteen digits.
-    if (largest > 0 && values(0) > Precise(1e-6) * largest) return;
+    if (pivots.minCoeff() > Precise(1e-6) * pivots.maxCoeff()) return;
     are_own = false;
-    const auto lost = static_cast<Index>((values.array() <= Precise(1e-13) * std::max(largest, Precise(0))).count());
-    open = eigen.eigenvectors().leftCols(lost);
-    basis = eigen.eigenvectors().rightCols(q - lost);
-    for (Index i = 0; i < basis.cols(); ++i) basis.col(i) /= std::sqrt(values(lost + i));
+    const auto [values, vectors] = symmetric_eigen(gram);  // descending
+    const Precise least = Precise(1e-13) * std::max(values(0), Precise(0));
+    const auto kept = static_cast<Index>((values.array() > least).count());
+    open = vectors.rightCols(q - kept);
+    basis = vectors.leftCols(kept);
+    for (Index i = 0; i < kept; ++i) basis.col(i) /= std::sqrt(values(i));
   }
 };
 

@@ -219,7 +219,7 @@ class GeneralizedLinearModel : public LinearModel<Scalar_> {
   }
 
  private:
-  friend detail::StoredAccess;
+  friend struct detail::StoredAccess;
   using Likelihood = detail::PointwiseLikelihood<Family_, Precise>;
 
   static const Likelihood& likelihood_of(const detail::Response<Precise>& response) {

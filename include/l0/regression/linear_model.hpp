@@ -207,7 +207,7 @@ class LinearModel {
   RegressionOptions options_;  ///< as given
 
  private:
-  friend detail::StoredAccess;
+  friend struct detail::StoredAccess;
 
   template <class Archive>
   void finish_reading(const Archive& a) {

@@ -53,7 +53,7 @@ class QuantileScale {
   }
 
  private:
-  friend StoredAccess;
+  friend struct StoredAccess;
 
   template <class Self, class Archive>
   static void archive(Self& self, Archive& a) {

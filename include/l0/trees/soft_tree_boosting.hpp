@@ -196,7 +196,7 @@ class SoftTreeBoosting {
   }
 
  private:
-  friend detail::StoredAccess;
+  friend struct detail::StoredAccess;
 
   template <class Self, class Archive>
   static void archive(Self& self, Archive& a) {
