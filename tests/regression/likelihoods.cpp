@@ -108,6 +108,33 @@ TEMPLATE_TEST_CASE("Budgets from none to all, prices, folds and paths", "", l0::
   CHECK(path.chosen().support == truth);
 }
 
+TEST_CASE("Columns that make each other up do not make labels separable, nor hide that they are") {
+  for (const std::uint64_t seed : {1, 2, 3, 4, 5, 6}) {
+    for (const bool separable : {false, true}) {
+      CAPTURE(seed, separable);
+      l0::Rng rng(seed);
+      const Index n = 150;
+      Eigen::MatrixXd full(n, 4);
+      Eigen::VectorXd label(n);
+      for (Index i = 0; i < n; ++i) {
+        const double x = l0::standard_normal<double>(rng, 1)(0);
+        const double noise = separable ? 0 : 0.3 * l0::standard_normal<double>(rng, 1)(0);
+        full.row(i) << x, i % 3 == 0, i % 3 == 1, i % 3 == 2;
+        label(i) = x + 0.2 * static_cast<double>(i % 3) + noise > 0 ? 1 : 0;
+      }
+      l0::LogisticRegression<double> every({.gates = l0::GateMode::off}), reference({.gates = l0::GateMode::off});
+      every.fit(full, label);
+      reference.fit(full.leftCols(3), label);
+      REQUIRE(every.linear_predictor(full).cwiseAbs().maxCoeff() > 8);  // where separation is looked for
+      const auto is_noted = [](const auto& model) {
+        return model.summary().find("separate the data") != std::string::npos;
+      };
+      CHECK(is_noted(every) == separable);
+      CHECK(is_noted(reference) == separable);
+    }
+  }
+}
+
 TEST_CASE("A ridge that the folds choose keeps separable labels in bounds") {
   auto [X, y, truth] = make_problem<l0::LogisticRegression<double>>(200, 3);
   y = (X.col(3) - X.col(10)).unaryExpr([](double v) { return v > 0 ? 1.0 : 0.0; });

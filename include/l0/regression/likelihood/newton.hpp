@@ -110,18 +110,23 @@ class NewtonFit {
     return false;
   }
 
-  /// Whether the likelihood is flat along some direction v although the columns of A are not dependent: the samples
-  /// that v moves have all but lost their weight. v by inverse iteration with the last factor.
+  /// Whether the likelihood is flat along some direction v that moves the samples: those that v moves have all but lost
+  /// their weight. v has the least curvature beside ‖A v‖², by inverse iteration with the last factor; along directions
+  /// of dependent columns nothing moves, and it stays away from them.
   bool is_flat(const Matrix<Precise>& A) {
     if (point_.eta.size() == 0 || A.cols() == 0 || point_.eta.cwiseAbs().maxCoeff() < certain) return false;
-    Vector<Precise> direction = Vector<Precise>::Ones(A.cols() * point_.eta.cols());
+    const Vector<Precise>& weight = likelihood_->weights();
+    Vector<Precise> direction = Vector<Precise>::LinSpaced(A.cols() * point_.eta.cols(), 1, 2);
     for (int k = 0; k < 3; ++k) {
-      direction = factor_.solve(direction).eval();
-      direction /= direction.norm();
+      const Matrix<Precise> moved = A * direction.reshaped(A.cols(), point_.eta.cols());
+      direction = factor_.solve((A.transpose() * (weight.asDiagonal() * moved)).eval().reshaped());
+      const Precise length = direction.norm();
+      if (!(length > 0)) return false;
+      direction /= length;
     }
     const Matrix<Precise> moved = A * direction.reshaped(A.cols(), point_.eta.cols());
     const double curvature = likelihood_->curvature_along(point_, moved);
-    const double uniform = likelihood_->weights().dot(moved.rowwise().squaredNorm());
+    const double uniform = weight.dot(moved.rowwise().squaredNorm());
     return curvature < flat && curvature < 0.01 * uniform;
   }
 
