@@ -11,10 +11,9 @@ namespace l0::detail {
 /// class cannot be.
 struct StoredAccess {
   template <class T, class Archive>
-  static void archive(T& value, Archive& a) requires requires {
+  static void archive(T& value, Archive& a) {
     T::archive(value, a);
   }
-  { T::archive(value, a); }
 };
 
 }  // namespace l0::detail

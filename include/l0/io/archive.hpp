@@ -79,6 +79,16 @@ class ArchivePlace {
   std::string prefix_;
 };
 
+/// The members of a class, which a function `archive` lists, or the class itself; one without members has none to list.
+template <class T, class Archive>
+void archive_members(T& value, Archive& a) {
+  if constexpr (requires { archive(value, a); }) {
+    archive(value, a);
+  } else if constexpr (!std::is_empty_v<T>) {
+    StoredAccess::archive(value, a);
+  }
+}
+
 /// Puts members into tensors and metadata.
 template <std::floating_point Scalar>
 class ModelWriter {
@@ -134,15 +144,7 @@ class ModelWriter {
   /// A class with members of its own.
   template <StoredClass T>
   void operator()(std::string_view member, const T& value) {
-    place_.enter(member, [&] { members(value); });
-  }
-  template <class T>
-  void members(const T& value) {
-    if constexpr (requires { archive(value, *this); }) {
-      archive(value, *this);
-    } else {
-      StoredAccess::archive(value, *this);
-    }
+    place_.enter(member, [&] { archive_members(value, *this); });
   }
   static void require(bool, std::string_view) {}
 
@@ -227,15 +229,7 @@ class ModelReader {
   }
   template <StoredClass T>
   void operator()(std::string_view member, T& value) {
-    place_.enter(member, [&] { members(value); });
-  }
-  template <class T>
-  void members(T& value) {
-    if constexpr (requires { archive(value, *this); }) {
-      archive(value, *this);
-    } else {
-      StoredAccess::archive(value, *this);
-    }
+    place_.enter(member, [&] { archive_members(value, *this); });
   }
 
   /// Refuses the file unless `good`; `what` stands in it.

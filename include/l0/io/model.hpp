@@ -20,7 +20,6 @@
 #include <l0/io/archive.hpp>
 #include <l0/io/safetensors.hpp>
 #include <l0/regression/covariance.hpp>
-#include <l0/regression/likelihood/family.hpp>
 #include <l0/regression/options.hpp>
 #include <l0/trees/ensemble.hpp>
 #include <l0/trees/options.hpp>
@@ -91,24 +90,6 @@ void archive(Errors& e, Archive& a) {
   a("sandwich", e.sandwich);
   a("weights_differ", e.weights_differ);
   a("degrees", e.degrees);
-}
-
-/// The numbers of a family: what those of the library call them.
-template <class F, class Archive>
-  requires Family<std::remove_const_t<F>>
-void archive(F& family, Archive& a) {
-  if constexpr (requires { family.theta; }) a("theta", family.theta);
-  if constexpr (requires { family.tau; }) a("tau", family.tau);
-  if constexpr (requires { family.delta; }) a("delta", family.delta);
-  if constexpr (requires { family.scale; }) a("scale", family.scale);
-  if constexpr (requires { family.width; }) a("width", family.width);
-  if constexpr (requires { family.dispersion; }) a("dispersion", family.dispersion);
-  if constexpr (requires { family.estimated; }) a("estimated", family.estimated);
-  if constexpr (requires { family.eighths; }) a("eighths", family.eighths);
-  if constexpr (Archive::reads) {
-    if constexpr (requires { family.validate(); }) a.require_checked([&] { family.validate(); });
-    if constexpr (requires { family.eighths; }) a.require(family.eighths >= 0 && family.eighths < 100, "eighths");
-  }
 }
 
 template <class Options, class Archive>
@@ -249,7 +230,7 @@ Model model_of(const std::string& path, TensorFile<typename Model::Scalar> file)
   if (scalar != own)
     fail_file(path, "of a model of " + scalar, "one of " + own + ": predictions are to be the same bits");
   Model model;
-  reader.members(model);
+  archive_members(model, reader);
   reader.finish();
   return model;
 }
@@ -268,7 +249,7 @@ void save(const std::string& path, const Model& model) {
     writer("l0", std::string(Model::stored_name));
     writer("version", detail::model_version);
     writer("scalar", std::string(detail::scalar_name<typename Model::Scalar>()));
-    writer.members(model);
+    detail::archive_members(model, writer);
     write_safetensors(path, writer.file());
   }
 }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <l0/core/error.hpp>
+#include <l0/core/stored.hpp>
 #include <l0/core/types.hpp>
 #include <l0/regression/likelihood/dispersion.hpp>
 #include <l0/regression/likelihood/family.hpp>
@@ -50,6 +51,16 @@ struct Gamma {
     }
     const double before = std::exchange(dispersion, found.value(coefficients));
     return detail::moved(before, dispersion);
+  }
+
+ private:
+  friend struct detail::StoredAccess;
+
+  template <class Self, class Archive>
+  static void archive(Self& self, Archive& a) {
+    a("dispersion", self.dispersion);
+    a("estimated", self.estimated);
+    if constexpr (Archive::reads) a.require_checked([&] { self.validate(); });
   }
 };
 

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include <l0/core/error.hpp>
+#include <l0/core/stored.hpp>
 #include <l0/core/types.hpp>
 #include <l0/regression/likelihood/dispersion.hpp>
 #include <l0/regression/likelihood/family.hpp>
@@ -73,6 +74,18 @@ struct Huber {
     }
     dispersion = detail::loss_dispersion(squares, inside, weight.sum(), coefficients);
     return detail::moved(before, scale) || detail::moved(before_dispersion, dispersion);
+  }
+
+ private:
+  friend struct detail::StoredAccess;
+
+  template <class Self, class Archive>
+  static void archive(Self& self, Archive& a) {
+    a("delta", self.delta);
+    a("scale", self.scale);
+    a("dispersion", self.dispersion);
+    a("estimated", self.estimated);
+    if constexpr (Archive::reads) a.require_checked([&] { self.validate(); });
   }
 };
 

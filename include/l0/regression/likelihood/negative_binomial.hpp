@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <l0/core/error.hpp>
+#include <l0/core/stored.hpp>
 #include <l0/core/types.hpp>
 #include <l0/regression/likelihood/family.hpp>
 #include <l0/regression/likelihood/robust.hpp>
@@ -115,6 +116,16 @@ struct NegativeBinomial {
     }
     const double before = std::exchange(theta, std::exp(found));
     return detail::moved(before, theta);
+  }
+
+ private:
+  friend struct detail::StoredAccess;
+
+  template <class Self, class Archive>
+  static void archive(Self& self, Archive& a) {
+    a("theta", self.theta);
+    a("estimated", self.estimated);
+    if constexpr (Archive::reads) a.require_checked([&] { self.validate(); });
   }
 };
 

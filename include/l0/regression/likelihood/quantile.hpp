@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include <l0/core/error.hpp>
+#include <l0/core/stored.hpp>
 #include <l0/core/types.hpp>
 #include <l0/regression/likelihood/family.hpp>
 #include <l0/regression/likelihood/huber.hpp>
@@ -49,6 +50,7 @@ struct Quantile {
     detail::require(tau > 0 && tau < 1, "tau", tau, "a number in (0, 1)");
     detail::require_positive("width", width);
     detail::require_positive("dispersion", dispersion);
+    detail::require(eighths >= 0 && eighths <= most_eighths, "eighths", eighths, "a number from 0 to 9");
   }
   /// Moves width and dispersion: φ is Σψ²/(n − k) over the mean curvature Σψ'/n, which at a good width is the density
   /// of the residuals at 0 (Koenker & Machado, JASA 94, 1999).
@@ -73,12 +75,27 @@ struct Quantile {
   }
   /// Of residuals, in that of y: the width of a model that meets its targets.
   static constexpr double least_spread = 1e-6;
+  /// Eighths of the width that `sharpen` takes.
+  static constexpr int most_eighths = 9;
   /// An eighth of the width, down to 1e-8 of what it was: longer steps take Newton's method more steps in all.
   bool sharpen() {
-    if (eighths == 9) return false;
+    if (eighths == most_eighths) return false;
     ++eighths;
     width /= 8;
     return true;
+  }
+
+ private:
+  friend struct detail::StoredAccess;
+
+  template <class Self, class Archive>
+  static void archive(Self& self, Archive& a) {
+    a("tau", self.tau);
+    a("width", self.width);
+    a("dispersion", self.dispersion);
+    a("estimated", self.estimated);
+    a("eighths", self.eighths);
+    if constexpr (Archive::reads) a.require_checked([&] { self.validate(); });
   }
 };
 
