@@ -28,7 +28,7 @@ class CoordinateRefit : public CoordinateExchange<Scalar> {
   /// is not). Terms of the sum held are taken out at the price that suits best.
   double gap() {
     Base::refresh();
-    problem_.reweight(1e-4);
+    problem_.reweight(sharp_floor);
     std::vector<Double<Scalar>> slope(open_.size()), size(open_.size());
     double cross = 0;
     double square = 0;
@@ -59,6 +59,8 @@ class CoordinateRefit : public CoordinateExchange<Scalar> {
   }
 
  protected:
+  static constexpr double sharp_floor = 1e-4;  // of |e|, where squares stand for the capped loss as it is
+
   using Base::at, Base::anchor_, Base::highest_, Base::lowest_, Base::open_, Base::options_, Base::problem_,
       Base::reference_, Base::ridge_, Base::start_, Base::weight_;
 
@@ -246,7 +248,7 @@ class CoordinateRefit : public CoordinateExchange<Scalar> {
   }
   /// √κ of the squares that touch the capped loss here.
   std::vector<double> majorant() {
-    problem_.reweight(1e-4);
+    problem_.reweight(sharp_floor);
     std::vector<Double<Scalar>> root;
     for (const double kappa : problem_.kappa()) root.push_back(std::sqrt(kappa));
     return root;

@@ -17,7 +17,9 @@ namespace l0::detail {
 template <class Real>
 class SmallSupports {
  public:
-  SmallSupports(Matrix<Real> gram, Vector<Real> slope) : gram_(std::move(gram)), slope_(std::move(slope)) {}
+  SmallSupports(Matrix<Real> gram, Vector<Real> slope) : gram_(std::move(gram)), slope_(std::move(slope)) {
+    for (Index i = 0; i < slope_.size(); ++i) largest_ = std::max(largest_, std::abs(slope_(i)) / length(i));
+  }
 
   /// The minimum over the weights of these records, by active sets: the free ones are solved for, one with a weight
   /// below 0 is held at 0, and one that is held is let go where that lowers the value.
@@ -52,13 +54,13 @@ class SmallSupports {
       if (step > 0 && !(value < best) && best < 0) return best;
       best = value;
       Index promising = -1;
-      Real most = 1e-12;
+      Real most = 1e-12 * largest_;
       for (Index a = 0; a < size; ++a) {
         if (is_free[at(a)]) continue;
         const Index i = support[at(a)];
         Real fall = slope_(i);
         for (Index b = 0; b < count; ++b) fall -= gram_(i, support[at(free[at(b)])]) * w(b);
-        fall /= std::sqrt(std::max(gram_(i, i), std::numeric_limits<Real>::min()));
+        fall /= length(i);
         if (fall > most) most = fall, promising = a;
       }
       if (promising < 0) return best;
@@ -141,10 +143,12 @@ class SmallSupports {
     return support;
   }
 
+  Real length(Index i) const { return std::sqrt(std::max(gram_(i, i), std::numeric_limits<Real>::min())); }
   static std::size_t at(Index k) { return static_cast<std::size_t>(k); }
 
   Matrix<Real> gram_;
   Vector<Real> slope_;
+  Real largest_ = 0;  // of the slopes, for records of unit length: the unit of a fall
 };
 
 }  // namespace l0::detail
