@@ -2,7 +2,8 @@
 # What a user's compiler is asked to do: `#include <l0/l0.hpp>` against `#include <Eigen/Dense>` plus `<Eigen/Sparse>`, and
 # the first program of the README, where it links `l0::compiled`, against `#include <l0/l0.hpp>` alone.
 # Usage: scripts/compile_time.sh [largest ratio of the first [of the second]]    CXX (g++), CXXFLAGS (-O2) are honoured.
-# Processor time, the less of two compilations of each, taken in turn.
+# Processor time, the least of two compilations of each, taken in turn, and of up to six while a limit is not kept: what else
+# the machine does can only add to it.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -31,22 +32,27 @@ cost() {
 }
 
 declare -A least=([eigen]=999999 [l0]=999999 [program]=999999)
-for _ in 1 2; do
+
+# ratio A B, and whether a ratio keeps a limit, which may be empty.
+ratio() { awk -v a="${least[$1]}" -v b="${least[$2]}" 'BEGIN { printf "%.2f", a / b }'; }
+keeps() { [[ -z $2 ]] || awk -v ratio="$1" -v limit="$2" 'BEGIN { exit !(ratio <= limit) }'; }
+
+for round in 1 2 3 4 5 6; do
   for name in eigen l0 program; do
     now=$(cost "$name")
     if ((now < least[$name])); then least[$name]=$now; fi
   done
+  if ((round >= 2)) && keeps "$(ratio l0 eigen)" "$limit" && keeps "$(ratio program l0)" "$program_limit"; then break; fi
 done
 
-# compare NAME WORDS BASE WORDS LIMIT: prints the ratio; status 1 where it is above the limit.
-compare() {
-  local ratio
-  ratio=$(awk -v a="${least[$1]}" -v b="${least[$3]}" 'BEGIN { printf "%.2f", a / b }')
-  echo "$2 ${least[$1]} ms, $4 ${least[$3]} ms: ratio $ratio"
-  [[ -z $5 ]] || awk -v ratio="$ratio" -v limit="$5" 'BEGIN { exit !(ratio <= limit) }' || { echo "the limit is $5" && return 1; }
+# report WORDS RATIO LIMIT: status 1 where the ratio is above the limit.
+report() {
+  echo "$1: ratio $2"
+  keeps "$2" "$3" || { echo "the limit is $3" && return 1; }
 }
 
 status=0
-compare l0 "<l0/l0.hpp>" eigen "<Eigen/Dense> and <Eigen/Sparse>" "$limit" || status=1
-compare program "README's first program with l0::compiled" l0 "<l0/l0.hpp>" "$program_limit" || status=1
+report "<l0/l0.hpp> ${least[l0]} ms, <Eigen/Dense> and <Eigen/Sparse> ${least[eigen]} ms" "$(ratio l0 eigen)" "$limit" || status=1
+report "README's first program with l0::compiled ${least[program]} ms, <l0/l0.hpp> ${least[l0]} ms" "$(ratio program l0)" \
+  "$program_limit" || status=1
 exit $status
