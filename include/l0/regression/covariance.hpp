@@ -129,7 +129,7 @@ std::vector<char> told_by(const Matrix<Precise>& functions, const Matrix<Precise
 /// The inverse of a matrix > 0, of which the lower half counts.
 template <class Precise>
 Matrix<Precise> inverse_of(const Matrix<Precise>& matrix) {
-  return Eigen::LLT<Matrix<Precise>>(matrix).solve(Matrix<Precise>::Identity(matrix.rows(), matrix.cols()));
+  return matrix.ldlt().solve(Matrix<Precise>::Identity(matrix.rows(), matrix.cols()));
 }
 
 /// Standard errors of a fit given its support: both covariances, on the columns of the support. What the search did to
@@ -198,23 +198,13 @@ class SupportCovariance {
     columns_.swap(moved);
   }
 
-  /// Columnsᵀ D Columns for d ≥ 0.
+  /// Columnsᵀ D Columns.
   Matrix<Precise> weighted_gram(const Vector<Precise>& d) const {
     Matrix<Precise> gram = Matrix<Precise>::Zero(columns_.cols(), columns_.cols());
     Matrix<Precise> part;
     for (Index i = 0; i < columns_.rows(); i += block_rows) {
       const Index rows = std::min(block_rows, columns_.rows() - i);
-      part = d.segment(i, rows).cwiseSqrt().asDiagonal() * columns_.middleRows(i, rows);
-      gram.template selfadjointView<Eigen::Lower>().rankUpdate(part.transpose());
-    }
-    return gram.template selfadjointView<Eigen::Lower>();
-  }
-  Matrix<Precise> weighted_gram(const Vector<Precise>& left, const Vector<Precise>& right) const {
-    Matrix<Precise> gram = Matrix<Precise>::Zero(columns_.cols(), columns_.cols());
-    Matrix<Precise> part;
-    for (Index i = 0; i < columns_.rows(); i += block_rows) {
-      const Index rows = std::min(block_rows, columns_.rows() - i);
-      part = left.segment(i, rows).cwiseProduct(right.segment(i, rows)).asDiagonal() * columns_.middleRows(i, rows);
+      part = d.segment(i, rows).asDiagonal() * columns_.middleRows(i, rows);
       gram.noalias() += columns_.middleRows(i, rows).transpose() * part;
     }
     return gram;
@@ -286,7 +276,7 @@ class SupportCovariance {
     Matrix<Precise> meat(r * free, r * free);
     for (Index d = 0; d < free; ++d) {
       for (Index e = 0; e <= d; ++e) {
-        meat.block(d * r, e * r, r, r) = weighted_gram(residual.col(d), residual.col(e));
+        meat.block(d * r, e * r, r, r) = weighted_gram(residual.col(d).cwiseProduct(residual.col(e)));
         if (e < d) meat.block(e * r, d * r, r, r) = meat.block(d * r, e * r, r, r).transpose();
       }
     }
