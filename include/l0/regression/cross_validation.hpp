@@ -6,6 +6,7 @@
 #include <concepts>
 #include <cstdint>
 #include <exception>
+#include <limits>
 #include <numeric>
 #include <utility>
 #include <vector>
@@ -93,9 +94,23 @@ Precise loss_to_choose(const FoldLosses<Precise>& held, std::size_t best, FoldRu
   return held.mean[best] + (rule == FoldRule::one_standard_error ? held.error[best] : Precise(0));
 }
 
-/// Each fold runs the whole selection on its training part. A size that a fold did not meet counts with that fold's
-/// largest below it. Reports every fold as one more of `done` of `all`; where the callback asks to stop before the
-/// last, nothing is returned.
+/// The sums over folds of their losses of every size, of at most `most` sizes; a size that a fold did not meet counts
+/// with that fold's largest below it.
+template <class Precise>
+std::vector<Precise> sum_of_folds(const std::vector<std::vector<Precise>>& losses, std::size_t most) {
+  std::size_t sizes = 0;
+  for (const auto& fold : losses) sizes = std::max(sizes, fold.size());
+  std::vector<Precise> sum(std::min(sizes, most), Precise(0));
+  for (const auto& fold : losses) {
+    for (std::size_t k = 0; k < sum.size(); ++k) sum[k] += fold[std::min(k, fold.size() - 1)];
+  }
+  return sum;
+}
+
+/// Each fold runs the whole selection on its training part. Unless a whole path is asked for, the first fold tells how
+/// far the others look: to twice the size that was best in it, and again to twice that where the best of all is near
+/// the end. Reports every fold as one more of `done` of `all`; where the callback asks to stop before the last, nothing
+/// is returned.
 template <class Precise>
 FoldLosses<Precise> cross_validate(const Response<Precise>& response, const Design<Precise>& x,
                                    SelectionOptions options, const Folds& folds, int threads, Index& done, Index all) {
@@ -114,17 +129,18 @@ FoldLosses<Precise> cross_validate(const Response<Precise>& response, const Desi
     const auto train_y = response.rows_at(train);
     const auto held_y = response.rows_at(held);
     auto& totals = total[static_cast<std::size_t>(fold)];
+    const bool again = !totals.empty();
+    totals.clear();
     const Precise weight = held_weight[static_cast<std::size_t>(fold)] = held_y->samples();
     const SelectionResult selection = train_y->select(*train_x, options);
-    Precise last = 0;
+    Precise last = std::numeric_limits<Precise>::infinity();  // a size below that of the kept columns
     for (const FoundSupport& found : selection.by_size) {
       if (std::isfinite(found.loss)) {
-        const auto point = train_y->rough_refit(*train_x, found.support, options);
-        last = held_y->mean_loss(linear_predictor(*held_x, point)) * loss_unit * weight;
+        last = held_y->mean_loss(linear_predictor(*held_x, train_y->rough_point(found))) * loss_unit * weight;
       }
       totals.push_back(last);
     }
-    if (run == nullptr) return;
+    if (run == nullptr || again) return;
     const auto best = std::min_element(totals.begin(), totals.end());
     StepReport report{.steps = all, .stage = "folds"};
     if (*best > 0) report.loss = *best / weight;
@@ -132,24 +148,44 @@ FoldLosses<Precise> cross_validate(const Response<Precise>& response, const Desi
     report.expected_l0 = static_cast<double>(best - totals.begin());
     run->proceeds(report, &done);
   };
-  const auto workers = static_cast<Index>(std::min<std::ptrdiff_t>(threads, folds.count));
-  std::vector<Dependent<std::exception_ptr, Precise>> failed(static_cast<std::size_t>(workers));
-  const auto run_share = [&](Index worker) {
-    keep_failure(failed[static_cast<std::size_t>(worker)], [&] {
-      for (Index fold = worker; fold < folds.count; fold += workers) run_fold(fold);
-    });
+  const auto run_folds = [&](Index first, Index last) {
+    const auto workers = static_cast<Index>(std::min<std::ptrdiff_t>(threads, last - first));
+    std::vector<Dependent<std::exception_ptr, Precise>> failed(static_cast<std::size_t>(workers));
+    const auto run_share = [&](Index worker) {
+      keep_failure(failed[static_cast<std::size_t>(worker)], [&] {
+        for (Index fold = first + worker; fold < last; fold += workers) run_fold(fold);
+      });
+    };
+    Workers(static_cast<int>(workers)).run(workers, run_share);
+    for (const std::exception_ptr& failure : failed) {
+      if (failure) std::rethrow_exception(failure);
+    }
   };
-  Workers(static_cast<int>(workers)).run(workers, run_share);
-  for (const std::exception_ptr& failure : failed) {
-    if (failure) std::rethrow_exception(failure);
+  const auto stopped = [&] { return run != nullptr && run->stopped(); };
+  if (options.whole_path) {
+    run_folds(0, folds.count);
+  } else {
+    const Index most = options.max_size;
+    run_folds(0, 1);
+    const auto best_of = [](const std::vector<Precise>& losses) {
+      return static_cast<Index>(std::min_element(losses.begin(), losses.end()) - losses.begin());
+    };
+    Index reach = best_of(total.front());
+    do {
+      options.max_size = std::min(most, std::max(2 * reach, reach + 10));
+      if (!stopped()) run_folds(1, folds.count);
+      if (stopped()) break;
+      reach = best_of(sum_of_folds(total, static_cast<std::size_t>(options.max_size) + 1));
+    } while (options.max_size < most && reach + 2 > options.max_size);
+    if (!total.front().empty())
+      total.front().resize(std::min(total.front().size(), static_cast<std::size_t>(options.max_size) + 1));
   }
   if (std::any_of(total.begin(), total.end(), [](const auto& totals) { return totals.empty(); })) return {};
-  std::size_t sizes = 0;
-  for (const auto& totals : total) sizes = std::max(sizes, totals.size());
-  FoldLosses<Precise> held{std::vector<Precise>(sizes, 0.0), std::vector<Precise>(sizes, 0.0)};
+  FoldLosses<Precise> held{sum_of_folds(total, std::numeric_limits<std::size_t>::max()), {}};
   const Precise weights = std::accumulate(held_weight.begin(), held_weight.end(), Precise(0));
-  for (std::size_t k = 0; k < sizes; ++k) {
-    for (const auto& totals : total) held.mean[k] += totals[std::min(k, totals.size() - 1)] / weights;
+  for (Precise& mean : held.mean) mean /= weights;
+  held.error.assign(held.size(), 0);
+  for (std::size_t k = 0; k < held.size(); ++k) {
     for (std::size_t f = 0; f < total.size(); ++f) {
       const Precise own = total[f][std::min(k, total[f].size() - 1)] / held_weight[f] - held.mean[k];
       held.error[k] += held_weight[f] / weights * own * own / static_cast<Precise>(folds.count - 1);

@@ -82,45 +82,35 @@ inline SupportScore judging_score(const SelectionOptions& options, SupportScore 
   return criterion;
 }
 
-/// Refits a support and completes the point; `score` is that of `criterion_score`.
+/// Completes a refitted point; `score` is that of `criterion_score`.
 template <class Precise>
-FitPoint<Precise> refit_point(const Response<Precise>& response, const Design<Precise>& x, std::vector<Index> support,
-                              const SelectionOptions& options, const SupportScore& score) {
-  std::sort(support.begin(), support.end());
-  FitPoint<Precise> point = response.refit(x, std::move(support), options);
+void complete(FitPoint<Precise>& point, const Response<Precise>& response, const SelectionOptions& options,
+              const SupportScore& score) {
   const std::vector<Index> units = options.rules.units.units_of(point.support);
   point.size = static_cast<Index>(units.size());
   point.criterion = response.criterion(score, point.loss, options.rules.units.size_of(units));
   point.cv_loss = point.cv_error = std::numeric_limits<double>::quiet_NaN();
-  return point;
 }
 
 /// The supports of a selection as refitted points, size by size; sizes that were not met are left out.
 template <class Precise>
 std::vector<FitPoint<Precise>> refit_path(const Response<Precise>& response, const Design<Precise>& x,
                                           const SelectionResult& selection, const SelectionOptions& options) {
-  std::vector<FitPoint<Precise>> path;
-  const SupportScore score = criterion_score(response, x, options);
+  std::vector<Dependent<FoundSupport, Precise>> met;
   for (const FoundSupport& found : selection.by_size) {
-    if (!std::isfinite(found.loss)) continue;
-    auto point = refit_point(response, x, found.support, options, score);
-    point.lambda = path.empty()
-                       ? std::numeric_limits<double>::infinity()
-                       : std::max(0.0, (path.back().loss - point.loss) /
-                                           static_cast<double>(std::max<Index>(1, point.size - path.back().size)));
-    path.push_back(std::move(point));
+    if (std::isfinite(found.loss)) met.push_back(found);
+  }
+  std::vector<FitPoint<Precise>> path = response.refit_all(x, met, options);
+  const SupportScore score = criterion_score(response, x, options);
+  double before = std::numeric_limits<double>::infinity();
+  Index size = 0;
+  for (FitPoint<Precise>& point : path) {
+    complete(point, response, options, score);
+    point.lambda = std::max(0.0, (before - point.loss) / static_cast<double>(std::max<Index>(1, point.size - size)));
+    before = point.loss;
+    size = point.size;
   }
   return path;
-}
-
-/// The support of a selection that the criterion prefers, whatever the search went by.
-template <class Precise>
-std::vector<Index> support_by_criterion(const Response<Precise>& response, const Design<Precise>& x,
-                                        const SelectionResult& selection, const SelectionOptions& options) {
-  const auto path = refit_path(response, x, selection, options);
-  const auto best = std::min_element(path.begin(), path.end(),
-                                     [](const auto& a, const auto& b) { return a.criterion < b.criterion; });
-  return best == path.end() ? selection.best.support : best->support;
 }
 
 /// What a fit comes to: the point in the units of design and response, the report on the user's scale.
@@ -186,13 +176,15 @@ struct ChosenSupport {
   double lambda_l2 = 0;
 };
 
-/// Selects and chooses the size. `folds` choose unless a price or a budget is given.
+/// Selects and chooses the size. `folds` choose unless a price or a budget is given: first the size, by what folds that
+/// each select for themselves lose on the samples that they left out, then its support, as a budget of that size would.
 template <class Precise>
 ChosenSupport<Precise> choose_support(const Response<Precise>& response, const Design<Precise>& x,
                                       const RegressionOptions& options, SelectionOptions settings, const Folds& folds,
                                       FitRun& run) {
+  const bool sampled = options.gates == GateMode::sampled;
   const auto select = [&]() -> SelectionResult {
-    if (options.gates == GateMode::sampled) return select_sampled(response, x, options, settings);
+    if (sampled) return select_sampled(response, x, options, settings);
     if (options.gates == GateMode::noise_free) return response.select(x, settings);
     SelectionResult everything;
     everything.best.support.resize(static_cast<std::size_t>(x.columns()));
@@ -200,49 +192,65 @@ ChosenSupport<Precise> choose_support(const Response<Precise>& response, const D
     return everything;
   };
   ChosenSupport<Precise> choice;
-  choice.lambda_l2 = options.lambda_l2;
-  if (folds.count < 2 || options.lambda_l0 || options.max_features) {
+  const auto take = [&] {
+    choice.lambda_l2 = settings.lambda_l2;
     choice.selection = select();
     choice.support = choice.selection.best.support;
+  };
+  if (folds.count < 2 || options.lambda_l0 || options.max_features) {
+    take();
     return choice;
   }
-  settings.score.criterion = Criterion::aic;  // held-out loss wants more features than a consistent criterion
-  double lowest = std::numeric_limits<double>::infinity();
+  SelectionOptions by_folds = settings;
+  by_folds.score.criterion = Criterion::aic;  // held-out loss wants more features than a consistent criterion
   const std::vector<double> candidates =
       options.l2_candidates.empty() ? std::vector<double>{options.lambda_l2} : options.l2_candidates;
   const Index all = folds.count * static_cast<Index>(candidates.size());
   Index done = 0;
+  double lowest = std::numeric_limits<double>::infinity();
+  Index size = -1;
   for (const double candidate : candidates) {
-    settings.lambda_l2 = candidate;
-    SelectionResult found = select();
+    by_folds.lambda_l2 = candidate;
+    SelectionResult read_off;
+    if (sampled) {
+      std::swap(settings, by_folds);
+      read_off = select();
+      std::swap(settings, by_folds);
+    }
+    const auto is_met = [&](std::size_t k) {
+      return !sampled || (k < read_off.by_size.size() && std::isfinite(read_off.by_size[k].loss));
+    };
     FoldLosses<Precise> held;
-    if (!run.stopped()) held = cross_validate(response, x, settings, folds, options.threads, done, all);
-    if (held.empty()) {  // the candidates before, whose folds are done, decide; else the criterion
-      if (choice.selection.by_size.empty()) {
-        choice.lambda_l2 = candidate;
-        settings.score.criterion = options.criterion;
-        choice.support = support_by_criterion(response, x, found, settings);
-        choice.selection = std::move(found);
-      }
-      break;
+    if (!run.stopped()) held = cross_validate(response, x, by_folds, folds, options.threads, done, all);
+    if (held.empty()) break;  // the candidates before, whose folds are done, decide
+    std::size_t best = held.size();
+    for (std::size_t k = 0; k < held.size(); ++k) {
+      if (is_met(k) && held.mean[k] < lowest) lowest = held.mean[k], best = k;
     }
-    const std::size_t sizes = std::min(held.size(), found.by_size.size());
-    std::size_t best = sizes;
-    for (std::size_t k = 0; k < sizes; ++k) {
-      if (!std::isfinite(found.by_size[k].loss) || !(held.mean[k] < lowest)) continue;
-      lowest = held.mean[k];
-      best = k;
-    }
-    if (best < sizes) {
+    if (best < held.size()) {
       const Precise enough = loss_to_choose(held, best, options.fold_rule);
       std::size_t k = 0;
-      while (!std::isfinite(found.by_size[k].loss) || !(held.mean[k] <= enough)) ++k;
+      while (!is_met(k) || !(held.mean[k] <= enough)) ++k;
+      size = static_cast<Index>(k);
       choice.lambda_l2 = candidate;
-      choice.support = found.by_size[k].support;
-      choice.selection = std::move(found);
+      if (sampled) {
+        choice.support = read_off.by_size[k].support;
+        choice.selection = std::move(read_off);
+      }
     }
     if (run.stopped()) break;
   }
+  if (sampled && size >= 0) return choice;
+  settings.lambda_l2 = size < 0 ? candidates.front() : choice.lambda_l2;
+  if (run.stopped()) {  // what a search tells without looking any closer
+    settings.run = nullptr;
+    settings.polish = false;
+  }
+  if (size >= 0) {
+    settings.score.kind = SupportScore::Kind::exact;
+    settings.score.size = size;
+  }
+  take();
   return choice;
 }
 
@@ -298,7 +306,8 @@ SparseFit<Precise> fit_sparse(const Response<Precise>& given, const Design<Preci
   settings.lambda_l2 = choice.lambda_l2;
   const Response<Precise>& response = fit.response ? *fit.response : given;
   const SupportScore score = criterion_score(response, x, settings);
-  fit.point = refit_point(response, x, choice.support, settings, score);
+  fit.point = response.refit(x, choice.support, settings);
+  complete(fit.point, response, settings, score);
   {
     const Expansion<Precise> around = response.expansion(x, fit.point, settings);
     fit.importance = importance_of<Precise>(around.problem, around.ridge, settings, judging_score(settings, score),
@@ -324,8 +333,8 @@ SparseFit<Precise> fit_sparse(const Response<Precise>& given, const Design<Preci
 template <class Precise>
 SparseFit<Precise> fit_data(const RegressionData<Precise>& data, const Response<Precise>& response,
                             const RegressionOptions& options, const std::vector<Index>& start, FitRun& run) {
-  if (!data.fold.empty() && (options.lambda_l0 || options.max_features))
-    fail("fold", "given", "none where lambda_l0 or max_features says how sparse");
+  if (!data.fold.empty() && (options.lambda_l0 || options.max_features || options.gates == GateMode::off))
+    fail("fold", "given", "none where lambda_l0, max_features or gates = off says how sparse");
   if (options.fold_rule != FoldRule::least && options.folds == 0 && data.fold.empty())
     fail("fold_rule", "one_standard_error", "least where no folds choose");
   return fit_sparse(response, *data.design, options, folds_for(response, data.fold, options.folds, options.seed), start,

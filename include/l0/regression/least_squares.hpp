@@ -7,8 +7,6 @@
 #include <utility>
 #include <vector>
 
-#include <Eigen/QR>
-
 #include <l0/core/types.hpp>
 #include <l0/regression/data/design.hpp>
 #include <l0/regression/data/groups.hpp>
@@ -19,24 +17,9 @@
 #include <l0/regression/search/least_squares_oracle.hpp>
 #include <l0/regression/search/least_squares_search.hpp>
 #include <l0/regression/search/selection.hpp>
+#include <l0/regression/support_refits.hpp>
 
 namespace l0::detail {
-
-/// Solutions of G C = A for a symmetric G ≥ 0 of columns of about unit length: those of least norm where some are made
-/// up by others. A squared length below 1e-13 of the largest counts as none.
-template <class Precise>
-class LeastNormSolver {
- public:
-  explicit LeastNormSolver(const Matrix<Precise>& gram) {
-    decomposition_.setThreshold(Precise(1e-13));
-    decomposition_.compute(gram);
-  }
-  Index rank() const { return decomposition_.rank(); }
-  Matrix<Precise> solve(const Matrix<Precise>& a) const { return decomposition_.solve(a); }
-
- private:
-  Eigen::CompleteOrthogonalDecomposition<Matrix<Precise>> decomposition_;
-};
 
 /// The deviation of targets, of all responses together: in units of it nothing depends on theirs.
 template <class Precise>
@@ -69,47 +52,34 @@ class SquaredResponse final : public Response<Precise> {
   Precise loss_unit() const override { return unit_ * unit_; }
 
   SelectionResult select(const Design<Precise>& x, const SelectionOptions& options) const override {
-    return select_least_squares(x, y_, weight_, options);
+    SelectionResult result = select_least_squares(x, y_, weight_, options);
+    add_intercepts(x, options.centre, result);
+    return result;
   }
 
-  /// By the normal equations of the support, twice corrected by the residuals on the samples: to the digits of an
-  /// orthogonal decomposition (Golub & Wilkinson 1966), for one pass of products.
   FitPoint<Precise> refit(const Design<Precise>& x, std::vector<Index> support,
                           const SelectionOptions& options) const override {
-    std::sort(support.begin(), support.end());
-    const auto k = static_cast<Index>(support.size());
-    const Precise total = weight_.sum();
-    const Vector<Precise> root = weight_.cwiseSqrt();
-    Vector<Precise> mean = Vector<Precise>::Zero(k);
-    RowVector<Precise> target_mean = RowVector<Precise>::Zero(y_.cols());
-    if (options.centre) target_mean = weight_.transpose() * y_ / total;
-    Matrix<Precise> a(x.rows(), k);
-    for (Index i = 0; i < k; ++i) {
-      const Index j = support[static_cast<std::size_t>(i)];
-      if (options.centre) mean(i) = x.sum(j, weight_) / total;
-      a.col(i).setConstant(-mean(i));
-      x.add_column(j, 1, a.col(i));
-      a.col(i).array() *= root.array();
+    std::vector<FitPoint<Precise>> point(1);
+    point.front().support = std::move(support);
+    std::sort(point.front().support.begin(), point.front().support.end());
+    SupportRefits<Precise>(x, y_, weight_, options).fit(point, 0, 1);
+    return std::move(point.front());
+  }
+
+  std::vector<FitPoint<Precise>> refit_all(const Design<Precise>& x, const std::vector<FoundSupport>& found,
+                                           const SelectionOptions& options) const override {
+    std::vector<FitPoint<Precise>> points(found.size());
+    for (std::size_t k = 0; k < found.size(); ++k) {
+      points[k].support = found[k].support;
+      std::sort(points[k].support.begin(), points[k].support.end());
     }
-    const Matrix<Precise> b = (y_.rowwise() - target_mean).array().colwise() * root.array();
-    const Precise ridge = total * options.lambda_l2;
-    FitPoint<Precise> point;
-    Matrix<Precise> coefficients = Matrix<Precise>::Zero(k, y_.cols());
-    Matrix<Precise> residual = b;
-    if (k > 0) {
-      Matrix<Precise> gram = a.transpose() * a;
-      gram.diagonal().array() += ridge;
-      const LeastNormSolver<Precise> solver(gram);
-      point.dependent = k - solver.rank();
-      for (int round = 0; round < 3; ++round) {
-        coefficients += solver.solve(a.transpose() * residual - ridge * coefficients);
-        residual.noalias() = b - a * coefficients;
-      }
-    }
-    point.support = std::move(support);
-    point.intercept = target_mean - mean.transpose() * coefficients;
-    point.coefficients = std::move(coefficients);
-    point.loss = residual.squaredNorm() / total;
+    SupportRefits<Precise>(x, y_, weight_, options).fit(points);
+    return points;
+  }
+
+  FitPoint<Precise> rough_point(const FoundSupport& found) const override {
+    FitPoint<Precise> point = point_of<Precise>(found.fit);
+    point.loss = found.loss / this->samples();
     return point;
   }
 
@@ -138,6 +108,29 @@ class SquaredResponse final : public Response<Precise> {
   }
 
  private:
+  /// Searches know no means.
+  void add_intercepts(const Design<Precise>& x, bool centre, SelectionResult& result) const {
+    const Precise total = weight_.sum();
+    const RowVector<Precise> level = weight_.transpose() * y_ / total;
+    std::vector<Dependent<Index, Precise>> columns;
+    for (const FoundSupport& found : result.by_size)
+      columns.insert(columns.end(), found.fit.columns.begin(), found.fit.columns.end());
+    std::sort(columns.begin(), columns.end());
+    columns.erase(std::unique(columns.begin(), columns.end()), columns.end());
+    std::vector<Precise> mean(columns.size(), 0);
+    for (std::size_t i = 0; centre && i < columns.size(); ++i) mean[i] = x.sum(columns[i], weight_) / total;
+    for (FoundSupport& found : result.by_size) {
+      RowVector<Precise> intercept = RowVector<Precise>::Zero(y_.cols());
+      if (centre) intercept = level;
+      for (std::size_t i = 0; i < found.fit.columns.size(); ++i) {
+        const auto place = std::lower_bound(columns.begin(), columns.end(), found.fit.columns[i]) - columns.begin();
+        intercept -= mean[static_cast<std::size_t>(place)] *
+                     found.fit.coefficients.row(static_cast<Index>(i)).template cast<Precise>();
+      }
+      found.fit.intercept = intercept.template cast<double>();
+    }
+  }
+
   Precise unit_;
   Matrix<Precise> y_;
   Vector<Precise> weight_;

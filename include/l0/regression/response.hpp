@@ -55,11 +55,11 @@ class Response {
   /// Coefficients, intercept and mean loss on a support.
   virtual FitPoint<Precise> refit(const Design<Precise>& x, std::vector<Index> support,
                                   const SelectionOptions& options) const = 0;
-  /// The same as far as it matters to which of several supports is better.
-  virtual FitPoint<Precise> rough_refit(const Design<Precise>& x, std::vector<Index> support,
-                                        const SelectionOptions& options) const {
-    return refit(x, std::move(support), options);
-  }
+  /// The same on the supports of columns of a selection on these data.
+  virtual std::vector<FitPoint<Precise>> refit_all(const Design<Precise>& x, const std::vector<FoundSupport>& found,
+                                                   const SelectionOptions& options) const = 0;
+  /// What the selection itself knows of a support, as far as it matters to which of several is better.
+  virtual FitPoint<Precise> rough_point(const FoundSupport& found) const = 0;
   virtual double criterion(const SupportScore& score, double mean_loss, SupportSize size) const = 0;
   virtual Expansion<Precise> expansion(const Design<Precise>& x, const FitPoint<Precise>& point,
                                        const SelectionOptions& options) const = 0;
@@ -99,21 +99,26 @@ class LikelihoodResponse final : public Response<Precise> {
 
   FitPoint<Precise> refit(const Design<Precise>& x, std::vector<Index> support,
                           const SelectionOptions& options) const override {
-    // A weight that is not the curvature leaves more to the last steps than the last step tells.
-    GlmFit<Precise> fit =
-        first_fit(x, std::move(support), options, likelihood_->responses() > 1 ? NewtonLimits().tolerance : 1e-12);
-    for (auto sharper = likelihood_->sharpened(); sharper;) {
-      auto next = sharper->sharpened();
-      GlmFitter<Precise> fitter(x, *sharper, options.centre, options.lambda_l2);
-      fit = fitter.fit(fit, {.tolerance = next ? 1e-10 : 1e-15});
-      sharper = std::move(next);
-    }
-    return point_of(fit);
+    GlmFitter<Precise> fitter(x, *likelihood_, options.centre, options.lambda_l2);
+    return sharp_refit(fitter, fitter.start(std::move(support)), options);
   }
 
-  FitPoint<Precise> rough_refit(const Design<Precise>& x, std::vector<Index> support,
-                                const SelectionOptions& options) const override {
-    return point_of(first_fit(x, std::move(support), options, NewtonLimits().tolerance));
+  std::vector<FitPoint<Precise>> refit_all(const Design<Precise>& x, const std::vector<FoundSupport>& found,
+                                           const SelectionOptions& options) const override {
+    GlmFitter<Precise> fitter(x, *likelihood_, options.centre, options.lambda_l2);
+    std::vector<FitPoint<Precise>> points;
+    for (const FoundSupport& support : found) {
+      const bool known = !support.fit.columns.empty() && support.fit.columns.size() == support.support.size();
+      points.push_back(
+          sharp_refit(fitter, known ? glm_fit<Precise>(support.fit) : fitter.start(support.support), options));
+    }
+    return points;
+  }
+
+  FitPoint<Precise> rough_point(const FoundSupport& found) const override {
+    GlmFit<Precise> fit = glm_fit<Precise>(found.fit);
+    fit.deviance = 2 * found.loss;
+    return point_of(fit);
   }
 
   double criterion(const SupportScore& score, double mean_loss, SupportSize size) const override {
@@ -174,10 +179,18 @@ class LikelihoodResponse final : public Response<Precise> {
   /// In units of η.
   Precise origin() const { return likelihood_->scale().origin / likelihood_->scale().unit; }
 
-  GlmFit<Precise> first_fit(const Design<Precise>& x, std::vector<Index> support, const SelectionOptions& options,
-                            double tolerance) const {
-    return GlmFitter<Precise>(x, *likelihood_, options.centre, options.lambda_l2)
-        .fit(std::move(support), {.tolerance = tolerance});
+  FitPoint<Precise> sharp_refit(GlmFitter<Precise>& fitter, const GlmFit<Precise>& start,
+                                const SelectionOptions& options) const {
+    // A weight that is not the curvature leaves more to the last steps than the last step tells.
+    GlmFit<Precise> fit =
+        fitter.fit(start, {.tolerance = likelihood_->responses() > 1 ? NewtonLimits().tolerance : 1e-12});
+    for (auto sharper = likelihood_->sharpened(); sharper;) {
+      auto next = sharper->sharpened();
+      GlmFitter<Precise> sharp(fitter.design(), *sharper, options.centre, options.lambda_l2);
+      fit = sharp.fit(fit, {.tolerance = next ? 1e-10 : 1e-15});
+      sharper = std::move(next);
+    }
+    return point_of(fit);
   }
 
   FitPoint<Precise> point_of(const GlmFit<Precise>& fit) const {

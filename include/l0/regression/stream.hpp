@@ -25,6 +25,7 @@
 #include <l0/regression/search/least_squares_oracle.hpp>
 #include <l0/regression/search/least_squares_search.hpp>
 #include <l0/regression/search/selection.hpp>
+#include <l0/regression/support_refits.hpp>
 
 namespace l0::detail {
 

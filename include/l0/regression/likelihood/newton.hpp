@@ -18,12 +18,16 @@ struct NewtonLimits {
   double worst_start = std::numeric_limits<double>::infinity();  ///< a start above it is replaced by the fallback
   double tolerance = 1e-8;                                       ///< smallest relative progress of a step
   int iterations = 60;
+  bool rough = false;  ///< digits beyond the tolerance are not asked for: an older Hessian may do
 };
 
 /// The fit of a generalised linear model to given columns A by Newton's method, which for canonical links is
 /// iteratively reweighted least squares (Nelder & Wedderburn, JRSS A 135, 1972):
 ///
 ///     minimise  deviance(A C) + Σⱼ penaltyⱼ ‖C_j‖²,   C one row per column of A, one column per linear predictor.
+///
+/// Where digits are not asked for, the Hessian is made anew only when the last one did not bring the decrement down a
+/// hundredfold: near the minimum it hardly changes, and making it is most of the work (the chord method).
 ///
 /// A step that does not lower the objective is halved; most families here make it convex. Data that some direction
 /// separates have no finite fit without a penalty; a tiny one keeps it finite, and `separable` tells that it had to.
@@ -54,8 +58,20 @@ class NewtonFit {
       objective = evaluate(A, penalty, fallback);
     }
     accept(found, objective);
+    double decrement = 0;
+    bool fresh = false;
     while (found.iterations < limits.iterations) {
-      const double decrement = find_step(A, penalty, found.coefficients);
+      const double last = decrement;
+      fresh = found.iterations == 0 || !limits.rough;
+      if (!fresh) {
+        decrement = find_step(A, penalty, found.coefficients);
+        if (decrement < limits.tolerance * (1 + std::abs(found.objective))) break;
+        fresh = !(decrement <= 0.01 * last);
+      }
+      if (fresh) {
+        factorize(A, penalty, found.coefficients);
+        decrement = find_step(A, penalty, found.coefficients);
+      }
       ++found.iterations;
       // The quadratic model expects to lower the objective by `decrement`; three times that is out of its reach.
       if (found.objective - 3 * decrement > limits.bound) return found;
@@ -63,7 +79,7 @@ class NewtonFit {
       if (!take_step(A, penalty, found)) break;
       if (before - found.objective < limits.tolerance * (1 + std::abs(found.objective))) break;
     }
-    found.separable = is_flat(A);
+    found.separable = is_flat(A, penalty, found.coefficients, fresh);
     return found;
   }
 
@@ -80,17 +96,22 @@ class NewtonFit {
     found.objective = objective;
   }
 
-  /// Newton's step at the accepted point, and gradient · step.
+  /// The Hessian at the accepted point.
+  void factorize(const Matrix<Precise>& A, const Vector<Precise>& penalty, const Matrix<Precise>& c) {
+    if (c.size() == 0) return;
+    likelihood_->hessian(A, point_, scratch_, hessian_);
+    for (Index m = 0; m < c.cols(); ++m) hessian_.diagonal().segment(m * c.rows(), c.rows()) += penalty;
+    factor_.compute(hessian_);
+  }
+
+  /// Newton's step at the accepted point by the last factor, and gradient · step.
   double find_step(const Matrix<Precise>& A, const Vector<Precise>& penalty, const Matrix<Precise>& c) {
     if (c.size() == 0) {
       step_ = c;
       return 0;
     }
-    likelihood_->hessian(A, point_, scratch_, hessian_);
-    for (Index m = 0; m < c.cols(); ++m) hessian_.diagonal().segment(m * c.rows(), c.rows()) += penalty;
     gradient_.noalias() = A.transpose() * point_.residual;
     gradient_ -= penalty.asDiagonal() * c;
-    factor_.compute(hessian_);
     step_ = factor_.solve(gradient_.reshaped()).reshaped(c.rows(), c.cols());
     return gradient_.cwiseProduct(step_).sum();
   }
@@ -113,8 +134,12 @@ class NewtonFit {
   /// Whether the likelihood is flat along some direction v that moves the samples: those that v moves have all but lost
   /// their weight. v has the least curvature beside ‖A v‖², by inverse iteration with the last factor; along directions
   /// of dependent columns nothing moves, and it stays away from them.
-  bool is_flat(const Matrix<Precise>& A) {
+  bool is_flat(const Matrix<Precise>& A, const Vector<Precise>& penalty, const Matrix<Precise>& c, bool fresh) {
     if (point_.eta.size() == 0 || A.cols() == 0 || point_.eta.cwiseAbs().maxCoeff() < certain) return false;
+    // No direction has less curvature than this, give or take the estimate and what the Hessian has changed.
+    const double least = factor_.rcond() * hessian_.diagonal().maxCoeff() - penalty.maxCoeff();
+    if (least > 100 * flat) return false;
+    if (!fresh) factorize(A, penalty, c);
     const Vector<Precise>& weight = likelihood_->weights();
     Vector<Precise> direction = Vector<Precise>::LinSpaced(A.cols() * point_.eta.cols(), 1, 2);
     for (int k = 0; k < 3; ++k) {

@@ -49,6 +49,24 @@ namespace detail {
 template <class Precise>
 using FitPoint = PathPoint<Precise, Eigen::Dynamic>;
 
+/// The coefficients of the design's columns as a search left them, to its digits: a row per column. Enough to tell
+/// which of several supports predicts better, and where a refit may start.
+struct RoughFit {
+  std::vector<Index> columns;
+  Matrix<double> coefficients;
+  RowVector<double> intercept;
+};
+
+/// That as a point.
+template <class Precise>
+FitPoint<Precise> point_of(const RoughFit& fit) {
+  FitPoint<Precise> point;
+  point.support = fit.columns;
+  point.coefficients = fit.coefficients.template cast<Precise>();
+  point.intercept = fit.intercept.template cast<Precise>();
+  return point;
+}
+
 /// X̂ W + b on the columns of a support.
 template <class Precise>
 Matrix<Precise> linear_predictor(const Design<Precise>& x, const FitPoint<Precise>& point) {

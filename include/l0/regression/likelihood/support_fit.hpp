@@ -11,6 +11,7 @@
 #include <l0/regression/data/groups.hpp>
 #include <l0/regression/likelihood/likelihood.hpp>
 #include <l0/regression/likelihood/newton.hpp>
+#include <l0/regression/likelihood/point.hpp>
 
 namespace l0::detail {
 
@@ -39,6 +40,16 @@ struct GlmFit {
     coefficients.swap(rest);
   }
 };
+
+/// A fit as a search left it; its columns ascend.
+template <class Precise>
+GlmFit<Precise> glm_fit(const RoughFit& rough) {
+  GlmFit<Precise> fit;
+  fit.units = fit.columns = rough.columns;
+  fit.coefficients = rough.coefficients.template cast<Precise>();
+  fit.intercept = rough.intercept.template cast<Precise>();
+  return fit;
+}
 
 /// Fits supports of a design: gathers the columns, centred, as a dense block of n rows and solves there. Of a sparse
 /// design nothing else is ever made dense. Coefficients are those of the design's columns, which have unit variance.
@@ -101,13 +112,16 @@ class GlmFitter {
     return result;
   }
 
-  /// The fit on any columns, without a guess.
-  GlmFit<Precise> fit(std::vector<Index> support, const NewtonLimits& limits = {}) {
+  /// Where a fit on any columns starts without a guess.
+  GlmFit<Precise> start(std::vector<Index> support) const {
     GlmFit<Precise> start = null_;
     std::sort(support.begin(), support.end());
     start.coefficients.setZero(static_cast<Index>(support.size()), responses());
     start.columns = start.units = std::move(support);
-    return fit(start, limits);
+    return start;
+  }
+  GlmFit<Precise> fit(std::vector<Index> support, const NewtonLimits& limits = {}) {
+    return fit(start(std::move(support)), limits);
   }
 
   /// η of all samples.

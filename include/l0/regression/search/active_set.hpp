@@ -16,6 +16,7 @@
 #include <l0/regression/search/column_scan.hpp>
 #include <l0/regression/search/group_blocks.hpp>
 #include <l0/regression/search/move.hpp>
+#include <l0/regression/search/selection.hpp>
 #include <l0/regression/search/swept.hpp>
 
 /// \file
@@ -76,6 +77,15 @@ class ActiveSet {
   }
   /// Coefficients of active_columns()[i] on the standardized columns, one per response.
   auto beta(Index i) const { return problem_.beta().row(i); }
+  /// The coefficients on the design's columns, without the intercept.
+  RoughFit fit() const {
+    RoughFit fit;
+    fit.columns = active_columns();
+    fit.coefficients = problem_.beta().topRows(width()).template cast<double>();
+    for (Index i = 0; i < width(); ++i)
+      fit.coefficients.row(i) *= static_cast<double>(gram_->columns().scale(fit.columns[index(i)]));
+    return fit;
+  }
   GramRows<Precise>& gram() { return *gram_; }
   const GramRows<Precise>& gram() const { return *gram_; }
   const SupportRules& rules() const { return admission_.rules(); }

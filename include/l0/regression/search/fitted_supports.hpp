@@ -49,9 +49,9 @@ class FittedSupports {
 
   /// Fits the support of `start`, less what the rules forbid. Gives up where the objective cannot get below `bound`.
   Fit fit(const Fit& start, double bound = infinite) {
-    Fit result = fitter_.fit(start, {.bound = bound, .tolerance = search_tolerance()});
+    Fit result = fitter_.fit(start, {.bound = bound, .tolerance = search_tolerance(), .rough = true});
     while (options_->rules.non_negative && leave_out_most_negative(result))
-      result = fitter_.fit(result, {.bound = bound});
+      result = fitter_.fit(result, {.bound = bound, .rough = true});
     result.score = options_->score.of_deviance(result.objective, result.extent());
     return result;
   }
@@ -103,7 +103,7 @@ class FittedSupports {
 
   Fit to_the_last_digit(const Fit& rough) {
     Fit fit = fitter_.fit(rough, {.tolerance = 1e-15});
-    fit.score = rough.score;
+    fit.score = options_->score.of_deviance(fit.objective, fit.extent());
     return fit;
   }
 

@@ -219,13 +219,13 @@ SelectionResult select_least_squares(const Design<Precise>& x, const Matrix<Prec
     return in_columns(search_least_squares(problem, options, limit), options.rules.units);
   }
   return search_screened(
-      x, problem.correlation, options,
+      x, problem.correlation, options, by_squares, 1.0,
       [&](const Design<Precise>& part, const SelectionOptions& local, const std::vector<Index>& start) {
         return search_least_squares(pose(part, y, weight, options.centre), local, limit, start);
       },
-      [&](const std::vector<Index>& support, const std::vector<char>& inside) {
-        return improving_columns(problem, options.score.samples * options.lambda_l2, options.score, by_squares, support,
-                                 inside, joining_columns);
+      [&](const std::vector<Index>& support, const std::vector<char>& inside, const SupportScore& score) {
+        return improving_columns(problem, options.score.samples * options.lambda_l2, score, by_squares, support, inside,
+                                 joining_columns);
       });
 }
 

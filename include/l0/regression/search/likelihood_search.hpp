@@ -75,6 +75,7 @@ class LikelihoodSearch {
   static constexpr Index chain_moves = 20;    // excursions per round
   static constexpr Index most_gates = 256;    // columns the gates compete on
   static constexpr Index outside_gates = 48;  // of them not in the best support
+  static constexpr double foresight = 0.05;   // of a deviance
   static constexpr double infinite = std::numeric_limits<double>::infinity();
 
   static SelectionOptions limited(SelectionOptions options, const Design<Precise>& x) {
@@ -112,6 +113,15 @@ class LikelihoodSearch {
     current_ = std::move(fit);
     fits_.record(current_);
     model_.stand_on(current_, fresh);
+  }
+
+  /// The same, on the old expansion where that has foretold the objective.
+  void accept_nearby(Fit fit) {
+    const bool foretold = model_.state().active_columns().size() == fit.columns.size() &&
+                          std::abs(fit.objective - model_.state().loss()) < foresight;
+    if (!foretold) return accept(std::move(fit));
+    current_ = std::move(fit);
+    fits_.record(current_);
   }
 
   std::vector<Index> with_kept(const std::vector<Index>& more) const {
@@ -180,7 +190,7 @@ class LikelihoodSearch {
       state().obey_signs();
       const Fit fit = refit();
       if (fit.objective < current_.objective) {
-        accept(fit);
+        accept_nearby(fit);
         return true;
       }
       state().set(current_.units);
@@ -365,7 +375,9 @@ SelectionResult select_glm(const Design<Precise>& x, const Likelihood<Precise>& 
     LikelihoodSearch<Precise> selection(part, likelihood, local);
     auto found = start.empty() ? selection.run() : selection.run_from(start);
     const auto convert = [](GlmFit<Precise>& fit) {
-      return FoundSupport{fit.score, fit.deviance / 2, std::move(fit.units)};
+      RoughFit rough{std::move(fit.columns), fit.coefficients.template cast<double>(),
+                     fit.intercept.template cast<double>()};
+      return FoundSupport{fit.score, fit.deviance / 2, std::move(fit.units), std::move(rough)};
     };
     SelectionResult result;
     result.best = convert(found.best);
@@ -376,11 +388,12 @@ SelectionResult select_glm(const Design<Precise>& x, const Likelihood<Precise>& 
     return in_columns(search(x, options, {}), options.rules.units);
   }
   GlmFitter<Precise> fitter(x, likelihood, options.centre, options.lambda_l2);
-  return search_screened(x, expand_around(fitter.fit(std::vector<Index>()), fitter).correlation, options, search,
-                         [&](const std::vector<Index>& support, const std::vector<char>& inside) {
-                           return improving_columns(expand_around(fitter.fit(support), fitter), fitter.ridge(),
-                                                    options.score, by_deviance, support, inside, joining_columns);
-                         });
+  return search_screened(
+      x, expand_around(fitter.fit(std::vector<Index>()), fitter).correlation, options, by_deviance, 2.0, search,
+      [&](const std::vector<Index>& support, const std::vector<char>& inside, const SupportScore& score) {
+        return improving_columns(expand_around(fitter.fit(support), fitter), fitter.ridge(), score, by_deviance,
+                                 support, inside, joining_columns);
+      });
 }
 
 }  // namespace l0::detail

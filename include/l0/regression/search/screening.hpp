@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <utility>
 #include <vector>
@@ -55,14 +56,29 @@ inline constexpr Index screened_columns = 1024;
 /// The search for more columns than `screened_columns`: on those that correlate best with the responses and on the ones
 /// it starts from or keeps. Then it looks once through all others for any that would improve the support by an add or a
 /// swap, takes those in and goes on: where none is left, the answer is a local optimum over all columns, as without
-/// screening.
+/// screening. Where sizes are compared (no polish) the support to improve is the one that the extended criterion
+/// prefers: with many columns the largest is no more than the noise that it fits.
 ///
 /// `search(part, options, start)` searches a part of the columns, from a support unless that is empty;
-/// `improving(support, inside)` names columns to join.
+/// `improving(support, inside, score)` names columns to join; `judge` tells the score of squares, `FoundSupport::loss`
+/// times `squares_per_loss`.
 template <class Precise, class Search, class Improving>
 SelectionResult search_screened(const Design<Precise>& x, const Matrix<Precise>& correlation,
-                                const SelectionOptions& options, Search search, Improving improving) {
-  constexpr int rounds = 10;
+                                const SelectionOptions& options, Judge* judge, double squares_per_loss, Search search,
+                                Improving improving) {
+  const int rounds = options.polish ? 10 : 3;
+  SupportScore extended = options.score;
+  extended.kind = SupportScore::Kind::criterion;
+  extended.criterion = Criterion::ebic;
+  const auto to_improve = [&](const SelectionResult& known) -> const FoundSupport& {
+    if (options.polish) return known.best;
+    const auto value = [&](const FoundSupport& found) {
+      const auto k = static_cast<Index>(found.support.size());
+      return std::isfinite(found.loss) ? judge(extended, squares_per_loss * found.loss, SupportSize{k, k}) : found.loss;
+    };
+    return *std::min_element(known.by_size.begin(), known.by_size.end(),
+                             [&](const FoundSupport& a, const FoundSupport& b) { return value(a) < value(b); });
+  };
   std::vector<Dependent<Index, Precise>> working(static_cast<std::size_t>(x.columns()));
   std::iota(working.begin(), working.end(), Index{0});
   std::nth_element(working.begin(), working.begin() + screened_columns, working.end(), [&](Index a, Index b) {
@@ -89,24 +105,29 @@ SelectionResult search_screened(const Design<Precise>& x, const Matrix<Precise>&
       local.rules.group.clear();
       for (const Index j : working) local.rules.group.push_back(options.rules.group[static_cast<std::size_t>(j)]);
     }
-    std::vector<Index> start = result.best.support;
+    std::vector<Index> start;
+    if (options.polish) start = result.best.support;
     for (Index& j : start) j = place(j);
     const auto part = x.columns_at(working);
     SelectionResult found = search(*part, local, start);
-    for (Index& j : found.best.support) j = working[static_cast<std::size_t>(j)];
-    for (FoundSupport& support : found.by_size) {
+    const auto to_whole = [&](FoundSupport& support) {
       for (Index& j : support.support) j = working[static_cast<std::size_t>(j)];
-    }
+      for (Index& j : support.fit.columns) j = working[static_cast<std::size_t>(j)];
+    };
+    to_whole(found.best);
+    for (FoundSupport& support : found.by_size) to_whole(support);
     if (round == 0) {
       result = std::move(found);
     } else {
       result.best = found.best;
       for (std::size_t k = 0; k < found.by_size.size(); ++k) {
+        if (k >= result.by_size.size()) result.by_size.emplace_back();
         if (found.by_size[k].loss < result.by_size[k].loss) result.by_size[k] = found.by_size[k];
       }
     }
     if (options.stopped()) break;
-    const std::vector<Index> more = improving(result.best.support, inside);
+    const std::vector<Index> more =
+        improving(to_improve(result).support, inside, options.polish ? options.score : extended);
     if (more.empty()) break;
     working.insert(working.end(), more.begin(), more.end());
   }

@@ -10,6 +10,7 @@
 #include <l0/callbacks/report.hpp>
 #include <l0/callbacks/run.hpp>
 #include <l0/core/types.hpp>
+#include <l0/regression/likelihood/point.hpp>
 #include <l0/regression/search/criterion.hpp>
 #include <l0/regression/search/move.hpp>
 
@@ -69,6 +70,7 @@ struct FoundSupport {
   double score = std::numeric_limits<double>::infinity();
   double loss = std::numeric_limits<double>::infinity();
   std::vector<Index> support;
+  RoughFit fit{};
 };
 
 /// The best support found; `by_size` has the best of every size that was met. Supports are of units while a search

@@ -35,8 +35,8 @@ class SubsetSearch {
   void record() {
     const double value = score();
     FoundSupport& same_size = by_size_[static_cast<std::size_t>(state_.size())];
-    if (state_.loss() < same_size.loss) same_size = {value, state_.loss(), state_.active()};
-    if (value < best_.score - gain_floor) best_ = {value, state_.loss(), state_.active()};
+    if (state_.loss() < same_size.loss) same_size = {value, state_.loss(), state_.active(), state_.fit()};
+    if (value < best_.score - gain_floor) best_ = {value, state_.loss(), state_.active(), state_.fit()};
   }
 
   /// Takes over what another search on the same columns found of every size.
