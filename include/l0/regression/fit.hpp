@@ -123,6 +123,22 @@ struct SparseFit {
   std::unique_ptr<Response<Precise>> response;  ///< as it was adapted; null where nothing was
 };
 
+/// Whether no group has room for one more.
+template <std::same_as<RegressionOptions> Options>
+bool fills_groups(const Options& options, const std::vector<Index>& support) {
+  std::vector<Dependent<Index, Options>> in, of;
+  for (const Index g : options.groups) {
+    of.resize(std::max(of.size(), static_cast<std::size_t>(g) + 1));
+    ++of[static_cast<std::size_t>(g)];
+  }
+  in.resize(of.size());
+  for (const Index j : support) ++in[static_cast<std::size_t>(options.groups[static_cast<std::size_t>(j)])];
+  for (std::size_t g = 0; g < of.size(); ++g) {
+    if (in[g] < std::min<Index>(of[g], options.max_per_group)) return false;
+  }
+  return true;
+}
+
 /// Completes the report from the point, on the user's scale, whatever the fit was made from.
 template <class Precise>
 void describe(SparseFit<Precise>& fit, const RegressionOptions& options, bool single, Index constant, double lambda_l2,
@@ -135,9 +151,18 @@ void describe(SparseFit<Precise>& fit, const RegressionOptions& options, bool si
   report.criterion = point.criterion;
   report.lambda_l2 = lambda_l2;
   if (options.max_features && point.size < *options.max_features) {
+    const bool by_rule = options.max_per_group > 0 && fills_groups(options, point.support);
     report.notes.push_back(to_text(point.size) + (single ? " features" : " groups") +
-                           " suffice: no independent one is left to reach the budget of " +
-                           to_text(*options.max_features));
+                           (by_rule                ? " are all that max_per_group allows"
+                            : options.non_negative ? " suffice: no other would have a coefficient above 0"
+                                                   : " suffice: no independent one is left to reach the budget of " +
+                                                         to_text(*options.max_features)));
+  }
+  if (options.non_negative) {
+    for (const Index j : options.must_keep) {
+      if (!std::binary_search(point.support.begin(), point.support.end(), j))
+        report.notes.push_back("feature " + to_text(j) + " of must_keep stays at 0, as non_negative wants no less");
+    }
   }
   if (constant > 0) report.notes.push_back(to_text(constant) + " constant columns were left out");
   if (point.dependent > 0) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <cstdint>
 #include <functional>
@@ -45,10 +46,10 @@ struct RegressionOptions {
       0;  ///< λ₂ Σ (σⱼwⱼ)² on the kept coefficients, σⱼ the deviation of column j, beside the mean loss, ≥ 0
   bool fit_intercept = true;       ///< the intercept is never gated
   bool non_negative = false;       ///< no coefficient below 0
-  std::vector<Index> must_keep{};  ///< features that are always in
+  std::vector<Index> must_keep{};  ///< features that are always in; with non_negative at 0 where they would be below it
   std::vector<Index> groups{};     ///< group 0, 1, ... of every feature; empty: each stands alone
   Index max_per_group = 0;         ///< at most so many features of each group; 0: groups are all in or all out
-  Index max_size = 100;            ///< largest model looked at where neither price nor budget is given
+  Index max_size = 100;            ///< largest model looked at where neither a price nor a budget is given
   WeightKind weight_kind = WeightKind::sampling;  ///< what sample weights say
   std::vector<double> class_weight{};             ///< of samples labelled 0, 1, ..., > 0, times their own; empty: 1
   bool balance_classes = false;                   ///< classes weigh the same, whatever their numbers
@@ -124,6 +125,24 @@ void validate(const Options& options, Index features) {
   }
   if (options.gates == GateMode::off && (options.lambda_l0 || options.max_features || options.folds > 0)) {
     fail("gates", "off", "noise_free or sampled where lambda_l0, max_features or folds are given");
+  }
+  if (options.gates == GateMode::off && (options.non_negative || options.max_per_group > 0)) {
+    fail("gates", "off", "noise_free or sampled where non_negative or max_per_group says which features may be in");
+  }
+  if (options.max_per_group > 0) {
+    for (const Index j : options.must_keep) {
+      const Index g = options.groups[static_cast<std::size_t>(j)];
+      std::vector<Dependent<Index, Options>> of_group;
+      for (const Index l : options.must_keep) {
+        if (options.groups[static_cast<std::size_t>(l)] == g) of_group.push_back(l);
+      }
+      std::sort(of_group.begin(), of_group.end());
+      const auto count = std::unique(of_group.begin(), of_group.end()) - of_group.begin();
+      if (count > options.max_per_group) {
+        fail("must_keep", to_text(count) + " features of group " + to_text(g),
+             "at most the " + to_text(options.max_per_group) + " of max_per_group");
+      }
+    }
   }
   require(options.epochs >= 1, "epochs", options.epochs, "a number >= 1");
   require_positive("learning_rate", options.learning_rate);

@@ -15,7 +15,7 @@
 #include <l0/regression/search/criterion.hpp>
 #include <l0/regression/search/least_squares_oracle.hpp>
 #include <l0/regression/search/likelihood_oracle.hpp>
-#include <l0/regression/search/likelihood_search.hpp>
+#include <l0/regression/search/select.hpp>
 #include <l0/regression/search/selection.hpp>
 
 namespace l0::detail {

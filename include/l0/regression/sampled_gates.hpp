@@ -153,8 +153,16 @@ SelectionResult select_sampled(const Response<Precise>& response, const Design<P
   result.by_size.resize(static_cast<std::size_t>(units.count(x.columns()) + 1));
   const double samples = score.samples;
   const auto record = [&](std::vector<Index> support) {
-    const std::vector<Index> columns = units.columns_of(support);
-    const double loss = response.refit(x, columns, settings).loss;
+    std::vector<Index> columns = units.columns_of(support);
+    auto point = response.refit(x, columns, settings);
+    while (settings.rules.non_negative && point.coefficients.size() > 0) {
+      Index worst = 0;
+      if (!(point.coefficients.col(0).minCoeff(&worst) < 0)) break;
+      support.erase(std::find(support.begin(), support.end(), point.support[static_cast<std::size_t>(worst)]));
+      columns = support;
+      point = response.refit(x, columns, settings);
+    }
+    const double loss = point.loss;
     const SupportSize size = units.size_of(support);
     const double value = score.kind == SupportScore::Kind::criterion ? response.criterion(score, loss, size)
                          : score.kind == SupportScore::Kind::price

@@ -107,12 +107,16 @@ SparseFit<Precise> fit_moments(const Moments<Precise>& sums, const RegressionOpt
   settings.score = complete_score(settings, samples, moments.columns(), moments.responses());
   SelectionOptions searched = settings;  // an L2 penalty of λ₂ on half a deviance is one of 2λ₂ on the squares
   searched.lambda_l2 *= unknown_variance ? 1 : 2;
-  const Index limit = complete_for_squares(searched, problem, sums.rows());
   SelectionResult selection;
   if (run.stopped()) {
     selection.best.support = start;
   } else {
-    selection = in_columns(search_least_squares(problem, searched, limit), settings.rules.units);
+    const auto search = [&](SelectionOptions own) {
+      const Index limit = complete_for_squares(own, problem, sums.rows());
+      return search_least_squares(problem, own, limit);
+    };
+    selection = in_columns(search_at_price(searched, settings.rules.units.count(moments.columns()), search),
+                           settings.rules.units);
   }
   SparseFit<Precise> fit;
   auto& point = fit.point;

@@ -28,6 +28,7 @@
 ///     subset_search     ups and downs, descent and ejection chains on one score
 ///     least_squares_*   the search where the problem is the loss; likelihood_*: where it is an expansion of it
 ///     screening         many columns: the likeliest first, then a look at all others
+///     select            data, rules and a score to supports, by all of these
 
 namespace l0::detail {
 
@@ -264,17 +265,14 @@ class ActiveSet {
     return moves;
   }
 
-  /// Takes out columns whose coefficients the sign rule forbids, the worst first.
+  /// Takes out columns whose coefficients the sign rule forbids, the worst first; kept ones come back where their
+  /// coefficients would be positive.
   void obey_signs() {
-    while (rules().non_negative && units().trivial()) {
-      Index worst = -1;
-      for (Index i = 0; i < size(); ++i) {
-        if (problem_.beta()(i, 0) < 0 && !is_kept(active_columns()[index(i)]) &&
-            (worst < 0 || problem_.beta()(i, 0) < problem_.beta()(worst, 0)))
-          worst = i;
-      }
-      if (worst < 0) return;
-      drop(worst);
+    if (!rules().non_negative || !units().trivial()) return;
+    constexpr int most_returns = 10;  // taking out and back may go round in circles
+    for (int returned = 0;; ++returned) {
+      while (drop_most_negative()) continue;
+      if (returned == most_returns || !return_kept()) return;
     }
   }
 
@@ -303,6 +301,20 @@ class ActiveSet {
 
   Index width() const { return problem_.width(); }
   Index active_width(Index i) const { return units().trivial() ? 1 : static_cast<Index>(places_of(i).size()); }
+
+  bool drop_most_negative() {
+    Index worst = -1;
+    for (Index i = 0; i < size(); ++i) {
+      if (problem_.beta()(i, 0) < 0 && (worst < 0 || problem_.beta()(i, 0) < problem_.beta()(worst, 0))) worst = i;
+    }
+    if (worst >= 0) drop(worst);
+    return worst >= 0;
+  }
+  bool return_kept() {
+    bool any = false;
+    for (const Index j : rules().keep) any = (!contains(j) && problem_.c()(j, 0) > 0 && add(j)) || any;
+    return any;
+  }
 
   /// Fetches the Gram rows of a unit together with those of the next best units, which will likely follow.
   void fetch(Index unit) {

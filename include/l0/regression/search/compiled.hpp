@@ -12,6 +12,7 @@
 #include <l0/regression/search/least_squares_search.hpp>
 #include <l0/regression/search/likelihood_search.hpp>
 #include <l0/regression/search/screening.hpp>
+#include <l0/regression/search/select.hpp>
 #include <l0/regression/search/selection.hpp>
 
 /// \file

@@ -82,10 +82,7 @@ class FittedSupports {
   bool leave_out_most_negative(Fit& fit) {
     Index worst = -1;
     for (Index i = 0; i < fit.size(); ++i) {
-      if (fit.coefficients(i, 0) < 0 && !options_->rules.is_kept(fit.units[static_cast<std::size_t>(i)]) &&
-          (worst < 0 || fit.coefficients(i, 0) < fit.coefficients(worst, 0))) {
-        worst = i;
-      }
+      if (fit.coefficients(i, 0) < 0 && (worst < 0 || fit.coefficients(i, 0) < fit.coefficients(worst, 0))) worst = i;
     }
     if (worst < 0) return false;
     fit.leave_out(worst);

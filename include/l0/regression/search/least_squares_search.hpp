@@ -16,7 +16,6 @@
 #include <l0/regression/search/active_set.hpp>
 #include <l0/regression/search/criterion.hpp>
 #include <l0/regression/search/least_squares_oracle.hpp>
-#include <l0/regression/search/screening.hpp>
 #include <l0/regression/search/selection.hpp>
 #include <l0/regression/search/subset_search.hpp>
 
@@ -38,6 +37,7 @@ class LeastSquaresSearch {
   SelectionResult run() {
     const bool exact = options_.score.kind == SupportScore::Kind::exact;
     state_.set(options_.rules.keep);
+    state_.obey_signs();
     search_->forward(limit_, exact || options_.whole_path ? limit_ : 0);
     const auto best_size = static_cast<Index>(search_->best().support.size());
     if (!options_.stopped()) search_->backward(exact ? options_.score.size : std::max<Index>(1, best_size / 2));
@@ -206,27 +206,6 @@ SelectionResult search_least_squares(const LeastSquaresProblem<Precise>& problem
                                      Index limit, const std::vector<Index>& start = {}) {
   LeastSquaresSearch<Precise> search(problem, options, limit);
   return start.empty() ? search.run() : search.run_from(start);
-}
-
-/// Selects a support for least squares of one or more responses. `weight` sums to what the samples are worth.
-template <class Precise>
-SelectionResult select_least_squares(const Design<Precise>& x, const Matrix<Precise>& y, const Vector<Precise>& weight,
-                                     SelectionOptions options) {
-  const LeastSquaresProblem<Precise> problem = pose(x, y, weight, options.centre);
-  options.score = complete_score(options, weight.sum(), x.columns(), y.cols());
-  const Index limit = complete_for_squares(options, problem, x.rows());
-  if (x.columns() <= screened_columns || !options.rules.units.trivial()) {
-    return in_columns(search_least_squares(problem, options, limit), options.rules.units);
-  }
-  return search_screened(
-      x, problem.correlation, options, by_squares, 1.0,
-      [&](const Design<Precise>& part, const SelectionOptions& local, const std::vector<Index>& start) {
-        return search_least_squares(pose(part, y, weight, options.centre), local, limit, start);
-      },
-      [&](const std::vector<Index>& support, const std::vector<char>& inside, const SupportScore& score) {
-        return improving_columns(problem, options.score.samples * options.lambda_l2, score, by_squares, support, inside,
-                                 joining_columns);
-      });
 }
 
 }  // namespace l0::detail

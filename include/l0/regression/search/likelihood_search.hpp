@@ -22,7 +22,6 @@
 #include <l0/regression/search/fitted_supports.hpp>
 #include <l0/regression/search/likelihood_oracle.hpp>
 #include <l0/regression/search/move.hpp>
-#include <l0/regression/search/screening.hpp>
 #include <l0/regression/search/selection.hpp>
 #include <l0/regression/search/subset_search.hpp>
 
@@ -139,6 +138,7 @@ class LikelihoodSearch {
     current_ = fits_.fit(fits_.fitter().fit(std::vector<Index>()));
     model_.stand_on(current_, true);
     state().set(with_kept(more));
+    state().obey_signs();
     if (state().size() > 0) current_ = refit();
     accept(current_);
   }
@@ -365,35 +365,5 @@ class LikelihoodSearch {
   Fit current_;
   typename ActiveSet<Precise>::Saved home_;
 };
-
-/// Selects a support for a likelihood; beyond `screened_columns` as `search_screened` does.
-template <class Precise>
-SelectionResult select_glm(const Design<Precise>& x, const Likelihood<Precise>& likelihood, SelectionOptions options) {
-  options.score = complete_score(options, likelihood.weights().sum(), x.columns(), likelihood.responses());
-  options.score.unknown_variance = false;
-  const auto search = [&](const Design<Precise>& part, const SelectionOptions& local, const std::vector<Index>& start) {
-    LikelihoodSearch<Precise> selection(part, likelihood, local);
-    auto found = start.empty() ? selection.run() : selection.run_from(start);
-    const auto convert = [](GlmFit<Precise>& fit) {
-      RoughFit rough{std::move(fit.columns), fit.coefficients.template cast<double>(),
-                     fit.intercept.template cast<double>()};
-      return FoundSupport{fit.score, fit.deviance / 2, std::move(fit.units), std::move(rough)};
-    };
-    SelectionResult result;
-    result.best = convert(found.best);
-    for (auto& fit : found.by_size) result.by_size.push_back(convert(fit));
-    return result;
-  };
-  if (x.columns() <= screened_columns || !options.rules.units.trivial()) {
-    return in_columns(search(x, options, {}), options.rules.units);
-  }
-  GlmFitter<Precise> fitter(x, likelihood, options.centre, options.lambda_l2);
-  return search_screened(
-      x, expand_around(fitter.fit(std::vector<Index>()), fitter).correlation, options, by_deviance, 2.0, search,
-      [&](const std::vector<Index>& support, const std::vector<char>& inside, const SupportScore& score) {
-        return improving_columns(expand_around(fitter.fit(support), fitter), fitter.ridge(), score, by_deviance,
-                                 support, inside, joining_columns);
-      });
-}
 
 }  // namespace l0::detail

@@ -80,6 +80,20 @@ struct SelectionResult {
   std::vector<FoundSupport> by_size;
 };
 
+/// A price says itself how large a support may get: where one of the largest size pays, twice that is looked at.
+template <class Search>
+SelectionResult search_at_price(SelectionOptions options, Index room, Search search) {
+  if (options.score.kind != SupportScore::Kind::price) return search(options);
+  room = std::max(room, options.max_size);
+  for (;;) {
+    SelectionResult result = search(options);
+    const auto size = static_cast<Index>(result.best.support.size());
+    if (size < options.max_size || options.max_size >= room || options.stopped()) return result;
+    options.start = result.best.support;
+    options.max_size = std::min(room, std::max<Index>(16, 2 * size));
+  }
+}
+
 /// What a search tells of a support.
 inline StepReport search_report(std::string_view stage, Index step, Index steps, const SupportScore& score,
                                 double squares, Index size) {
