@@ -16,7 +16,6 @@
 
 #include <l0/regression/data/dense_design.hpp>
 #include <l0/regression/data/sparse_design.hpp>
-#include <l0/regression/search/likelihood_search.hpp>
 #include <l0/regression/search/select.hpp>
 
 #include "support/catch.hpp"

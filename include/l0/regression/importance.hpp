@@ -10,7 +10,7 @@
 #include <l0/regression/data/groups.hpp>
 #include <l0/regression/search/active_set.hpp>
 #include <l0/regression/search/criterion.hpp>
-#include <l0/regression/search/least_squares_oracle.hpp>
+#include <l0/regression/search/least_squares_problem.hpp>
 #include <l0/regression/search/move.hpp>
 #include <l0/regression/search/selection.hpp>
 

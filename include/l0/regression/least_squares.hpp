@@ -14,7 +14,7 @@
 #include <l0/regression/likelihood/point.hpp>
 #include <l0/regression/response.hpp>
 #include <l0/regression/search/criterion.hpp>
-#include <l0/regression/search/least_squares_oracle.hpp>
+#include <l0/regression/search/least_squares_problem.hpp>
 #include <l0/regression/search/select.hpp>
 #include <l0/regression/search/selection.hpp>
 #include <l0/regression/support_refits.hpp>

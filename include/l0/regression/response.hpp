@@ -13,8 +13,8 @@
 #include <l0/regression/likelihood/point.hpp>
 #include <l0/regression/likelihood/support_fit.hpp>
 #include <l0/regression/search/criterion.hpp>
-#include <l0/regression/search/least_squares_oracle.hpp>
-#include <l0/regression/search/likelihood_oracle.hpp>
+#include <l0/regression/search/least_squares_problem.hpp>
+#include <l0/regression/search/likelihood_expansion.hpp>
 #include <l0/regression/search/select.hpp>
 #include <l0/regression/search/selection.hpp>
 

@@ -22,8 +22,8 @@
 #include <l0/regression/likelihood/point.hpp>
 #include <l0/regression/options.hpp>
 #include <l0/regression/search/criterion.hpp>
-#include <l0/regression/search/least_squares_oracle.hpp>
-#include <l0/regression/search/least_squares_search.hpp>
+#include <l0/regression/search/least_squares_problem.hpp>
+#include <l0/regression/search/select.hpp>
 #include <l0/regression/search/selection.hpp>
 #include <l0/regression/support_refits.hpp>
 

@@ -14,6 +14,7 @@
 #include <l0/regression/data/gram.hpp>
 #include <l0/regression/data/groups.hpp>
 #include <l0/regression/search/column_scan.hpp>
+#include <l0/regression/search/constants.hpp>
 #include <l0/regression/search/group_blocks.hpp>
 #include <l0/regression/search/move.hpp>
 #include <l0/regression/search/selection.hpp>
@@ -25,8 +26,8 @@
 ///     move, criterion   what a step is, what a support costs
 ///     swept             the problem on a support: residual correlations, coefficients, what columns have of their own
 ///     active_set        every add, drop and swap from there, as closed formulas; column_scan, group_blocks
-///     subset_search     ups and downs, descent and ejection chains on one score
-///     least_squares_*   the search where the problem is the loss; likelihood_*: where it is an expansion of it
+///     support_search    ups and downs, descent and ejection chains on one score, by an oracle; constants
+///     least_squares_*   the problem where it is the loss; likelihood_*: where it is an expansion of it
 ///     screening         many columns: the likeliest first, then a look at all others
 ///     select            data, rules and a score to supports, by all of these
 
@@ -320,8 +321,9 @@ class ActiveSet {
   void fetch(Index unit) {
     if (has_rows(unit)) return;
     std::vector<Index> wanted{unit};
-    for (const Index l : best_adds(3 * fetch_block)) {
-      if (l != unit && !has_rows(l) && static_cast<Index>(wanted.size()) < fetch_block) wanted.push_back(l);
+    for (const Index l : best_adds(3 * search_constants.fetched)) {
+      if (l != unit && !has_rows(l) && static_cast<Index>(wanted.size()) < search_constants.fetched)
+        wanted.push_back(l);
     }
     gram_->fetch(units().columns_of(wanted));
   }
@@ -385,8 +387,6 @@ class ActiveSet {
     if (problem_.c().cols() != 1 || features() == 0 || !units().trivial()) return true;
     return scan_.swap_may_gain(problem_, i, drop_cost(i) + least);
   }
-
-  static constexpr Index fetch_block = 8;
 
   GramRows<Precise>* gram_;
   Admission admission_;

@@ -8,9 +8,7 @@
 #include <l0/regression/data/design.hpp>
 #include <l0/regression/likelihood/likelihood.hpp>
 #include <l0/regression/search/criterion.hpp>
-#include <l0/regression/search/least_squares_oracle.hpp>
-#include <l0/regression/search/least_squares_search.hpp>
-#include <l0/regression/search/likelihood_search.hpp>
+#include <l0/regression/search/least_squares_problem.hpp>
 #include <l0/regression/search/screening.hpp>
 #include <l0/regression/search/select.hpp>
 #include <l0/regression/search/selection.hpp>
@@ -21,7 +19,7 @@
 
 namespace l0::detail {
 
-L0_COMPILED(SelectionResult search_least_squares(const LeastSquaresProblem<double>&, const SelectionOptions&, Index,
+L0_COMPILED(SelectionResult search_least_squares(const LeastSquaresProblem<double>&, SelectionOptions, Index,
                                                  const std::vector<Index>&));
 L0_COMPILED(std::vector<Index> improving_columns(const LeastSquaresProblem<double>&, double, const SupportScore&,
                                                  Judge*, const std::vector<Index>&, const std::vector<char>&,

@@ -11,6 +11,7 @@
 #include <l0/regression/likelihood/likelihood.hpp>
 #include <l0/regression/likelihood/newton.hpp>
 #include <l0/regression/likelihood/support_fit.hpp>
+#include <l0/regression/search/constants.hpp>
 #include <l0/regression/search/selection.hpp>
 
 namespace l0::detail {
@@ -42,7 +43,9 @@ class FittedSupports {
   }
 
   /// Two fits of one support may differ by this much.
-  double progress() const { return std::max(1e-6, 10 * search_tolerance()) * options_->score.deviance_unit(); }
+  double progress() const {
+    return std::max(search_constants.progress, 10 * search_tolerance()) * options_->score.deviance_unit();
+  }
 
   /// Whether the best of its size has the support of `proposal`.
   bool is_known(const Fit& proposal) { return same_size(proposal.size()).units == proposal.units; }

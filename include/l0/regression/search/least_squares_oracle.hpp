@@ -2,101 +2,184 @@
 #pragma once
 
 #include <algorithm>
-#include <memory>
-#include <utility>
+#include <cmath>
+#include <limits>
+#include <string_view>
 #include <vector>
 
-#include <Eigen/Cholesky>
-
+#include <l0/callbacks/report.hpp>
+#include <l0/core/sort_stably.hpp>
 #include <l0/core/types.hpp>
-#include <l0/regression/data/design.hpp>
-#include <l0/regression/data/standardized.hpp>
+#include <l0/regression/data/gram.hpp>
+#include <l0/regression/search/active_set.hpp>
+#include <l0/regression/search/constants.hpp>
+#include <l0/regression/search/criterion.hpp>
+#include <l0/regression/search/least_squares_problem.hpp>
+#include <l0/regression/search/move.hpp>
+#include <l0/regression/search/selection.hpp>
 
 namespace l0::detail {
 
-/// A least-squares problem of standardized columns: their correlations with the responses, and Σ D(Y−Ȳ)².
+/// The oracle of `SupportSearch` for least squares: the active set says the truth, so the present support is the one on
+/// which it stands, and fits are free.
 template <class Precise>
-struct LeastSquaresProblem {
-  std::unique_ptr<const StandardizedColumns<Precise>> owned_columns;
-  Matrix<Precise> correlation;
-  double squares = 0;
-
-  const StandardizedColumns<Precise>& columns() const { return *owned_columns; }
-};
-
-/// The problem of a design, which must outlive it. `y` is n × responses, `weight` sums to what the samples are worth.
-template <class Precise>
-LeastSquaresProblem<Precise> pose(const Design<Precise>& x, const Matrix<Precise>& y, const Vector<Precise>& weight,
-                                  bool centre) {
-  auto columns = std::make_unique<StandardizedDesign<Precise>>(x);
-  columns->set_weights(weight, centre);
-  Matrix<Precise> weighted = y;
-  double squares = 0;
-  for (Index m = 0; m < y.cols(); ++m) {
-    if (centre) weighted.col(m).array() -= y.col(m).dot(weight) / weight.sum();
-    squares += (weighted.col(m).array().square() * weight.array()).sum();
-    weighted.col(m).array() *= weight.array();
-  }
-  Matrix<Precise> correlation = columns->correlate(weighted);
-  return {std::move(columns), std::move(correlation), squares};
-}
-
-/// The closed formulas of `ActiveSet` on one support, for all columns once and in chunks, so that no features × k
-/// numbers are kept. `ridge` is what GramRows adds to the diagonal, times scale².
-template <class Precise>
-class NeighbourScan {
+class LeastSquaresOracle {
  public:
-  /// A squared length below this, of 1, counts as "in the span of the support".
-  static constexpr Precise spanned = Precise(1e-11);
+  using Number = Precise;
+  static constexpr bool is_exact = true;
 
-  NeighbourScan(const LeastSquaresProblem<Precise>& problem, Precise ridge, const std::vector<Index>& support)
-      : problem_(problem), ridge_(ridge) {
-    const StandardizedColumns<Precise>& columns = problem.columns();
-    const auto k = static_cast<Index>(support.size());
-    columns.weighted_columns(support, block_);
-    Matrix<Precise> gram(k, k);
-    for (Index i = 0; i < k; ++i) {
-      const Index j = support[static_cast<std::size_t>(i)];
-      gram.row(i) = columns.correlate(block_, j, 1);
-      // Of columns of unit length; a hundredth of `spanned`, so that kept columns that depend on others have an
-      // inverse.
-      gram(i, i) = columns.scale(j) > 0 ? 1 + added(j) + Precise(1e-13) : Precise(1);
+  /// All arguments must outlive this object.
+  LeastSquaresOracle(const LeastSquaresProblem<Precise>& problem, ActiveSet<Precise>& state, const SupportScore& score)
+      : problem_(problem), state_(state), score_(score),
+        by_size_(static_cast<std::size_t>(std::min(state.capacity(), state.unit_count()) + 1)) {}
+  /// Another judgement of the same problem.
+  LeastSquaresOracle(const LeastSquaresOracle& other, const SupportScore& score)
+      : LeastSquaresOracle(other.problem_, other.state_, score) {}
+
+  ActiveSet<Precise>& state() { return state_; }
+  const Matrix<Precise>& correlation() const { return problem_.correlation; }
+  /// Of sizes; an infinite loss where there is none.
+  const std::vector<FoundSupport>& by_size() const { return by_size_; }
+
+  /// On a support and the kept units, as far as the rules allow.
+  void begin(const std::vector<Index>& more) {
+    std::vector<Index> support = state_.rules().keep;
+    for (const Index unit : more) {
+      if (std::find(support.begin(), support.end(), unit) == support.end()) support.push_back(unit);
     }
-    inverse = gram.ldlt().solve(Matrix<Precise>::Identity(k, k));
-    const Matrix<Precise> start = rows_of(problem.correlation, support);
-    beta = inverse * start;
-    loss = problem.squares - beta.cwiseProduct(start).sum();
+    state_.set(support);
+    state_.obey_signs();
+    record();
+  }
+  void renew() {}
+  Index depth() const { return std::max<Index>(1, best_size() / 2); }
+
+  Index size() const { return state_.size(); }
+  double objective() const { return state_.loss(); }
+  double score() const { return score_.of_squares(state_.loss(), state_.extent()); }
+  bool may_grow() const { return true; }
+  bool has_nothing_left() const { return state_.loss() < score_.rounding; }
+
+  double fit(double /*bound*/ = 0) const { return state_.loss(); }
+  double fitted_score() const { return score(); }
+  void take(bool /*fresh*/) { record(); }
+  void take_nearby() { record(); }
+  bool is_known() const { return false; }
+  void record() {
+    const double value = score();
+    FoundSupport& same_size = by_size_[static_cast<std::size_t>(state_.size())];
+    if (state_.loss() < same_size.loss) same_size = {value, state_.loss(), state_.active(), state_.fit()};
+    if (value < best_.score - 0.1 * progress()) best_ = {value, state_.loss(), state_.active(), state_.fit()};
   }
 
-  Matrix<Precise> inverse;  ///< H
-  Matrix<Precise> beta;     ///< on the standardized columns
-  double loss = 0;
+  double best_score() const { return best_.score; }
+  Index best_size() const { return static_cast<Index>(best_.support.size()); }
+  void stand_on_best() { state_.set(best_.support); }
 
-  /// Calls visit(first, B, C, d) for one chunk of columns after another; d is 0 for constant columns.
-  template <class Visit>
-  void each_chunk(Visit visit) const {
-    const StandardizedColumns<Precise>& columns = problem_.columns();
-    const Index chunk = std::max<Index>(4096, columns.columns() / 64);
-    for (Index first = 0; first < columns.columns(); first += chunk) {
-      const Index count = std::min(chunk, columns.columns() - first);
-      const Matrix<Precise> g = columns.correlate(block_, first, count);
-      const Matrix<Precise> b = g * inverse;
-      const Matrix<Precise> c = problem_.correlation.middleRows(first, count) - g * beta;
-      Vector<Precise> d(count);
-      for (Index l = 0; l < count; ++l) {
-        d(l) = columns.scale(first + l) > 0 ? 1 + added(first + l) : Precise(0);
-        if (d(l) > 0 && b.cols() > 0) d(l) -= b.row(l).dot(g.row(l));
-      }
-      visit(first, b, c, d);
+  /// Takes over what another search on the same problem found of every size.
+  void adopt(const std::vector<FoundSupport>& by_size) {
+    for (std::size_t k = 0; k < std::min(by_size.size(), by_size_.size()); ++k) {
+      if (!(by_size[k].loss < by_size_[k].loss)) continue;
+      by_size_[k] = by_size[k];
+      by_size_[k].score = score_.of_squares(by_size[k].loss, state_.units().size_of(by_size[k].support));
+      if (by_size_[k].score < best_.score - 0.1 * progress()) best_ = by_size_[k];
     }
+  }
+
+  double predicted_score() const { return score(); }
+  double score_after(const SupportMove& move) const { return score_.of_squares(move.loss, state_.size_after(move)); }
+  /// The best add, the best drop and the best swap, with the loss after each.
+  std::vector<SupportMove> moves(std::size_t /*swaps*/) const {
+    std::vector<Dependent<SupportMove, Precise>> moves;
+    double change = 0;
+    const Index j = state_.best_add(change);
+    if (j >= 0) moves.push_back({SupportMove::Kind::add, -1, j, state_.loss() - change});
+    const Index i = state_.best_drop(change);
+    if (i >= 0) moves.push_back({SupportMove::Kind::drop, i, -1, state_.loss() + change});
+    const SupportMove swap = state_.best_swap(least_gain());
+    if (swap.kind != SupportMove::Kind::none) moves.push_back(swap);
+    return moves;
+  }
+  /// Rounding must not count as progress.
+  double least_gain() const { return search_constants.swap_gain * state_.loss(); }
+  double least_progress() const { return std::numeric_limits<double>::infinity(); }
+  int swap_to_rest() {
+    constexpr int most = 200;
+    for (int made = 0; made < most; ++made) {
+      const SupportMove move = state_.best_swap(least_gain());
+      if (move.kind == SupportMove::Kind::none) return made;
+      state_.apply(move);
+    }
+    return most;
+  }
+  /// Descends on the score.
+  void settle() {
+    constexpr int most = 500;
+    for (int made = 0; made < most; ++made) {
+      SupportMove best;
+      double lowest = score() - progress();
+      for (const SupportMove& move : moves(1)) {
+        const double value = score_after(move);
+        if (value < lowest) lowest = value, best = move;
+      }
+      if (best.kind == SupportMove::Kind::none) return;
+      state_.apply(best);
+    }
+  }
+  /// Where the score is a price on the mean loss, progress is in units of a sample's share.
+  double progress() const {
+    return search_constants.progress *
+           (score_.kind == SupportScore::Kind::price ? std::max(1 / score_.samples, 1e-6) : 1.0);
+  }
+
+  /// Of a feature, in units of the squares.
+  double feature_price() const {
+    const SupportSize size = state_.units().size_of(best_.support);
+    const double freedom = std::max(score_.samples - static_cast<double>(size.columns) - 1, 1.0) * score_.responses;
+    const double variance = std::max(best_.loss / freedom, score_.rounding / score_.samples);
+    return score_.kind == SupportScore::Kind::price ? score_.samples * score_.lambda
+                                                    : variance * score_.next_unit(size);
+  }
+  /// The columns whose Gram rows the path has asked for, at most those that correlate best with the responses.
+  std::vector<Index> contenders() const {
+    const GramRows<Precise>& gram = state_.gram();
+    std::vector<Dependent<Index, Precise>> known;
+    for (Index j = 0; j < gram.size(); ++j) {
+      if (gram.has(j) && problem_.columns().scale(j) > 0) known.push_back(j);
+    }
+    if (static_cast<Index>(known.size()) > search_constants.most_gates) {
+      sort_stably(known, [&](Index a, Index b) {
+        return problem_.correlation.row(a).squaredNorm() > problem_.correlation.row(b).squaredNorm();
+      });
+      known.resize(static_cast<std::size_t>(search_constants.most_gates));
+    }
+    return known;
+  }
+
+  StepReport report(std::string_view stage, Index step, Index steps) const {
+    return search_report(stage, step, steps, score_, state_.loss(), state_.size());
+  }
+
+  /// The best support, or where the wanted size is out of reach (rank, rules) the largest below it.
+  SelectionResult finish() const {
+    SelectionResult result{best_, by_size_};
+    if (std::isfinite(best_.score)) return result;
+    result.best = {0, problem_.squares, {}};
+    for (Index k = std::min(score_.size, static_cast<Index>(by_size_.size()) - 1); k > 0; --k) {
+      const FoundSupport& found = by_size_[static_cast<std::size_t>(k)];
+      if (!std::isfinite(found.loss)) continue;
+      result.best = found;
+      break;
+    }
+    return result;
   }
 
  private:
-  Precise added(Index j) const { return ridge_ * problem_.columns().scale(j) * problem_.columns().scale(j); }
-
   const LeastSquaresProblem<Precise>& problem_;
-  Precise ridge_;
-  Matrix<Precise> block_;
+  ActiveSet<Precise>& state_;
+  SupportScore score_;
+  FoundSupport best_;
+  std::vector<FoundSupport> by_size_;
 };
 
 }  // namespace l0::detail

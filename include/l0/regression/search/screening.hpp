@@ -9,7 +9,7 @@
 
 #include <l0/core/types.hpp>
 #include <l0/regression/data/groups.hpp>
-#include <l0/regression/search/least_squares_oracle.hpp>
+#include <l0/regression/search/least_squares_problem.hpp>
 #include <l0/regression/search/selection.hpp>
 
 namespace l0::detail {

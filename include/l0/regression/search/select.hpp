@@ -1,27 +1,61 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
 #include <l0/core/types.hpp>
 #include <l0/regression/data/design.hpp>
+#include <l0/regression/data/gram.hpp>
 #include <l0/regression/data/groups.hpp>
 #include <l0/regression/likelihood/likelihood.hpp>
 #include <l0/regression/likelihood/point.hpp>
 #include <l0/regression/likelihood/support_fit.hpp>
+#include <l0/regression/search/active_set.hpp>
+#include <l0/regression/search/constants.hpp>
 #include <l0/regression/search/criterion.hpp>
 #include <l0/regression/search/least_squares_oracle.hpp>
-#include <l0/regression/search/least_squares_search.hpp>
+#include <l0/regression/search/least_squares_problem.hpp>
+#include <l0/regression/search/likelihood_expansion.hpp>
 #include <l0/regression/search/likelihood_oracle.hpp>
-#include <l0/regression/search/likelihood_search.hpp>
 #include <l0/regression/search/screening.hpp>
 #include <l0/regression/search/selection.hpp>
+#include <l0/regression/search/support_search.hpp>
 
 /// \file
 /// From data to supports: the search that fits the loss, the number of columns and a price.
 
 namespace l0::detail {
+
+/// Completes the options of a least-squares search that knows its problem, and returns the largest size to look at.
+/// `options.score` knows the samples; their number of rows is a limit as well.
+template <class Precise>
+Index complete_for_squares(SelectionOptions& options, const LeastSquaresProblem<Precise>& problem, Index rows) {
+  SupportScore& score = options.score;
+  score.rounding = std::max(1e-300, problem.squares * 1e-12);
+  const Index columns = problem.columns().columns();
+  if (score.kind == SupportScore::Kind::exact)
+    return std::min({options.rules.units.count(columns), rows, beyond(score.size)});
+  const auto samples = static_cast<Index>(std::min(score.samples, static_cast<double>(rows)));
+  score.limit = std::max(support_limit(samples, columns, options), static_cast<Index>(options.rules.keep.size()));
+  return score.limit;
+}
+
+/// Searches from the empty support, or from the units of `start`.
+template <class Precise>
+SelectionResult search_least_squares(const LeastSquaresProblem<Precise>& problem, SelectionOptions options, Index limit,
+                                     const std::vector<Index>& start = {}) {
+  GramRows<Precise> gram(problem.columns(), options.score.samples * options.lambda_l2);
+  ActiveSet<Precise> state(gram, options.rules);
+  state.reset(problem.correlation, problem.squares, column_capacity(options, limit));
+  LeastSquaresOracle<Precise> oracle(problem, state, options.score);
+  SupportSearch search(oracle, options, limit, options.run);
+  const bool from_start = !start.empty() && !options.whole_path;
+  if (!start.empty() && options.whole_path) options.start = start;
+  from_start ? search.run_from(start) : search.run();
+  return oracle.finish();
+}
 
 /// The search for many columns; `problem` is that of all of them.
 template <class Precise>
@@ -56,12 +90,60 @@ SelectionResult select_least_squares(const Design<Precise>& x, const Matrix<Prec
                     options.rules.units);
 }
 
-/// The search on the columns of a design, from a support unless that is empty.
+/// The search for a likelihood on the columns of a design. Where that is a part of a larger one,
+/// `options.score.features` says how many columns the whole has.
+template <class Precise>
+class LikelihoodSearch {
+ public:
+  using Result = typename LikelihoodOracle<Precise>::Result;
+
+  /// Design and likelihood must outlive this object. `options.score` is complete.
+  LikelihoodSearch(const Design<Precise>& x, const Likelihood<Precise>& likelihood, SelectionOptions options)
+      : options_(limited(std::move(options), x)), limit_(largest_support(options_, x)),
+        oracle_(x, likelihood, options_, limit_), search_(oracle_, options_, limit_, options_.run) {}
+  LikelihoodSearch(const LikelihoodSearch&) = delete;
+  LikelihoodSearch& operator=(const LikelihoodSearch&) = delete;
+
+  /// From the kept units alone, and from the units of an earlier fit.
+  Result run() {
+    search_.run();
+    return oracle_.finish();
+  }
+  /// From a known support and the kept units.
+  Result run_from(const std::vector<Index>& start) {
+    search_.run_from(start);
+    return oracle_.finish();
+  }
+
+ private:
+  static SelectionOptions limited(SelectionOptions options, const Design<Precise>& x) {
+    if (options.score.kind != SupportScore::Kind::exact)
+      options.score.limit = std::max(largest_support(options, x), static_cast<Index>(options.rules.keep.size()));
+    return options;
+  }
+
+  /// A sample of a likelihood tells less than one of a Gaussian response: at most a quarter of n.
+  static Index largest_support(const SelectionOptions& options, const Design<Precise>& x) {
+    const SupportScore& score = options.score;
+    const Index units = options.rules.units.count(x.columns());
+    if (score.kind == SupportScore::Kind::exact) return std::min({units, x.rows(), beyond(score.size)});
+    const auto room =
+        static_cast<Index>(std::min(score.samples, static_cast<double>(x.rows())) / (4 * score.unit_width));
+    return std::min({units, options.max_size, std::max<Index>(room, 1)});
+  }
+
+  SelectionOptions options_;
+  Index limit_;
+  LikelihoodOracle<Precise> oracle_;
+  SupportSearch<LikelihoodOracle<Precise>> search_;
+};
+
+/// Its supports, from a support unless that is empty.
 template <class Precise>
 SelectionResult search_likelihood(const Design<Precise>& x, const Likelihood<Precise>& likelihood,
                                   const SelectionOptions& options, const std::vector<Index>& start = {}) {
-  LikelihoodSearch<Precise> selection(x, likelihood, options);
-  auto found = start.empty() ? selection.run() : selection.run_from(start);
+  LikelihoodSearch<Precise> search(x, likelihood, options);
+  auto found = start.empty() ? search.run() : search.run_from(start);
   const auto convert = [](GlmFit<Precise>& fit) {
     RoughFit rough{std::move(fit.columns), fit.coefficients.template cast<double>(),
                    fit.intercept.template cast<double>()};

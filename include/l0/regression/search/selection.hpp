@@ -53,12 +53,6 @@ inline Index support_limit(Index samples, Index columns, const SelectionOptions&
   return std::min({units, options.max_size, room});
 }
 
-/// How far beyond the best size so far a search goes on where nobody says how far.
-template <std::same_as<Index> Number>
-Number path_patience(Number best_size) {
-  return std::max<Number>(10, best_size / 4);
-}
-
 /// The columns a search needs room for when it looks at `limit` units.
 template <std::same_as<SelectionOptions> Options>
 Index column_capacity(const Options& options, Index limit) {
