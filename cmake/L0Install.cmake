@@ -18,13 +18,14 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/l0ConfigVersion.cmake" C
                                  ARCH_INDEPENDENT)
 install(FILES "${PROJECT_BINARY_DIR}/l0Config.cmake" "${PROJECT_BINARY_DIR}/l0ConfigVersion.cmake"
               "${CMAKE_CURRENT_LIST_DIR}/L0FindEigen.cmake" "${CMAKE_CURRENT_LIST_DIR}/L0Compiled.cmake"
+              "${CMAKE_CURRENT_LIST_DIR}/L0Blas.cmake"
         DESTINATION "${l0_package_dir}")
 install(DIRECTORY "${CMAKE_CURRENT_LIST_DIR}/compiled" DESTINATION "${l0_package_dir}")
 
 # The build tree serves as a package as well: -Dl0_DIR=<this build folder>.
 export(EXPORT l0Targets NAMESPACE l0:: FILE "${PROJECT_BINARY_DIR}/l0Targets.cmake")
 file(COPY "${CMAKE_CURRENT_LIST_DIR}/L0FindEigen.cmake" "${CMAKE_CURRENT_LIST_DIR}/L0Compiled.cmake"
-          "${CMAKE_CURRENT_LIST_DIR}/compiled"
+          "${CMAKE_CURRENT_LIST_DIR}/L0Blas.cmake" "${CMAKE_CURRENT_LIST_DIR}/compiled"
      DESTINATION "${PROJECT_BINARY_DIR}")
 
 file(RELATIVE_PATH l0_pc_to_prefix "${CMAKE_INSTALL_FULL_DATADIR}/pkgconfig" "${CMAKE_INSTALL_PREFIX}")
