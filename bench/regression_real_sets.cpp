@@ -3,12 +3,16 @@
 // chosen.
 //
 //   bench_regression_real_sets [--data DIR] [--folds FILE] [--csv FILE] [--seed N] [--only SET] [METHOD ...]
+//   bench_regression_real_sets --set FILE.csv [--set FILE.csv ...] [METHOD ...]
 //
-// METHOD: default, ebic, bic, gic or foldsN (cross validation inside the nine folds), and +l2=VALUE behind it, or
-// +ridge, where the inner folds choose the ridge among 1e-6, 1e-5 and 1e-4.
-// diabetes: squared error of a linear model of 64 features. digit0, ..., digit9: logistic models of 64 pixels, a digit
-// against the others; digits: one multinomial model of all ten. Ten outer folds, drawn from a seed and written to FILE
-// (set,row,fold), so that other programs can use the same; every fit sees the other nine alone.
+// The second form takes tables of your own: the last column is the target, two labels 0 and 1, labels 0, 1, ... of up
+// to ten classes, or numbers. Beside FILE.csv may lie FILE.fold, a fold 0, ..., 9 per line.
+//
+// METHOD: default, prediction, ebic, bic, gic or foldsN (cross validation inside the nine folds), and +l2=VALUE behind
+// it, or +ridge, where the inner folds choose the ridge among 1e-6, 1e-5 and 1e-4. diabetes: squared error of a linear
+// model of 64 features. digit0, ..., digit9: logistic models of 64 pixels, a digit against the others; digits: one
+// multinomial model of all ten. Ten outer folds, drawn from a seed and written to FILE (set,row,fold), so that other
+// programs can use the same; every fit sees the other nine alone.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -58,6 +62,49 @@ std::vector<Index> draw_folds(Index rows, std::uint64_t seed) {
   return fold;
 }
 
+/// A table of the user's; folds from the file beside it, or drawn.
+Set read_own(const std::string& path, std::uint64_t seed) {
+  const std::string stem = path.substr(0, path.rfind('.'));
+  Set set = read(path, stem.substr(stem.rfind('/') + 1));
+  const double highest = set.y.maxCoeff();
+  const bool labels = highest <= 9 && set.y.minCoeff() >= 0 && set.y == set.y.array().floor().matrix();
+  if (labels) set.kind = highest > 1 ? Kind::classes : Kind::binary;
+  set.fold = draw_folds(set.x.rows(), seed);
+  if (std::ifstream file(stem + ".fold"); file) {
+    for (Index& fold : set.fold) {
+      if (file >> fold && fold >= 0 && fold < outer_folds) continue;
+      std::fprintf(stderr, "%s.fold: a fold 0, ..., 9 is wanted for each of %td samples\n", stem.c_str(), set.x.rows());
+      std::exit(1);
+    }
+  }
+  return set;
+}
+
+/// Those of the examples; their folds are written to a file where one is named.
+std::vector<Set> read_examples(const std::string& data, std::uint64_t seed, const std::string& folds_file) {
+  std::vector<Set> sets{read(data + "/diabetes.csv", "diabetes")};
+  sets[0].fold = draw_folds(sets[0].x.rows(), seed);
+  Set digits = read(data + "/digits.csv", "digits");
+  digits.x /= 16;
+  digits.fold = draw_folds(digits.x.rows(), seed + 1);
+  for (int digit = 0; digit < 10; ++digit) {
+    sets.push_back(digits);
+    sets.back().name = "digit" + std::to_string(digit);
+    sets.back().kind = Kind::binary;
+    sets.back().y = (digits.y.array() == digit).cast<double>();
+  }
+  sets.push_back(digits);
+  sets.back().kind = Kind::classes;
+  if (!folds_file.empty()) {
+    std::ofstream out(folds_file);
+    out << "set,row,fold\n";
+    for (const Set* set : {&sets[0], &digits}) {
+      for (std::size_t i = 0; i < set->fold.size(); ++i) out << set->name << ',' << i << ',' << set->fold[i] << '\n';
+    }
+  }
+  return sets;
+}
+
 struct Part {
   Eigen::MatrixXd x;
   Eigen::VectorXd y;
@@ -92,6 +139,8 @@ bool make_method(const std::string& word, Method& method) {
     method.options.criterion = l0::Criterion::gic;
   } else if (choice == "bic") {
     method.options.criterion = l0::Criterion::bic;
+  } else if (choice == "prediction") {
+    method.options.aim = l0::Aim::prediction;
   } else if (choice.compare(0, 5, "folds") == 0) {
     method.options.folds = bench::number<Index>(choice.substr(5));
   } else if (choice != "ebic" && choice != "default") {
@@ -138,12 +187,15 @@ int main(int argc, char** argv) {
   std::string only;
   std::uint64_t seed = 1;  // of the outer folds
   std::vector<Method> methods;
+  std::vector<std::string> own;
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
     if (i + 1 < argc && word == "--seed") {
       seed = static_cast<std::uint64_t>(std::atoll(argv[++i]));
     } else if (i + 1 < argc && word == "--only") {
       only = argv[++i];
+    } else if (i + 1 < argc && word == "--set") {
+      own.emplace_back(argv[++i]);
     } else if (i + 1 < argc && (word == "--data" || word == "--folds" || word == "--csv")) {
       (word == "--data" ? data : word == "--folds" ? folds_file : csv_file) = argv[++i];
     } else if (Method method; make_method(word, method)) {
@@ -151,35 +203,18 @@ int main(int argc, char** argv) {
     } else {
       std::fprintf(stderr,
                    "usage: bench_regression_real_sets [--data DIR] [--folds FILE] [--csv FILE] [--seed N] [--only SET] "
-                   "[default|ebic|bic|gic|foldsN][+l2=VALUE|+ridge] ...\n");
+                   "[--set FILE.csv ...] [default|prediction|ebic|bic|gic|foldsN][+l2=VALUE|+ridge] ...\n");
       return 2;
     }
   }
   if (methods.empty()) {
-    for (const char* word : {"default", "gic", "folds10+ridge"}) {
+    for (const char* word : {"default", "prediction", "gic", "folds10+ridge"}) {
       make_method(word, methods.emplace_back());
     }
   }
-  std::vector<Set> sets{read(data + "/diabetes.csv", "diabetes")};
-  sets[0].fold = draw_folds(sets[0].x.rows(), seed);
-  Set digits = read(data + "/digits.csv", "digits");
-  digits.x /= 16;
-  digits.fold = draw_folds(digits.x.rows(), seed + 1);
-  for (int digit = 0; digit < 10; ++digit) {
-    sets.push_back(digits);
-    sets.back().name = "digit" + std::to_string(digit);
-    sets.back().kind = Kind::binary;
-    sets.back().y = (digits.y.array() == digit).cast<double>();
-  }
-  sets.push_back(digits);
-  sets.back().kind = Kind::classes;
-  if (!folds_file.empty()) {
-    std::ofstream out(folds_file);
-    out << "set,row,fold\n";
-    for (const Set* set : {&sets[0], &digits}) {
-      for (std::size_t i = 0; i < set->fold.size(); ++i) out << set->name << ',' << i << ',' << set->fold[i] << '\n';
-    }
-  }
+  std::vector<Set> sets;
+  for (const std::string& path : own) sets.push_back(read_own(path, seed));
+  if (own.empty()) sets = read_examples(data, seed, folds_file);
   std::ofstream csv;
   if (!csv_file.empty()) csv.open(csv_file);
   csv << "set,method,fold,error,misclassified,size,seconds\n";

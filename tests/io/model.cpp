@@ -84,6 +84,7 @@ void check_regression(Model model, const X& x, const Y& y, const l0::Vector<type
   CHECK(same.report().criterion == model.report().criterion);
   CHECK(same.options().max_features == model.options().max_features);
   CHECK(same.options().l2_candidates == model.options().l2_candidates);
+  CHECK(same.options().aim == model.options().aim);
   Model once_more = same;
   CHECK(once_more.fit(x, y, weight).coefficients() == model.coefficients());
 }
@@ -99,6 +100,7 @@ void check_all() {
                                                  .fold_rule = l0::FoldRule::one_standard_error}),
                    d.X, d.y);
   check_regression(l0::LogisticRegression<Scalar>({.max_features = 1}), d.X, d.label);
+  check_regression(l0::LogisticRegression<Scalar>({.folds = 3, .aim = l0::Aim::prediction}), d.X, d.label);
   check_regression(l0::PoissonRegression<Scalar>({.lambda_l0 = 0.01, .fit_intercept = false}), d.X, d.counts);
   check_regression(l0::NegativeBinomialRegression<Scalar>(), d.X, d.counts);
   check_regression(l0::QuasiPoissonRegression<Scalar>(), d.X, d.counts);

@@ -65,6 +65,7 @@ std::vector<RegressionOptions> ways(Model model) {
                                         {.lambda_l0 = 0.03},
                                         {.max_features = 3, .lambda_l2 = 0.1},
                                         {.folds = 3},
+                                        {.folds = 3, .aim = l0::Aim::prediction},
                                         {.lambda_l0 = 0.02, .gates = l0::GateMode::sampled, .epochs = 200}};
   if (model == Model::linear) result.push_back({.max_features = 2, .non_negative = true});
   if (model == Model::linear) result.push_back({.gates = l0::GateMode::off});

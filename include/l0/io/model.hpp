@@ -65,6 +65,7 @@ void archive(Options& o, Archive& a) {
   a("epochs", o.epochs);
   a("learning_rate", o.learning_rate);
   a.choice("fold_rule", o.fold_rule, 2);
+  a.choice("aim", o.aim, 2);
 }
 
 template <class Report, class Archive>

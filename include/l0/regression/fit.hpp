@@ -22,6 +22,7 @@
 #include <l0/regression/data/samples.hpp>
 #include <l0/regression/importance.hpp>
 #include <l0/regression/likelihood/point.hpp>
+#include <l0/regression/model_average.hpp>
 #include <l0/regression/options.hpp>
 #include <l0/regression/response.hpp>
 #include <l0/regression/sampled_gates.hpp>
@@ -82,7 +83,7 @@ inline SupportScore judging_score(const SelectionOptions& options, SupportScore 
   return criterion;
 }
 
-/// Completes a refitted point; `score` is that of `criterion_score`.
+/// Completes a point that has coefficients and loss; `score` is that of `criterion_score`.
 template <class Precise>
 void complete(FitPoint<Precise>& point, const Response<Precise>& response, const SelectionOptions& options,
               const SupportScore& score) {
@@ -309,6 +310,22 @@ std::unique_ptr<Response<Precise>> settle(const Response<Precise>& given, const 
   return own;
 }
 
+/// The fit that `Aim::prediction` asks for; false, and nothing done, where the folds were not run to their end.
+template <class Precise>
+bool fit_average(SparseFit<Precise>& fit, const Response<Precise>& response, const Design<Precise>& x,
+                 const RegressionOptions& options, const SelectionOptions& settings, const Folds& folds, FitRun& run) {
+  ModelAverage<Precise> average = average_models(response, x, settings, folds, options.threads);
+  if (!average.complete) return false;
+  fit.point = std::move(average.point);
+  complete(fit.point, response, settings, criterion_score(response, x, settings));
+  fit.importance = std::move(average.importance);
+  fit.errors.model.setConstant(static_cast<Index>(fit.point.support.size()) + 1, response.predictors(),
+                               std::numeric_limits<Precise>::quiet_NaN());
+  to_users_losses(fit.point, response);
+  describe(fit, options, settings.rules.units.trivial(), x.constant_columns(), average.mean_ridge, run);
+  return true;
+}
+
 /// Selects, chooses the size and refits. `folds` choose unless a price or a budget is given; `start` is a support of
 /// columns to search from as well; `run` hears of it.
 template <class Precise>
@@ -320,9 +337,13 @@ SparseFit<Precise> fit_sparse(const Response<Precise>& given, const Design<Preci
   SparseFit<Precise> fit;
   ChosenSupport<Precise> choice;
   fit.response = settle(given, x, options, settings, run, choice);
-  const bool by_folds = folds.count >= 2 && !options.lambda_l0 && !options.max_features;
+  if (options.aim == Aim::prediction && folds.count >= 2 && !run.stopped()) {
+    const Response<Precise>& response = fit.response ? *fit.response : given;
+    if (fit_average(fit, response, x, options, settings, folds, run)) return fit;
+  }
+  const bool by_folds = folds.count >= 2 && options.aim == Aim::support && !options.lambda_l0 && !options.max_features;
   if (!fit.response) {
-    choice = choose_support(given, x, options, settings, folds, run);
+    choice = choose_support(given, x, options, settings, by_folds ? folds : Folds(), run);
   } else if (by_folds) {
     choice = choose_support(*fit.response, x, options, settings, folds, run);
     settings.lambda_l2 = choice.lambda_l2;
@@ -362,8 +383,10 @@ SparseFit<Precise> fit_data(const RegressionData<Precise>& data, const Response<
     fail("fold", "given", "none where lambda_l0, max_features or gates = off says how sparse");
   if (options.fold_rule != FoldRule::least && options.folds == 0 && data.fold.empty())
     fail("fold_rule", "one_standard_error", "least where no folds choose");
-  return fit_sparse(response, *data.design, options, folds_for(response, data.fold, options.folds, options.seed), start,
-                    run);
+  Index count = options.folds;
+  if (options.aim == Aim::prediction && count == 0 && data.fold.empty())
+    count = std::min(AverageRules::folds, response.weights().size());
+  return fit_sparse(response, *data.design, options, folds_for(response, data.fold, count, options.seed), start, run);
 }
 
 }  // namespace l0::detail

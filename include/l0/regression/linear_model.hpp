@@ -59,15 +59,16 @@ class LinearModel {
   /// P(z ≠ 0) of every feature's gate given the other gates: σ(half of what the criterion loses without the feature),
   /// the odds by which an information criterion prefers one of two models. Where a price chose, it is the price that
   /// judges: σ(half of the rise of the penalised loss, in units of the deviance). Features of one group share a gate.
+  /// With `Aim::prediction` it is the weight of the averaged models that have the feature.
   const Vector<Scalar>& importance() const {
     require_fitted();
     return importance_;
   }
   /// Standard errors of the coefficients, for the support as it is: that it was chosen on the same samples, which makes
   /// them too small, is not in them. 0 for features not selected; NaN where the samples do not tell a coefficient
-  /// (columns that make each other up, labels that are separated, no more samples than coefficients), and for Huber's
-  /// and the quantile's loss. `Error` for the sandwich after `partial_fit`, which keeps no samples, and for Cox's
-  /// likelihood, by which samples are tied.
+  /// (columns that make each other up, labels that are separated, no more samples than coefficients), for Huber's and
+  /// the quantile's loss, and for averages (`Aim::prediction`). `Error` for the sandwich after `partial_fit`, which
+  /// keeps no samples, of averages, and for Cox's likelihood, by which samples are tied.
   Coefficients standard_errors(Covariance covariance = Covariance::by_weights) const {
     const Matrix<Scalar>& errors = errors_by(covariance);
     Coefficients result = Coefficients::Zero(coefficients_.rows(), coefficients_.cols());
@@ -244,7 +245,7 @@ class LinearModel {
     if ((kind == Covariance::by_weights ? covariance() : kind) == Covariance::model) return errors_.model;
     if (errors_.sandwich.size() == 0)
       detail::fail("covariance", "sandwich",
-                   "model: partial_fit and Cox's likelihood have no scores of single samples");
+                   "model: partial_fit, averages and Cox's likelihood have no scores of single samples");
     return errors_.sandwich;
   }
 

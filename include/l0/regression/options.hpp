@@ -25,12 +25,24 @@ enum class FoldRule {
   one_standard_error,  ///< the smallest whose loss is within a standard error of the least (Breiman et al. 1984)
 };
 
+/// What a model is for, where nothing else says what to choose.
+enum class Aim {
+  support,     ///< which features matter: one support, by the criterion or by folds, without shrinkage
+  prediction,  ///< the least loss on new samples: models of all sizes under several ridges, averaged
+};
+
 /// Options of the regression estimators. How sparse the model is, is said in one of three ways: by a price
 /// (`lambda_l0`), by a budget (`max_features`), or by neither: then the criterion, or cross validation, chooses.
 ///
 /// Columns that belong together, as the dummies of one factor, are named by `groups`: they share one gate and are kept
 /// or left out together, and prices, budgets and sizes count groups. With `max_per_group` the groups mean something
 /// else: features are chosen one by one, but at most so many of each group.
+///
+/// `aim = Aim::prediction` takes the place of all of these: coefficients are the average of those of models of all
+/// sizes, up to the one of all features (where `max_size` lets it in), under ridges from .1/n to 3. Weights are
+/// exponential in the loss on held-out folds (10, or `folds`, or the samples' own), at a temperature of two units of
+/// log likelihood (Leung & Barron 2006; Dalalyan & Tsybakov 2008). Features that any of the averaged models has are
+/// selected; there are no standard errors, and `importance` is the weight of the models that have a feature.
 ///
 /// A fit reports to `callback` in stages: "forward" and "backward", a step per size of the path; "chains", a step per
 /// round of exchanges from the best support; "folds", a step per fold, with its least held-out loss and the size that
@@ -64,6 +76,7 @@ struct RegressionOptions {
   std::function<double(Index)> temperature_schedule{};  ///< β per step, with sampled gates; empty: 2/3 to 0.1
   AnyCallback callback{};                               ///< after every size, chain, fold or epoch; may stop the search
   FoldRule fold_rule = FoldRule::least;                 ///< which size the folds choose
+  Aim aim = Aim::support;                               ///< prediction: an average of models; sets criterion and ridge
 };
 
 /// How a fit went.
@@ -73,7 +86,7 @@ struct RegressionReport {
   double loss = 0;                   ///< mean loss at the reported coefficients: squared error, or deviance / (2n)
   double criterion = 0;              ///< deviance + price of the size, see `Criterion`
   double lambda = 0;                 ///< price of a feature: as given, or what the last feature was worth
-  double lambda_l2 = 0;              ///< as given, or as the folds chose
+  double lambda_l2 = 0;              ///< as given, or as the folds chose, or the mean of those averaged
   double seconds = 0;                ///< by the clock
   std::vector<std::string> notes{};  ///< what deserves a look: constant columns, separable data, ...
 
@@ -83,8 +96,27 @@ struct RegressionReport {
 
 namespace detail {
 
+/// Refuses what an average of models would have to ignore, or cannot keep to.
 template <std::same_as<RegressionOptions> Options>  // a template, so that it is compiled where it is used
+void validate_aim(const Options& options) {
+  if (options.aim == Aim::support) return;
+  const auto refuse = [](const char* argument) {
+    fail(argument, "given together with aim = prediction", "one of the two: prediction averages over sizes and ridges");
+  };
+  if (options.lambda_l0) refuse("lambda_l0");
+  if (options.max_features) refuse("max_features");
+  if (options.criterion != Criterion::ebic) refuse("criterion");
+  if (options.lambda_l2 != 0) refuse("lambda_l2");
+  if (!options.l2_candidates.empty()) refuse("l2_candidates");
+  if (options.fold_rule != FoldRule::least) refuse("fold_rule");
+  if (options.gates != GateMode::noise_free) refuse("gates");
+  if (options.max_per_group > 0)
+    fail("max_per_group", to_text(options.max_per_group), "0 with aim = prediction: models together have more");
+}
+
+template <std::same_as<RegressionOptions> Options>
 void validate(const Options& options, Index features) {
+  validate_aim(options);
   if (options.lambda_l0) require_non_negative("lambda_l0", *options.lambda_l0);
   const bool grouped = !options.groups.empty();
   if (grouped) {

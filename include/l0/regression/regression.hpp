@@ -23,6 +23,7 @@
 ///          ▼
 ///     fit             one frame: select, choose the size (price, budget, criterion, folds), refit, describe; what a
 ///                     likelihood estimates beside its coefficients is settled with the support.
+///                     model_average: the other end, for prediction, without a support to choose;
 ///                     cross_validation, importance, stream and regularization_path are this frame with other data
 ///                     or ends; least_squares and generalized_linear_model are what it asks of a family
 

@@ -122,7 +122,7 @@ std::vector<FitPoint<Precise>> fit_path(const Response<Precise>& given, const De
 }  // namespace detail
 
 /// The best models of all sizes that `model` would choose from on these data, each refitted. `model` gives the other
-/// options (L2, intercept, rules, ...); its own price, budget and callback are not used, and it is not changed.
+/// options (L2, intercept, rules, ...); its own price, budget, aim and callback are not used, and it is not changed.
 template <class Model, class X, class Y>
 auto regularization_path(const Model& model, const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y,
                          const PathOptions& options = {}, const Samples<typename Model::Scalar>& samples = {}) {
@@ -138,6 +138,7 @@ auto regularization_path(const Model& model, const Eigen::EigenBase<X>& x, const
   settings.seed = options.seed;
   settings.threads = options.threads;
   settings.fold_rule = options.fold_rule;
+  settings.aim = Aim::support;
   const auto data = detail::read_samples<Precise, Model::target_columns, Model::has_labels>(x, y, samples, settings);
   const auto response = model.response_for(data, settings);
   const auto folds = detail::folds_for<Precise>(*response, data.fold, options.folds, options.seed);

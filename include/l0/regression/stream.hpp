@@ -34,6 +34,8 @@ inline void require_streamable(const RegressionOptions& options, Index known, In
   if (!first && known != columns) {
     fail("X", to_text(columns) + " features", to_text(known) + ", as in earlier calls of partial_fit");
   }
+  if (options.aim != Aim::support)
+    fail("aim", "prediction", "support in partial_fit, which keeps no samples to hold out");
   if (options.folds >= 2) fail("folds", to_text(options.folds), "0 in partial_fit, which keeps no samples");
   if (options.fold_rule != FoldRule::least) fail("fold_rule", "one_standard_error", "least where no folds choose");
   if (options.gates != GateMode::noise_free) fail("gates", "sampled or off", "noise_free in partial_fit");
