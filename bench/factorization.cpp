@@ -4,6 +4,7 @@
 //   bench_factorization rank [--seeds N]      ranks 3, 5, 8; 500 × 400, a fifth observed, noise 0.1
 //   bench_factorization epoch [--threads N] [--rank K] [--binary]   6 040 × 3 706, a million ratings
 //   bench_factorization fit [--threads N]     the same, everything chosen by held-out entries
+//   bench_factorization speed [--threads N] [--benchmark_repetitions=5]   whole fits to a million ratings of rank 8
 //   bench_factorization write FOLDER          the ratings for peers/torch_factorization.py
 #include <algorithm>
 #include <chrono>
@@ -13,11 +14,14 @@
 #include <cstring>
 #include <ctime>
 #include <fstream>
+#include <memory>
 #include <numeric>
 #include <string>
 #include <vector>
 
-#include <l0/l0.hpp>
+#include <benchmark/benchmark.h>
+
+#include <l0/factorization/matrix_factorization.hpp>
 
 #include "arguments.hpp"
 
@@ -105,6 +109,33 @@ Problem make_films(bool binary) {
   return problem;
 }
 
+/// A million ratings of 3 706 items by 6 040 users at places drawn evenly: biases, eight factors of like strength,
+/// noise of deviation 0.8; a twentieth more for the test.
+Problem make_even() {
+  constexpr Index users = 6040, items = 3706, count = 1'000'000, rank = 8;
+  l0::Rng rng(3);
+  const auto draw = [&] { return normal(rng); };
+  const Eigen::MatrixXd u = 0.3 * Eigen::MatrixXd::NullaryExpr(users, rank, draw);
+  const Eigen::MatrixXd v = Eigen::MatrixXd::NullaryExpr(items, rank, draw);
+  const Eigen::VectorXd b = 0.4 * Eigen::VectorXd::NullaryExpr(users, draw);
+  const Eigen::VectorXd c = 0.5 * Eigen::VectorXd::NullaryExpr(items, draw);
+  std::vector<char> taken(static_cast<std::size_t>(users * items), 0);
+  Problem problem;
+  std::vector<Eigen::Triplet<float>> observed;
+  for (Index k = 0; k < count + count / 20;) {
+    const auto i = static_cast<Index>(uniform(rng) * users), j = static_cast<Index>(uniform(rng) * items);
+    char& cell = taken[static_cast<std::size_t>(i * items + j)];
+    if (cell != 0) continue;
+    cell = 1;
+    const double value = 3.5 + b(i) + c(j) + u.row(i).dot(v.row(j)) + 0.8 * normal(rng);
+    (k++ < count ? observed : problem.test)
+        .emplace_back(static_cast<int>(i), static_cast<int>(j), static_cast<float>(value));
+  }
+  problem.train.resize(users, items);
+  problem.train.setFromTriplets(observed.begin(), observed.end());
+  return problem;
+}
+
 void run_rank(int seeds) {
   for (const Index rank : {3, 5, 8}) {
     int exact = 0;
@@ -169,6 +200,30 @@ void run_fit(int threads) {
               problem.error(model), model.report().seconds, model.report().epochs);
 }
 
+/// Whole fits to the even ratings: rank and L2 price told, the rank alone, nothing.
+void run_speed(int threads, int argc, char** argv) {
+  const auto problem = std::make_shared<const Problem>(make_even());
+  const auto add = [&](const char* name, l0::FactorizationOptions options) {
+    options.threads = threads;
+    benchmark::RegisterBenchmark(name,
+                                 [options, problem](benchmark::State& state) {
+                                   l0::MatrixFactorization<float> model(options);
+                                   for (auto step : state) model.fit(problem->train);
+                                   state.counters["rank"] = static_cast<double>(model.rank());
+                                   state.counters["passes"] = static_cast<double>(model.report().epochs);
+                                   state.counters["rmse"] = problem->error(model);
+                                   state.counters["l2"] = model.report().lambda_l2 * 1e6;
+                                 })
+        ->Unit(benchmark::kMillisecond)
+        ->UseRealTime();
+  };
+  add("told_rank_and_l2", {.max_rank = 20, .target_rank = 8, .lambda_l2 = 3e-6});
+  add("told_rank", {.max_rank = 20, .target_rank = 8});
+  add("told_nothing", {.max_rank = 20});
+  benchmark::Initialize(&argc, argv);
+  benchmark::RunSpecifiedBenchmarks();
+}
+
 void write(const std::string& folder) {
   const Problem problem = make_films(false);
   std::ofstream train(folder + "/train.csv"), test(folder + "/test.csv");
@@ -199,6 +254,8 @@ int main(int argc, char** argv) {
     run_epoch(threads, rank, binary);
   } else if (task == "fit") {
     run_fit(threads);
+  } else if (task == "speed") {
+    run_speed(threads, argc, argv);
   } else if (task == "write" && argc > 2) {
     write(argv[2]);
   } else {

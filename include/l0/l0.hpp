@@ -16,6 +16,7 @@
 #include <l0/core/types.hpp>
 #include <l0/factorization/matrix_factorization.hpp>
 #include <l0/factorization/objective.hpp>
+#include <l0/factorization/ranking.hpp>
 #include <l0/gates/gate.hpp>
 #include <l0/gates/gaussian.hpp>
 #include <l0/gates/grouping.hpp>

@@ -239,23 +239,37 @@ TEST_CASE("A callback sees every pass, and what it stops is still a model") {
   CHECK(std::isfinite(model.predict(1, 1)));
 }
 
-TEST_CASE("A stage has at most as many passes as epochs, and the last one tells the loss of the model") {
+TEST_CASE("epochs bounds the passes of the whole run, which the report counts, and the last one tells the loss") {
   const l0::test::LowRank<double> problem(40, 30, 2, 0.6, 0.1, 5);
-  for (const Index epochs : {1, 2, 7}) {
-    CAPTURE(epochs);
-    FactorizationOptions options{.max_rank = 3, .target_rank = 2, .lambda_l2 = 1e-4, .fit_mean = false};
-    options.epochs = epochs;
-    options.tolerance = 0;
-    Index passes = 0;
-    double last = 0;
-    options.callback = [&](const l0::StepReport& report) {
-      passes = report.stage == "refit" ? passes + 1 : 0;
-      last = report.loss;
-    };
-    Model model(options);
-    model.fit(problem.r);
-    CHECK(passes == epochs);
-    CHECK(model.report().loss == Approx(last).epsilon(1e-9));
+  const std::vector<FactorizationOptions> asked{
+      {.max_rank = 3, .target_rank = 2, .lambda_l2 = 1e-4, .fit_mean = false},
+      {.max_rank = 3, .target_rank = 2, .fit_mean = false},
+      {.max_rank = 3, .lambda_l0 = 0.01, .lambda_l2 = 1e-4, .fit_mean = false},
+      {.max_rank = 3, .fit_mean = false},
+      {.max_rank = 3, .gates = l0::FactorGates::per_entry, .fit_mean = false},
+      {.max_rank = 3, .lambda_l0 = 1e-3, .gates = l0::FactorGates::per_entry, .fit_mean = false}};
+  for (std::size_t k = 0; k < asked.size(); ++k) {
+    for (const Index epochs : {1, 2, 3, 7, 12, 50, 300}) {
+      CAPTURE(k, epochs);
+      FactorizationOptions options = asked[k];
+      options.epochs = epochs;
+      options.tolerance = 0;
+      Index passes = 0;
+      double last = 0;
+      options.callback = [&](const l0::StepReport& report) {
+        ++passes;
+        CHECK(report.step == passes);
+        CHECK(report.steps == epochs);
+        last = report.loss;
+      };
+      Model model(options);
+      model.fit(problem.r);
+      CHECK(passes <= epochs);
+      CHECK(model.report().epochs == passes);
+      CHECK(model.report().loss == Approx(last).epsilon(1e-9));
+      if (options.target_rank) CHECK(model.rank() == (epochs > 0 ? 2 : 0));
+      if (epochs == 300 && k < 4) CHECK(model.rank() == 2);
+    }
   }
 }
 

@@ -219,8 +219,9 @@ TEST_CASE("A budget of factors keeps the strongest, in whatever order they stand
   FactorizationOptions options{.max_rank = 3, .fit_mean = false, .biases = false};
   for (const auto& order : {std::array{0, 1, 2}, std::array{2, 1, 0}, std::array{1, 2, 0}}) {
     l0::detail::FitRun run(options.callback);
+    l0::detail::PassCount passes{run, 100};
     l0::detail::Workers workers(1);
-    l0::detail::FactorTrainer<double> trainer(ratings, options, 1e-9, run, workers);
+    l0::detail::FactorTrainer<double> trainer(ratings, options, 1e-9, passes, workers);
     auto& factors = trainer.factors();
     factors.rank = 3;
     for (Index f = 0; f < 3; ++f) {
@@ -231,8 +232,9 @@ TEST_CASE("A budget of factors keeps the strongest, in whatever order they stand
     trainer.open_all();
     trainer.settle("search", 1e-6, 1, 1);
     CHECK(trainer.loss() < 1e-12);
-    trainer.choose(std::numeric_limits<double>::quiet_NaN(), 2);
+    trainer.keep(2);
     REQUIRE(factors.rank == 2);
+    trainer.settle("search", 1e-12, 1, 30);
     CHECK(trainer.loss() == Approx(64.0 / 120).epsilon(1e-6));
   }
 }

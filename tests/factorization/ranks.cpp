@@ -184,7 +184,7 @@ TEST_CASE("A rank's standard error is that of the difference to the best") {
                                      [](const auto& a, const auto& b) { return a.held_out_loss < b.held_out_loss; });
   for (auto point = ranks.begin(); point != ranks.end(); ++point) {
     CAPTURE(point->rank, point->held_out_loss, point->standard_error);
-    CHECK(point->rank == point - ranks.begin());
+    CHECK(point->rank == ranks.front().rank + (point - ranks.begin()));
     if (point == best) {
       CHECK(point->standard_error == 0);
     } else {

@@ -80,7 +80,8 @@ TEST_CASE("A calibration report", "[io]") {
 }
 
 TEST_CASE("A factorization report", "[io]") {
-  l0::FactorizationReport report{.epochs = 40, .rank = 3, .entries = 500, .loss = 0.25, .objective = 0.5};
+  l0::FactorizationReport report{
+      .epochs = 40, .rank = 3, .entries = 500, .weight = 750, .loss = 0.25, .objective = 0.5};
   report.expected_l0 = 3;
   report.lambda = 0.125;
   report.lambda_l2 = 0.0625;
@@ -91,7 +92,8 @@ TEST_CASE("A factorization report", "[io]") {
         "converged after 40 passes in 0.5 s: 3 factors, mean loss 0.25, 3 open gates at a price of 0.125, lambda_l2 "
         "0.0625\nnote: a note");
   CHECK(l0::to_json(report) ==
-        R"({"stop":"converged","epochs":40,"rank":3,"entries":500,"loss":0.25,"objective":0.5,"expected_l0":3,)"
+        R"({"stop":"converged","epochs":40,"rank":3,"entries":500,"weight":750,"loss":0.25,)"
+        R"("objective":0.5,"expected_l0":3,)"
         R"("lambda":0.125,"lambda_l2":0.0625,"seconds":0.5,"ranks":[{"rank":2,"train_loss":0.5,"held_out_loss":0.75,)"
         R"("standard_error":0.125}],"notes":["a note"]})");
 }

@@ -6,9 +6,9 @@
 #include <limits>
 #include <vector>
 
-#include <l0/callbacks/run.hpp>
 #include <l0/factorization/factors.hpp>
 #include <l0/factorization/options.hpp>
+#include <l0/factorization/pass_count.hpp>
 #include <l0/factorization/ratings.hpp>
 #include <l0/gates/hard_concrete.hpp>
 #include <l0/parallel/threads.hpp>
@@ -24,17 +24,19 @@ class FactorTrainer {
  public:
   /// `ridge` is n λ₂ of the squared loss (2 n λ₂ of the logistic): what is added to the diagonal of every line's
   /// problem.
-  FactorTrainer(const Ratings<Scalar>& ratings, const FactorizationOptions& options, double ridge, FitRun& run,
+  FactorTrainer(const Ratings<Scalar>& ratings, const FactorizationOptions& options, double ridge, PassCount& passes,
                 Workers& workers)
-      : ratings_(ratings), options_(options), ridge_(ridge), run_(run), workers_(workers),
-        logistic_(options.loss == FactorizationLoss::logistic),
+      : ratings_(ratings), options_(options), passes_(passes), workers_(workers),
+        logistic_(options.loss == FactorizationLoss::logistic), total_(ratings.total_weight()),
         factors_(ratings.by_row.lines(), ratings.by_column.lines(), options.max_rank),
         gate_rule_(HardConcrete<Double<Scalar>>{options.temperature, options.gamma, options.zeta}.moment_rule()),
         distribution_{options.temperature, options.gamma, options.zeta}, rng_(options.seed) {
-    const Index stride = factors_.stride;
-    gate_mean_.assign(static_cast<std::size_t>(stride), Scalar(1));
-    gate_variance_.assign(static_cast<std::size_t>(stride), Scalar(0));
-    ridges_.assign(static_cast<std::size_t>(stride), static_cast<Scalar>(ridge));
+    if (!(total_ > 0)) total_ = 1;
+    const auto stride = static_cast<std::size_t>(factors_.stride);
+    gate_mean_.assign(stride, Scalar(1));
+    gate_variance_.assign(stride, Scalar(0));
+    ridges_.resize(stride);
+    set_ridge(ridge);
     gate_mean_[0] = options.biases ? Scalar(1) : Scalar(0);
     ridges_[0] = static_cast<Scalar>(options.bias_prior * (logistic_ ? 0.25 : 1));
     cut(ratings.by_row, row_cuts_);
@@ -51,37 +53,57 @@ class FactorTrainer {
 
   Factors<Scalar>& factors() { return factors_; }
   const Factors<Scalar>& factors() const { return factors_; }
-  double entries() const { return std::max(1.0, static_cast<double>(ratings_.entries())); }
-  double ridge() const { return ridge_; }
+  /// What the entries weigh together.
+  double entries() const { return total_; }
+  void set_ridge(double ridge) {
+    ridge_ = ridge;
+    std::fill(ridges_.begin() + 1, ridges_.end(), static_cast<Scalar>(ridge));
+  }
 
   /// The mean loss after the last pass; its expectation over the gates.
   double loss() const { return loss_; }
   double objective() const { return loss_ + penalty_; }
-
-  /// One pass over all entries: the rows given the columns, then the columns given the rows.
+  /// One pass over all entries: the rows given the columns, then the columns given the rows. Between the two the
+  /// factors are balanced, as the scales of the two sides alone would take long to agree under the L2 price.
   double pass(const char* stage, LineStep step = LineStep::solve, double threshold = 0) {
     side(ratings_.by_row, row_cuts_, factors_.row, factors_.column, step, threshold);
+    if (step == LineStep::solve && !half_open_) factors_.balance();
     // The logistic loss is that before the columns' step, so that must be the penalty too, or the sum may rise.
     if (logistic_) penalty_ = penalty();
     side(ratings_.by_column, column_cuts_, factors_.column, factors_.row, step, threshold);
     if (!logistic_) penalty_ = penalty();
     if (options_.fit_mean && totals_[2] > 0) factors_.mean += static_cast<Scalar>(totals_[1] / totals_[2]);
     StepReport report;
-    report.step = run_.reports() + 1;
+    report.step = passes_.taken() + 1;
+    report.steps = options_.epochs;
     report.stage = stage;
     report.loss = loss_;
     report.objective = objective();
     report.expected_l0 = static_cast<double>(factors_.rank);
     report.temperature = options_.temperature;
-    run_.proceeds(report);
+    passes_.run.proceeds(report);
     return objective();
+  }
+
+  /// The rows given the columns, which stay: with logistic loss a few times, as each is a step of its majorisation;
+  /// with a price of an entry first which entries are open.
+  void fold_rows(double price) {
+    const auto rows = [&](LineStep step) {
+      for (int k = 0; k < (logistic_ ? 50 : 1); ++k) {
+        side(ratings_.by_row, row_cuts_, factors_.row, factors_.column, step, price);
+      }
+    };
+    rows(LineStep::solve);
+    if (!(price > 0)) return;
+    rows(LineStep::threshold);
+    if (options_.refit) rows(LineStep::support);
   }
 
   /// Passes until one lowers the objective by less than `tolerance` of it. Returns whether that came.
   bool settle(const char* stage, double tolerance, Index least, Index most, LineStep step = LineStep::solve,
               double threshold = 0) {
     double last = std::numeric_limits<double>::infinity();
-    for (Index k = 0; k < most && !run_.stopped(); ++k) {
+    for (Index k = 0; k < most && !passes_.over(); ++k) {
       const double now = pass(stage, step, threshold);
       if (k + 1 >= least && last - now <= tolerance * std::abs(now)) return true;
       last = now;
@@ -89,15 +111,16 @@ class FactorTrainer {
     return false;
   }
 
-  /// One more factor with a random start.
-  void grow() {
-    ++factors_.rank;
-    auto start = factors_.factor(factors_.column, factors_.rank);
-    Vector<Scalar> noise(start.size());
-    fill_normal(rng_, 1, static_cast<std::uint64_t>(factors_.rank), noise.data(), noise.size());
-    start = noise * static_cast<Scalar>(std::sqrt(std::sqrt(std::max(loss_, 1e-12 * spread_))));
-    factors_.factor(factors_.row, factors_.rank).setZero();
-    log_alpha_.push_back(log_alpha_limit);
+  /// More factors, each with a random start.
+  void grow(Index count) {
+    Vector<Scalar> noise(factors_.columns());
+    const auto size = static_cast<Scalar>(std::sqrt(std::sqrt(std::max(loss_, 1e-12 * spread_))));
+    for (const Index last = factors_.rank + count; factors_.rank < last;) {
+      const Index f = ++factors_.rank;
+      fill_normal(rng_, 1, static_cast<std::uint64_t>(f), noise.data(), noise.size());
+      factors_.factor(factors_.column, f) = noise * size;
+      factors_.factor(factors_.row, f).setZero();
+    }
   }
 
   /// By how much the mean loss, with its L2 price, rises without factor f = 1..k, were its scale free and the rest
@@ -115,34 +138,32 @@ class FactorTrainer {
 
   /// Closes gates one after the other: that of the factor worth least moves down by steps of log α, which shrinks the
   /// factor while the others take over what they can, and up again if its worth rises above the price. A closed factor
-  /// is gone. With a price of NaN factors close until `keep` are left. All gates half open at once would be no good:
-  /// copies of a factor lower the variance, so each would be fitted twice.
-  void choose(double price, Index keep) {
-    const bool budget = std::isnan(price);
-    factors_.balance();
+  /// is gone. All gates half open at once would be no good: copies of a factor lower the variance, so each would be
+  /// fitted twice.
+  void choose(double price) {
     open_all();
     pass("gates");
-    for (Index round = 0; factors_.rank > (budget ? keep : 0) && round < options_.epochs && !run_.stopped(); ++round) {
-      Index weakest = 1;
-      for (Index f = 2; f <= factors_.rank; ++f) {
-        if (worth(f) < worth(weakest)) weakest = f;
-      }
-      if (!budget && worth(weakest) >= price) break;
-      close(weakest, budget ? std::numeric_limits<double>::infinity() : price);
-      factors_.balance();
+    while (factors_.rank > 0 && !passes_.over()) {
+      const Index weakest = weakest_factor();
+      if (worth(weakest) >= price || !close(weakest, price)) break;
       pass("gates");
     }
+    open_all();
+  }
+
+  /// Takes the factors out that are worth least, until `most` are left.
+  void keep(Index most) {
+    factors_.balance();
+    while (factors_.rank > most) factors_.remove(factors_.rank);
     open_all();
   }
 
   /// Drops the factors that have a side without any entry.
   void drop_empty() {
     for (Index f = factors_.rank; f >= 1; --f) {
-      if (factors_.factor(factors_.row, f).isZero(0) || factors_.factor(factors_.column, f).isZero(0)) {
-        factors_.remove(f);
-      }
+      const bool empty = factors_.factor(factors_.row, f).isZero(0) || factors_.factor(factors_.column, f).isZero(0);
+      if (empty) factors_.remove(f);
     }
-    open_all();
   }
 
   /// Entries of U and V that are not 0.
@@ -166,31 +187,40 @@ class FactorTrainer {
   }
 
   void open_all() {
-    log_alpha_.assign(static_cast<std::size_t>(factors_.rank), 1.0 * log_alpha_limit);
     std::fill(gate_mean_.begin() + 1, gate_mean_.end(), Scalar(1));
     std::fill(gate_variance_.begin(), gate_variance_.end(), Scalar(0));
+    half_open_ = false;
+  }
+
+  /// The factor worth least; of use right after a pass.
+  Index weakest_factor() const {
+    Index weakest = 1;
+    for (Index f = 2; f <= factors_.rank; ++f) weakest = worth(f) < worth(weakest) ? f : weakest;
+    return weakest;
   }
 
  private:
-  static constexpr double first_log_alpha = 4;  ///< of a gate that is to close, open with probability 0.996
-  static constexpr double log_alpha_step = 1.5;
-  static constexpr int most_gate_steps = 24;  ///< a gate that has not made up its mind by then closes
+  static constexpr double first_log_alpha = 2;  ///< of a gate that is to close, open with probability 0.97
+  static constexpr double log_alpha_step = 3;
+  static constexpr int most_gate_steps = 12;  ///< a gate that has not made up its mind by then closes
 
-  void close(Index f, double price) {
-    double& log_alpha = log_alpha_[static_cast<std::size_t>(f) - 1];
-    log_alpha = first_log_alpha;
-    for (int step = 0; step < most_gate_steps && !run_.stopped(); ++step) {
-      set_gate(f);
+  /// Whether the factor is gone.
+  bool close(Index f, double price) {
+    double log_alpha = first_log_alpha;
+    for (int step = 0; step < most_gate_steps && !passes_.over(); ++step) {
+      set_gate(f, log_alpha);
       pass("gates");
       log_alpha += worth(f) < price ? -log_alpha_step : log_alpha_step;
       if (log_alpha > first_log_alpha || distribution_.active_probability(log_alpha) < closed_probability) break;
     }
-    if (log_alpha < first_log_alpha && !run_.stopped()) factors_.remove(f);
+    const bool closed = log_alpha < first_log_alpha;
+    if (closed) factors_.remove(f);
     open_all();
+    return closed;
   }
 
   static constexpr Index pieces = 32;
-  static constexpr double closed_probability = 1e-3;
+  static constexpr double closed_probability = 0.01;
 
   struct Piece {
     std::vector<double> gram;
@@ -208,25 +238,30 @@ class FactorTrainer {
 
   double gram(Index f, Index g) const { return f >= g ? gram_(f, g) : gram_(g, f); }
 
-  void set_gate(Index f) {
-    const GateMoments moments = gate_rule_.evaluate(log_alpha_[static_cast<std::size_t>(f) - 1]);
+  void set_gate(Index f, double log_alpha) {
+    const GateMoments moments = gate_rule_.evaluate(log_alpha);
     gate_mean_[static_cast<std::size_t>(f)] = static_cast<Scalar>(moments.mean);
     gate_variance_[static_cast<std::size_t>(f)] = static_cast<Scalar>(moments.variance);
+    half_open_ = true;
   }
 
   /// The constant that fits best alone.
   void start_mean() {
+    const std::vector<Scalar>& values = ratings_.by_row.value;
+    const double cell = ratings_.dense ? 1 : 0;
     double sum = 0;
-    for (const Scalar value : ratings_.by_row.value) sum += static_cast<double>(value);
-    const double mean = sum / entries();
-    loss_ = 0;
-    for (const Scalar value : ratings_.by_row.value) {
-      const double e = static_cast<double>(value) - mean;
-      loss_ += e * e / entries();
+    for (std::size_t k = 0; k < values.size(); ++k) {
+      sum += (ratings_.by_row.weight_of(k) + cell) * static_cast<double>(values[k]);
     }
-    spread_ = loss_;
+    const double mean = sum / total_;
+    double squares = ratings_.dense ? static_cast<double>(factors_.rows() * factors_.columns()) * mean * mean : 0;
+    for (std::size_t k = 0; k < values.size(); ++k) {
+      const double e = static_cast<double>(values[k]) - mean;
+      squares += (ratings_.by_row.weight_of(k) + cell) * e * e - cell * mean * mean;
+    }
+    loss_ = spread_ = squares / total_;
     if (!options_.fit_mean) return;
-    const double bounded = (sum + 0.5) / (static_cast<double>(ratings_.entries()) + 1);
+    const double bounded = (sum + 0.5) / (ratings_.total_weight() + 1);
     factors_.mean = static_cast<Scalar>(logistic_ ? std::log(bounded / (1 - bounded)) : mean);
   }
 
@@ -247,6 +282,7 @@ class FactorTrainer {
     task.start = lines.start.data();
     task.other = lines.other.data();
     task.value = lines.value.data();
+    task.weight = lines.weight.empty() ? nullptr : lines.weight.data();
     task.features = other.lines.data();
     task.other_bias = other.bias.data();
     task.own = own.lines.data();
@@ -260,6 +296,12 @@ class FactorTrainer {
     task.threshold = static_cast<Scalar>(threshold * entries() / scale());
     task.stride = factors_.stride;
     task.size = factors_.size();
+    if (ratings_.dense) {
+      sum_cells(other);
+      task.base_gram = base_gram_.data();
+      task.base_moment = base_moment_.data();
+      task.base_square = base_square_;
+    }
     workers_.run(pieces, [&](Index p) {
       Piece& piece = pieces_[static_cast<std::size_t>(p)];
       std::fill(piece.gram.begin(), piece.gram.end(), 0.0);
@@ -273,12 +315,30 @@ class FactorTrainer {
       const auto place = static_cast<std::size_t>(p);
       const LineTask<Scalar>* const given = &mine;
       if (logistic_) {
-        dispatch<SolveLines<true>>(given, cuts[place], cuts[place + 1]);
+        dispatch<SolveLines<LineLoss::logistic>>(given, cuts[place], cuts[place + 1]);
+      } else if (given->weight != nullptr) {
+        dispatch<SolveLines<LineLoss::weighted>>(given, cuts[place], cuts[place + 1]);
       } else {
-        dispatch<SolveLines<false>>(given, cuts[place], cuts[place + 1]);
+        dispatch<SolveLines<LineLoss::squared>>(given, cuts[place], cuts[place + 1]);
       }
     });
     gather();
+  }
+
+  /// What every line's problem has where all cells count: the sums over the lines of the other side.
+  void sum_cells(const FactorSide<Scalar>& other) {
+    const Index size = factors_.size();
+    const Index width = padded(size);
+    const LineSums<Double<Scalar>> sums = factors_.line_sums(other);
+    base_square_ = sums.square;
+    base_gram_.assign(static_cast<std::size_t>(width * width), Scalar(0));
+    base_moment_.assign(static_cast<std::size_t>(width), Scalar(0));
+    for (Index f = 0; f < size; ++f) {
+      base_moment_[static_cast<std::size_t>(f)] = static_cast<Scalar>(sums.moment(f));
+      for (Index g = 0; g <= f; ++g) {
+        base_gram_[static_cast<std::size_t>(f * width + g)] = static_cast<Scalar>(sums.gram(f, g));
+      }
+    }
   }
 
   /// Adds the pieces in their order, and the loss from the quadratic of the gates.
@@ -310,27 +370,31 @@ class FactorTrainer {
 
   const Ratings<Scalar>& ratings_;
   const FactorizationOptions& options_;
-  double ridge_;
-  FitRun& run_;
+  double ridge_ = 0;
+  PassCount& passes_;
   Workers& workers_;
   bool logistic_;
+  double total_;
   Factors<Scalar> factors_;
   MomentRule gate_rule_;
   HardConcrete<Double<Scalar>> distribution_;
   Rng rng_;
-  std::vector<double> log_alpha_;
   std::vector<Scalar> gate_mean_;
   std::vector<Scalar> gate_variance_;
   std::vector<Scalar> ridges_;
   std::vector<Index> row_cuts_;
   std::vector<Index> column_cuts_;
   std::vector<Piece> pieces_;
+  std::vector<Scalar> base_gram_;
+  std::vector<Scalar> base_moment_;
+  double base_square_ = 0;
   Matrix<Double<Scalar>> gram_;
   Vector<Double<Scalar>> moment_;
   double totals_[4] = {0, 0, 0, 0};
   double loss_ = 0;
   double spread_ = 0;  ///< mean square of the ratings about their mean
   double penalty_ = 0;
+  bool half_open_ = false;
 };
 
 }  // namespace l0::detail

@@ -35,6 +35,9 @@ struct FactorLanes {
 };
 #endif
 
+/// How the entries of a line count.
+enum class LineLoss { squared, weighted, logistic };
+
 /// What is done to a line.
 enum class LineStep {
   solve,      ///< the minimum
@@ -47,12 +50,16 @@ enum class LineStep {
 ///
 ///     min_a  Σ_j w_j [(t_j − Σ_f m_f a_f x_jf)² + Σ_f s_f a_f² x_jf²] + Σ_f ridge_f a_f²,
 ///
-/// m and s mean and variance of the gates. Entry 0 of the lines of `own` and `features` is 1, and a_0 the bias.
+/// m and s mean and variance of the gates. Where all cells count, the sums over the other side's lines with the target
+/// −mean − bias_j are those of no line in particular, `base_...`, and an entry adds its difference to that (the
+/// "sparse plus dense" of Hu, Koren & Volinsky 2008). Entry 0 of the lines of `own` and `features` is 1, and a_0 the
+/// bias.
 template <class Scalar>
 struct LineTask {
   const Index* start = nullptr;
   const std::int32_t* other = nullptr;
   const Scalar* value = nullptr;
+  const Scalar* weight = nullptr;      ///< of the entries; null: 1
   const Scalar* features = nullptr;    ///< x, one line of `stride` numbers for each line of the other side
   const Scalar* other_bias = nullptr;  ///< of the other side
   Scalar* own = nullptr;               ///< factors of this side, in and out
@@ -60,6 +67,9 @@ struct LineTask {
   const Scalar* gate_mean = nullptr;      ///< m; m_0 = 1 with biases, else 0
   const Scalar* gate_variance = nullptr;  ///< s
   const Scalar* ridge = nullptr;
+  const Scalar* base_gram = nullptr;    ///< Σ_j x x' where all cells count, `padded` squared, else null
+  const Scalar* base_moment = nullptr;  ///< Σ_j t x
+  double base_square = 0;               ///< Σ_j t²
   double* gram = nullptr;  ///< size × size, lower: Σ_i a_f a_g G_fg for all lines, what the gates' own problem needs
   double* moment = nullptr;  ///< Σ_i a_f Σ_j w t x_f
   double* totals = nullptr;  ///< Σ w t², Σ w (t − û), Σ w, and with logistic loss Σ loss before the step
@@ -74,13 +84,13 @@ struct LineTask {
 
 inline constexpr Index line_block = 64;  ///< entries whose features stay in the first cache meanwhile
 
-/// Room for `size` numbers in whole vectors and in whole tiles of eight rows.
+/// Room for `size` numbers in whole vectors, nine of them at least for a tile of eight rows after the bias.
 constexpr Index padded(Index size) { return (size + 15) / 16 * 16; }
-constexpr Index line_work_size(Index size) { return padded(size) * (2 * padded(size) + 3) + 2 * line_block; }
+constexpr Index line_work_size(Index size) { return padded(size) * (2 * padded(size) + 3) + 3 * line_block; }
 
 /// The pass itself: Gram matrix by register tiles, then elimination from the last variable to the first, which works
 /// along the rows of the lower triangle.
-template <bool logistic>
+template <LineLoss loss>
 struct SolveLines {
   template <class Scalar>
   L0_ALWAYS_INLINE static void run(const LineTask<Scalar>* task, Index first, Index last) {
@@ -90,18 +100,25 @@ struct SolveLines {
     Scalar* const h = g + width * width;
     Scalar* const a = h + width;
     Scalar* const matrix = a + width;
-    Scalar* const target = matrix + width * (width + 1);
-    Scalar* const weight = target + line_block;
+    Scalar* const moment = matrix + width * (width + 1);
+    Scalar* const weight = moment + line_block;
+    Scalar* const square = weight + line_block;
     for (Index i = first; i < last; ++i) {
-      for (Index l = 0; l < width * width + width; ++l) g[l] = 0;
+      if (loss == LineLoss::weighted && t.base_gram != nullptr) {
+        for (Index l = 0; l < width * width; ++l) g[l] = t.base_gram[l];
+        for (Index l = 0; l < width; ++l) h[l] = t.base_moment[l];
+      } else {
+        for (Index l = 0; l < width * width + width; ++l) g[l] = 0;
+      }
       Scalar* const own = t.own + i * t.stride;
       for (Index l = 0; l < width; ++l) a[l] = own[l] * (l < t.size ? t.gate_mean[l] : Scalar(0));
       a[0] = t.own_bias[i] * t.gate_mean[0];
-      double squares = 0;
+      double squares = t.base_square;
       for (Index begin = t.start[i]; begin < t.start[i + 1]; begin += line_block) {
         const Index count = t.start[i + 1] - begin < line_block ? t.start[i + 1] - begin : line_block;
-        targets(t, begin, count, a, target, weight, squares);
-        add_block(t, begin, count, target, weight, g, h);
+        targets(t, begin, count, a, moment, weight, square);
+        squares += sum(square, count);
+        add_block(t, begin, count, moment, weight, g, h);
       }
       t.totals[0] += squares;
       if (t.step == LineStep::threshold) {
@@ -114,47 +131,91 @@ struct SolveLines {
   }
 
  private:
-  /// Targets and weights of a block of entries. The logistic loss is replaced by a parabola that touches it at the
+  static constexpr bool weighs = loss != LineLoss::squared;
+
+  /// Of each entry of a block w, w t and w t². The logistic loss is replaced by a parabola that touches it at the
   /// present û and lies above it elsewhere, ½w(û − (r−½)/w)² with w = tanh(û/2)/(2û) (Jaakkola & Jordan, Statistics
   /// and Computing 10, 2000).
   template <class Scalar>
   L0_ALWAYS_INLINE static void targets(const LineTask<Scalar>& t, Index begin, Index count, const Scalar* a,
-                                       Scalar* target, Scalar* weight, double& squares) {
+                                       Scalar* moment, Scalar* weight, Scalar* square) {
     const std::int32_t* const other = t.other + begin;
     const Scalar* const value = t.value + begin;
-    double sum = 0;
+    const Scalar* const given = t.weight == nullptr ? nullptr : t.weight + begin;
+    const Scalar dense = t.base_gram == nullptr ? Scalar(0) : Scalar(1);
     for (Index e = 0; e < count; ++e) {
+      const Scalar* const x = t.features + other[e] * t.stride;
+      prefetch(x, t.size);
       const Scalar offset = t.mean + t.other_bias[other[e]];
-      if constexpr (logistic) {
-        const Scalar* const x = t.features + other[e] * t.stride;
+      if constexpr (loss == LineLoss::logistic) {
         Scalar eta = 0;
         for (Index l = 0; l < t.size; ++l) eta += a[l] * x[l];
         eta += offset;
         const Scalar size = eta < 0 ? -eta : eta;
         const Scalar decay = fast_exp(-size);
-        weight[e] = size > Scalar(1e-2) ? (1 - decay) / (1 + decay) / (2 * size)
-                                        : Scalar(0.25) - size * size * Scalar(1.0 / 48);
-        target[e] = (value[e] - Scalar(0.5)) / weight[e] - offset;
-        t.totals[3] += static_cast<double>((eta > 0 ? eta : 0) - value[e] * eta + fast_log(1 + decay));
-        sum += static_cast<double>(weight[e] * target[e] * target[e]);
+        const Scalar curve = size > Scalar(1e-2) ? (1 - decay) / (1 + decay) / (2 * size)
+                                                 : Scalar(0.25) - size * size * Scalar(1.0 / 48);
+        const Scalar target = (value[e] - Scalar(0.5)) / curve - offset;
+        const Scalar counts = given == nullptr ? Scalar(1) : given[e];
+        weight[e] = counts * curve;
+        moment[e] = weight[e] * target;
+        square[e] = moment[e] * target;
+        t.totals[3] += static_cast<double>(counts * ((eta > 0 ? eta : 0) - value[e] * eta + fast_log(1 + decay)));
+      } else if constexpr (loss == LineLoss::weighted) {
+        const Scalar target = value[e] - offset;
+        const Scalar counts = given[e] + dense;
+        weight[e] = given[e];
+        moment[e] = counts * target + dense * offset;
+        square[e] = counts * target * target - dense * offset * offset;
       } else {
-        target[e] = value[e] - offset;
-        sum += static_cast<double>(target[e]) * static_cast<double>(target[e]);
+        moment[e] = value[e] - offset;
+        square[e] = moment[e] * moment[e];
       }
     }
-    squares += sum;
+  }
+
+  /// Eight sums, which a vector takes at once.
+  template <class Scalar>
+  L0_ALWAYS_INLINE static double sum(const Scalar* values, Index count) {
+    constexpr Index lanes = 8;
+    double sums[lanes] = {};
+    const Index whole = count - count % lanes;
+    for (Index e = 0; e < whole; e += lanes) {
+      for (Index l = 0; l < lanes; ++l) sums[l] += static_cast<double>(values[e + l]);
+    }
+    for (Index e = whole; e < count; ++e) sums[e - whole] += static_cast<double>(values[e]);
+    double total = 0;
+    for (Index l = 0; l < lanes; ++l) total += sums[l];
+    return total;
+  }
+
+  /// Asks for the lines of a block of entries while their targets are formed.
+  template <class Scalar>
+  L0_ALWAYS_INLINE static void prefetch(const Scalar* line, Index size) {
+#if defined(__GNUC__)
+    for (Index l = 0; l < size; l += factor_lanes<Scalar>) __builtin_prefetch(line + l);
+#else
+    (void)line, (void)size;
+#endif
   }
 
   /// Gram matrix (lower, by tiles) and right-hand side of a block of entries.
   template <class Scalar>
-  L0_ALWAYS_INLINE static void add_block(const LineTask<Scalar>& t, Index begin, Index count, const Scalar* target,
+  L0_ALWAYS_INLINE static void add_block(const LineTask<Scalar>& t, Index begin, Index count, const Scalar* moment,
                                          const Scalar* weight, Scalar* g, Scalar* h) {
     constexpr Index rows = 8;
     const std::int32_t* const other = t.other + begin;
     const Index width = padded(t.size);
-    for (Index row = 0; row < t.size; row += rows) {
-      for (Index lane = 0; lane < row + rows && lane < width; lane += factor_lanes<Scalar>) {
-        add_tile<rows>(t, other, count, weight, row, lane, g);
+    // Of the row of the bias the lower triangle has one entry, so that tiles begin after it.
+    if constexpr (weighs) {
+      for (Index e = 0; e < count; ++e) g[0] += weight[e];
+    } else {
+      g[0] += static_cast<Scalar>(count);
+    }
+    for (Index row = 1; row < t.size; row += rows) {
+      const Index first = t.size > rows && row > t.size - rows ? t.size - rows : row;
+      for (Index lane = 0; lane < first + rows && lane < width; lane += factor_lanes<Scalar>) {
+        add_tile<rows>(t, other, count, weight, first, row - first, lane, g);
       }
     }
     for (Index lane = 0; lane < width; lane += factor_lanes<Scalar>) {
@@ -163,15 +224,16 @@ struct SolveLines {
       for (Index e = 0; e < count; ++e) {
         FactorLanes<Scalar> x;
         std::memcpy(&x, t.features + other[e] * t.stride + lane, sizeof(x));
-        sum += (logistic ? weight[e] * target[e] : target[e]) * x;
+        sum += moment[e] * x;
       }
       std::memcpy(h + lane, &sum, sizeof(sum));
     }
   }
 
+  /// A tile of `rows` rows, the first `known` of which another has added.
   template <Index rows, class Scalar>
   L0_ALWAYS_INLINE static void add_tile(const LineTask<Scalar>& t, const std::int32_t* other, Index count,
-                                        const Scalar* weight, Index row, Index lane, Scalar* g) {
+                                        const Scalar* weight, Index row, Index known, Index lane, Scalar* g) {
     const Index width = padded(t.size);
     FactorLanes<Scalar> sum[rows];
     for (Index r = 0; r < rows; ++r) std::memcpy(&sum[r], g + (row + r) * width + lane, sizeof(sum[r]));
@@ -179,9 +241,9 @@ struct SolveLines {
       const Scalar* const x = t.features + other[e] * t.stride;
       FactorLanes<Scalar> lanes;
       std::memcpy(&lanes, x + lane, sizeof(lanes));
-      for (Index r = 0; r < rows; ++r) sum[r] += (logistic ? weight[e] * x[row + r] : x[row + r]) * lanes;
+      for (Index r = 0; r < rows; ++r) sum[r] += (weighs ? weight[e] * x[row + r] : x[row + r]) * lanes;
     }
-    for (Index r = 0; r < rows; ++r) std::memcpy(g + (row + r) * width + lane, &sum[r], sizeof(sum[r]));
+    for (Index r = known; r < rows; ++r) std::memcpy(g + (row + r) * width + lane, &sum[r], sizeof(sum[r]));
   }
 
   /// Eliminates the variables from the last to the first, then substitutes.

@@ -33,7 +33,8 @@ struct FactorizationPoint {
 ///
 /// With logistic loss it is ℓ(E û) + ½ σ(1−σ) Var û, right to second order, and the prior counts a quarter. Of
 /// `options` the prices (where empty, 0), loss, gates, bias prior and the parameters of the gates are read. `gradient`
-/// gets the derivatives if not null. Throws `Error` for wrong shapes.
+/// gets the derivatives if not null. Throws `Error` for wrong shapes and for implicit feedback, whose mean is over all
+/// cells.
 template <class Scalar, int Order, class Stored>
 Scalar factorization_objective(const Eigen::SparseMatrix<Scalar, Order, Stored>& r,
                                const FactorizationPoint<Scalar>& at, const FactorizationOptions& options,
@@ -41,6 +42,7 @@ Scalar factorization_objective(const Eigen::SparseMatrix<Scalar, Order, Stored>&
   const Index k = at.u.cols();
   const bool per_entry = options.gates == FactorGates::per_entry;
   const bool logistic = options.loss == FactorizationLoss::logistic;
+  if (options.loss == FactorizationLoss::implicit) detail::fail("loss", "implicit", "squared or logistic");
   detail::require_shape("u", at.u.rows(), k, r.rows(), k);
   detail::require_shape("v", at.v.rows(), at.v.cols(), r.cols(), k);
   detail::require_shape("row_bias", at.row_bias.size(), 1, r.rows(), 1);

@@ -16,6 +16,8 @@ namespace l0 {
 enum class FactorizationLoss {
   squared,   ///< (r − û)²
   logistic,  ///< log(1 + e^û) − r û for r = 0 or 1; û is the log odds
+  implicit,  ///< (1 − û)² of weight 1 + `confidence` · r for a count r > 0, and û² for every cell of R without one
+             ///< (Hu, Koren & Volinsky, ICDM 2008, eq. 3); û is a preference
 };
 
 /// Who has a gate in a factorization.
@@ -38,7 +40,7 @@ struct FactorizationOptions {
   double bias_prior = 1;         ///< a bias is drawn to 0 as by so many entries, ≥ 0
   double held_out = 0.1;         ///< share of the entries held out for choices, in (0, 1)
   bool refit = true;             ///< the chosen factors or entries are fitted again, to all entries and without gates
-  Index epochs = 200;            ///< passes over the entries in each stage, at most
+  Index epochs = 200;            ///< passes over the entries in the whole run, those of all choices too, at most
   double tolerance = 1e-6;       ///< a stage ends when a pass lowers the objective by a smaller share of it
   double temperature = 2.0 / 3;  ///< β of the gates
   double gamma = -0.1;           ///< γ < 0
@@ -46,6 +48,8 @@ struct FactorizationOptions {
   std::uint64_t seed = 0;        ///< of starting factors and of held-out entries
   int threads = 1;               ///< results do not depend on it
   AnyCallback callback{};        ///< after every pass; may stop the run
+  double confidence = 40;        ///< α ≥ 0 of `FactorizationLoss::implicit`
+  bool clamp = false;            ///< predictions stay between the least and the greatest entry that was fitted
 };
 
 /// How well a rank did on the held-out entries.
@@ -59,10 +63,11 @@ struct RankPoint {
 /// How a fit of a factorization went.
 struct FactorizationReport {
   StopReason stop = StopReason::converged;  ///< why the run ended
-  Index epochs = 0;                         ///< passes over the entries, all stages
+  Index epochs = 0;                         ///< passes over the entries, all stages and choices
   Index rank = 0;                           ///< factors kept
   Index entries = 0;                        ///< observed entries of R
-  double loss = 0;                          ///< mean loss of all entries at the end
+  double weight = 0;               ///< of all that counts, by which means are taken: without weights, `entries`
+  double loss = 0;                 ///< mean loss of all entries at the end
   double objective = 0;            ///< loss + λ₂(‖U‖² + ‖V‖²) + the prior of the biases + λ · open gates
   double expected_l0 = 0;          ///< open gates
   double lambda = 0;               ///< price of a gate: as given, or what the weakest factor is worth
@@ -92,6 +97,7 @@ inline void validate(const FactorizationOptions& options) {
   require_non_negative("bias_prior", options.bias_prior);
   require(options.held_out > 0 && options.held_out < 1, "held_out", options.held_out, "a share in (0, 1)");
   require(options.epochs >= 1, "epochs", options.epochs, "a number >= 1");
+  require_non_negative("confidence", options.confidence);
   require_non_negative("tolerance", options.tolerance);
   require(options.threads >= 1, "threads", options.threads, "a number >= 1");
   HardConcrete<double>{options.temperature, options.gamma, options.zeta}.validate();

@@ -100,7 +100,7 @@ void archive(Options& o, Archive& a) {
   a("lambda_l0", o.lambda_l0);
   a("target_rank", o.target_rank);
   a("lambda_l2", o.lambda_l2);
-  a.choice("loss", o.loss, 2);
+  a.choice("loss", o.loss, 3);
   a.choice("gates", o.gates, 2);
   a("fit_mean", o.fit_mean);
   a("biases", o.biases);
@@ -114,6 +114,8 @@ void archive(Options& o, Archive& a) {
   a("zeta", o.zeta);
   a("seed", o.seed);
   a("threads", o.threads);
+  a("confidence", o.confidence);
+  a("clamp", o.clamp);
 }
 
 template <class Point, class Archive>
@@ -132,6 +134,7 @@ void archive(Report& r, Archive& a) {
   a("epochs", r.epochs);
   a("rank", r.rank);
   a("entries", r.entries);
+  a("weight", r.weight);
   a("loss", r.loss);
   a("objective", r.objective);
   a("expected_l0", r.expected_l0);

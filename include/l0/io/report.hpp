@@ -216,6 +216,7 @@ inline std::string to_json(const FactorizationReport& report) {
       .add("epochs", report.epochs)
       .add("rank", report.rank)
       .add("entries", report.entries)
+      .add("weight", report.weight)
       .add("loss", report.loss)
       .add("objective", report.objective)
       .add("expected_l0", report.expected_l0)
