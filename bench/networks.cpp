@@ -84,7 +84,7 @@ void mlp_dense_step(benchmark::State& state) {
 /// All gates open but for a share of each layer's.
 template <class Network>
 void close(Network& net, double share) {
-  net.for_each_gated([&](auto& layer) {
+  l0::for_each_gated(net, [&](auto& layer) {
     layer.log_alpha().setConstant(15);
     const auto closed = static_cast<Index>(share * static_cast<double>(layer.log_alpha().size()));
     layer.log_alpha().head(closed).setConstant(-15);
@@ -117,7 +117,7 @@ void predict_one(benchmark::State& state, Index inputs, Index first, Index secon
   l0::Sequential net{Linear(784, 300, rng), l0::Relu{}, Linear(300, 100, rng), l0::Relu{}, Linear(100, 10, rng)};
   const Index open[] = {inputs, first, second};
   int k = 0;
-  net.for_each_gated([&](auto& layer) {
+  l0::for_each_gated(net, [&](auto& layer) {
     layer.log_alpha().setConstant(-15);
     // Spread over the layer, as trained gates are.
     const Index all = layer.log_alpha().size();

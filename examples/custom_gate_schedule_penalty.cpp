@@ -33,7 +33,7 @@ struct FadingPenalty {
   template <l0::Gated Model>
   double accumulate(Model& model) const {
     double total = 0;
-    model.for_each_gated([&](auto& layer) {
+    l0::for_each_gated(model, [&](auto& layer) {
       const Eigen::ArrayXd size = layer.weight().transpose().array().abs();
       const Eigen::VectorXd price = lambda / (1 + size);
       const Eigen::VectorXd p = layer.gate().active_probability();

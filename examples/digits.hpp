@@ -125,8 +125,8 @@ struct Arguments {
 template <class Network>
 std::string architecture(Network& net) {
   std::string text;
-  net.for_each_gated(
-      [&](auto& layer) { text += (text.empty() ? "" : "-") + std::to_string(layer.gate().active_count()); });
+  l0::for_each_gated(
+      net, [&](auto& layer) { text += (text.empty() ? "" : "-") + std::to_string(layer.gate().active_count()); });
   return text;
 }
 
@@ -186,7 +186,7 @@ void train(Network& net, const Digits& digits, const Arguments& arguments, const
                 [&](const l0::StepReport& report) {
                   bar(report);
                   curves << report.step << ',' << report.loss << ',' << report.validation_error;
-                  net.for_each_gated([&](auto& layer) { curves << ',' << layer.gate().active_count(); });
+                  l0::for_each_gated(net, [&](auto& layer) { curves << ',' << layer.gate().active_count(); });
                   curves << std::endl;
                   if (report.step % 5 != 0 && report.step != report.steps) return;
                   std::printf("epoch %3ld  loss %.4f  test error %.2f %%  open %s  %.0f s\n",
@@ -202,7 +202,7 @@ void train(Network& net, const Digits& digits, const Arguments& arguments, const
 
   std::string plot = "set xlabel 'epoch'\nset key outside\nset y2tics\nset y2label 'test error'\nset logscale y\nplot ";
   int column = 4;
-  net.for_each_gated([&](auto&) {
+  l0::for_each_gated(net, [&](auto&) {
     plot += "'" + name + ".csv' using 1:" + std::to_string(column) + " with lines title 'gates of layer " +
             std::to_string(column - 3) + "', ";
     ++column;

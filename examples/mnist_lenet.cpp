@@ -18,16 +18,16 @@ int main(int argc, char** argv) try {
   l0::Rng rng(arguments.seed);
   using Linear = l0::L0Linear<float, l0::PerInput>;
   const float beta = 2.0F / 3;
-  l0::Sequential net{l0::L0Conv2d<float>({1, 28, 28}, 20, 5, rng, {.temperature = beta}),
+  l0::Sequential net{l0::L0Conv2d<float>({1, 28, 28}, 20, 5, rng, {.gate = {.temperature = beta}}),
                      l0::Relu{},
                      l0::MaxPool2d({20, 24, 24}, 2),
-                     l0::L0Conv2d<float>({20, 12, 12}, 50, 5, rng, {.temperature = beta}),
+                     l0::L0Conv2d<float>({20, 12, 12}, 50, 5, rng, {.gate = {.temperature = beta}}),
                      l0::Relu{},
                      l0::MaxPool2d({50, 8, 8}, 2),
                      l0::Flatten{},
-                     Linear(800, 500, rng, {.temperature = beta}),
+                     Linear(800, 500, rng, {.gate = {.temperature = beta}}),
                      l0::Relu{},
-                     Linear(500, 10, rng, {.temperature = beta})};
+                     Linear(500, 10, rng, {.gate = {.temperature = beta}})};
   // Shifted images are not in the paper.
   example::train(net, digits, arguments,
                  arguments.accurate ? example::Setting{.lambda = {2e-4, 3e-3, 3e-3, 1e-5},

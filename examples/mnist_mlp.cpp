@@ -15,9 +15,9 @@ int main(int argc, char** argv) try {
   using Linear = l0::L0Linear<float, l0::PerInput>;
   // Temperature 2/3; inputs start open with a higher probability than neurons, as in the paper.
   const float beta = 2.0F / 3;
-  l0::Sequential net{Linear(inputs, 300, rng, {.temperature = beta, .init_sparsity = 0.2F}), l0::Relu{},
-                     Linear(300, 100, rng, {.temperature = beta}), l0::Relu{},
-                     Linear(100, 10, rng, {.temperature = beta})};
+  l0::Sequential net{Linear(inputs, 300, rng, {.init_sparsity = 0.2F, .gate = {.temperature = beta}}), l0::Relu{},
+                     Linear(300, 100, rng, {.gate = {.temperature = beta}}), l0::Relu{},
+                     Linear(100, 10, rng, {.gate = {.temperature = beta}})};
   // Shifted images are not in the paper.
   example::train(
       net, digits, arguments,

@@ -7,4 +7,3 @@
 #include <l0/core/product.hpp>
 #include <l0/layers/linear.hpp>
 #include <l0/networks/network.hpp>
-#include <l0/pruning/compact.hpp>

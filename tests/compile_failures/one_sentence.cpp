@@ -38,7 +38,7 @@ using Network = l0::Sequential<l0::L0Linear<double>, l0::Relu>;
 
 // Another scalar type.
 void predict(const Network& net, const Eigen::Matrix<Other, -1, -1>& X) { net.predict(X); }
-void predict(const l0::CompactModel<double>& net, const Eigen::Matrix<Other, -1, 3>& X) { net.predict(X); }
+void predict(const l0::Network<double>& net, const Eigen::Matrix<Other, -1, 3>& X) { net.predict(X); }
 void backward(Network& net, const Eigen::Array<Other, -1, -1>& upstream) { net.backward(upstream); }
 void backward(l0::HardConcreteGate<double>& gate, const Eigen::Matrix<Other, -1, 1>& upstream) {
   gate.backward(upstream);

@@ -4,7 +4,7 @@
 struct Model {
   l0::HardConcreteGate<double>& gate;
 #ifndef L0_MUST_NOT_COMPILE
-  void for_each_gated(auto&& visit) { gate.for_each_gated(visit); }
+  void visit(auto&& v) { v("gate", gate); }
 #endif
 };
 

@@ -42,7 +42,7 @@ std::string values(Network& network) {
     all.append(reinterpret_cast<const char*>(parameter.values().data()),
                sizeof(float) * static_cast<std::size_t>(parameter.size()));
   }
-  network.for_each_gated([&](auto& layer) {
+  l0::for_each_gated(network, [&](auto& layer) {
     all += std::to_string(layer.gate().temperature()) + ' ' + std::to_string(layer.gate().draw());
   });
   return all;
@@ -86,7 +86,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   l0::fuzz::require(taken || (bytes != good_network || kind != 1), "a good network is taken");
   l0::fuzz::require(taken || (bytes != good_checkpoint || kind != 3), "a good checkpoint is taken");
   if (taken) {
-    network.for_each_gated([](auto& layer) {
+    l0::for_each_gated(network, [](auto& layer) {
       l0::fuzz::require(layer.gate().temperature() > 0 && std::isfinite(layer.gate().temperature()),
                         "temperatures that are taken are > 0");
     });

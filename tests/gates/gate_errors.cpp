@@ -3,7 +3,7 @@
 #include <limits>
 #include <string>
 
-#include <l0/gates/gate.hpp>
+#include <l0/gates/gated.hpp>
 #include "gates/distributions.hpp"
 #include "support/catch.hpp"
 
@@ -138,7 +138,7 @@ TEMPLATE_TEST_CASE("Gates of a given distribution start where its options would"
   CHECK(l0::test::is_at_start(gate));
   int visits = 0;
   l0::Gate<TestType, Eigen::Dynamic> other(gate);
-  other.for_each_gated([&](auto& part) { visits += &part == &other ? 1 : 100; });
+  l0::for_each_gated(other, [&](auto& part) { visits += &part == &other ? 1 : 100; });
   CHECK(visits == 1);
 }
 

@@ -55,6 +55,21 @@ TEST_CASE("Moments at large temperatures", "[gates]") {
   for (const double temperature : {3.0, 5.0, 10.0, 30.0}) check_moments(temperature, -0.1, 1.1);
 }
 
+TEST_CASE("Moments at temperatures at which powers overflow", "[gates]") {
+  for (const double temperature : {300.0, 1000.0, 3000.0}) {
+    const l0::HardConcrete<double> gate{.temperature = temperature};
+    const auto rule = gate.moment_rule();
+    for (const double log_alpha : {-20.0, -3.0, 0.5, 3.0, 20.0}) {
+      CAPTURE(temperature, log_alpha);
+      const auto moments = rule.evaluate(log_alpha);
+      // The noise is divided by β: a gate is all but its deterministic value.
+      CHECK(std::abs(moments.mean - gate.deterministic(log_alpha)) < 1 / temperature);
+      CHECK((moments.variance > 0 && moments.variance < 1 / temperature));
+      CHECK((moments.mean_derivative > 0 && std::isfinite(moments.variance_derivative)));
+    }
+  }
+}
+
 TEST_CASE("Moments of a stretch that hardly reaches past 0 and 1", "[gates]") {
   for (const double temperature : {0.1, 0.5, 3.0, 10.0}) {
     check_moments(temperature, -0.01, 1.01);

@@ -195,11 +195,11 @@ TEST_CASE("A file with gates that the network cannot have is refused before anyt
            {"0.temperature", "inf", "with 0.temperature = inf in its metadata, expected a finite number"},
            {"2.temperature", "inf", "with 2.temperature = inf"},
            {"2.temperature", "nan", "with 2.temperature = nan"},
-           {"2.temperature", "0", "with a temperature of 0, expected one > 0"},
+           {"2.temperature", "0", "with 2.temperature = 0 in its metadata, expected one > 0"},
            {"2.draw", "-1", "with 2.draw = -1"},
-           {"2.gamma", "-0.2", "with 2.gamma = -0.2 in its metadata, expected -0.1, as the gates of the network"},
+           {"2.gamma", "-0.2", "with 2.gamma = -0.2 in its metadata, expected -0.1, as in the model"},
            {"0.zeta", "1.2", "with 0.zeta = 1.2 in its metadata, expected 1.1"},
-           {"2.frozen", "2", "with 2.frozen = 2, expected 0 or 1"},
+           {"2.frozen", "2", "with 2.frozen = 2 in its metadata, expected 0 or 1"},
        }) {
     CAPTURE(key, value);
     auto tensors = whole;

@@ -65,7 +65,8 @@ Outcome run_linear(const Golden& given) {
   l0::Rng rng(0);
   l0::L0Linear<Scalar> layer(
       X.cols(), given.shape("weight")[0], rng,
-      {.bias = has_bias, .temperature = static_cast<Scalar>(static_cast<Rounded>(given.scalar("temperature")))});
+      {.bias = has_bias,
+       .gate = {.temperature = static_cast<Scalar>(static_cast<Rounded>(given.scalar("temperature")))}});
   layer.weight() = input<Scalar, Rounded>(given.matrix("weight"));
   layer.log_alpha() = input<Scalar, Rounded>(given.matrix("log_alpha"));
   if (has_bias) layer.bias() = input<Scalar, Rounded>(given.vector("bias"));
@@ -82,7 +83,7 @@ Outcome run_regression(const Golden& given) {
   l0::Rng rng(0);
   l0::L0Linear<Scalar> layer(
       X.cols(), 1, rng,
-      {.bias = has_bias, .temperature = number("beta"), .gamma = number("gamma"), .zeta = number("zeta")});
+      {.bias = has_bias, .gate = {.temperature = number("beta"), .gamma = number("gamma"), .zeta = number("zeta")}});
   layer.weight() = input<Scalar, Rounded>(given.vector("weight").transpose());
   layer.log_alpha() = input<Scalar, Rounded>(given.vector("log_alpha").transpose());
   if (has_bias) layer.bias() = input<Scalar, Rounded>(given.vector("bias"));

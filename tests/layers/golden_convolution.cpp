@@ -37,7 +37,7 @@ struct Case {
     return {.bias = given.scalar("has_bias") == 1,
             .stride = {stride[0], stride[1]},
             .padding = {padding[0], padding[1]},
-            .temperature = static_cast<Scalar>(static_cast<Rounded>(given.scalar("temperature")))};
+            .gate = {.temperature = static_cast<Scalar>(static_cast<Rounded>(given.scalar("temperature")))}};
   }
 
   Golden given;

@@ -82,7 +82,7 @@ TEST_CASE("Vectors are batches of one sample or one input") {
 
 TEST_CASE("The initial state of a layer") {
   l0::Rng rng(0);
-  const l0::L0Linear<double> layer(400, 100, rng, {.temperature = 0.7, .init_sparsity = 0.9});
+  const l0::L0Linear<double> layer(400, 100, rng, {.init_sparsity = 0.9, .gate = {.temperature = 0.7}});
   CHECK(layer.inputs() == 400);
   CHECK(layer.outputs() == 100);
   CHECK(layer.temperature() == 0.7);
@@ -110,13 +110,13 @@ TEST_CASE("Options and sizes outside their ranges are refused by name") {
   using Layer = l0::L0Linear<double>;
   CHECK_THROWS_MATCHES(Layer(-1, 2, rng), l0::Error, Message("l0: inputs is -1, expected a size >= 0"));
   CHECK_THROWS_MATCHES(Layer(1, -2, rng), l0::Error, Message("l0: outputs is -2, expected a size >= 0"));
-  CHECK_THROWS_MATCHES((Layer(1, 1, rng, {.temperature = 0})), l0::Error,
+  CHECK_THROWS_MATCHES((Layer(1, 1, rng, {.gate = {.temperature = 0}})), l0::Error,
                        Message("l0: temperature is 0, expected a finite number > 0"));
   CHECK_THROWS_MATCHES((Layer(1, 1, rng, {.init_sparsity = 1})), l0::Error,
                        Message("l0: init_sparsity is 1, expected a probability in (0, 1)"));
-  CHECK_THROWS_MATCHES((Layer(1, 1, rng, {.gamma = 0})), l0::Error,
+  CHECK_THROWS_MATCHES((Layer(1, 1, rng, {.gate = {.gamma = 0}})), l0::Error,
                        Message("l0: gamma is 0, expected a finite number < 0"));
-  CHECK_THROWS_MATCHES((Layer(1, 1, rng, {.zeta = 1})), l0::Error,
+  CHECK_THROWS_MATCHES((Layer(1, 1, rng, {.gate = {.zeta = 1}})), l0::Error,
                        Message("l0: zeta is 1, expected a finite number > 1"));
   Layer layer(2, 2, rng);
   CHECK_THROWS_MATCHES(layer.set_temperature(-1), l0::Error,

@@ -203,7 +203,7 @@ TEST_CASE("Soft trees refuse impossible options and shapes", "[trees][errors]") 
   CHECK_THROWS_AS(Tree(2, 1, rng, {.depth = 0}), l0::Error);
   CHECK_THROWS_AS(Tree(2, 1, rng, {.depth = 9}), l0::Error);
   CHECK_THROWS_AS(Tree(2, 1, rng, {.width = 0}), l0::Error);
-  CHECK_THROWS_AS(Tree(2, 1, rng, {.temperature = 0}), l0::Error);
+  CHECK_THROWS_AS(Tree(2, 1, rng, {.gate = {.temperature = 0}}), l0::Error);
   CHECK_THROWS_AS(Tree(-1, 1, rng), l0::Error);
   CHECK_THROWS_AS(Tree(2, -1, rng), l0::Error);
   Tree tree(2, 1, rng);

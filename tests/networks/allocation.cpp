@@ -35,7 +35,7 @@ void check(Network net, const Matrix<typename Network::Scalar>& X) {
     optimizer.step();
   };
   const auto open_some = [&](Index period) {
-    net.for_each_gated([&](auto& layer) {
+    l0::for_each_gated(net, [&](auto& layer) {
       for (Index k = 0; k < layer.log_alpha().size(); ++k) {
         layer.log_alpha().data()[k] = Scalar(k % period == 0 ? 20 : -20);
       }

@@ -41,9 +41,9 @@ class Scale {
     gradient = upstream * factor_.value().asDiagonal();
   }
   Matrix<double> predict(const Matrix<double>& x) const { return x * factor_.value().asDiagonal(); }
-  l0::Parameters<double> parameters() { return {factor_.ref()}; }
+  void visit(auto&& v) { v("factor", factor_); }
   Index inputs() const { return factor_.size(); }
-  Index outputs() const { return factor_.size(); }
+  Index outputs(Index) const { return factor_.size(); }
 
  private:
   l0::Parameter<l0::Vector<double>> factor_;
@@ -58,7 +58,7 @@ struct Softplus {
     return std::log1p(std::exp(x));
   }
   template <class Scalar>
-  Scalar slope(Scalar y) const {
+  Scalar derivative(Scalar, Scalar y) const {
     return 1 - std::exp(-y);
   }
 };
@@ -137,7 +137,7 @@ TEST_CASE("The first layer takes every kind of batch") {
   const Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> rows = X;
   const l0::Rng noise(2);
   const auto run = [&](const auto& batch) {
-    mlp.for_each_gated([](auto& layer) { layer.gate().set_draw(0); });
+    l0::for_each_gated(mlp, [](auto& layer) { layer.gate().set_draw(0); });
     return Matrix<double>(mlp.forward(batch, noise));
   };
   const Matrix<double> expected = run(X);
@@ -201,7 +201,7 @@ TEST_CASE("Convolutions refuse options and batches that do not fit") {
   CHECK_THROWS_AS(Conv({1, 4, 4}, 2, 3, rng, {.padding = -1}), l0::Error);
   CHECK_THROWS_AS(Conv({-1, 4, 4}, 2, 3, rng), l0::Error);
   CHECK_THROWS_AS(Conv({1, 0, 4}, 2, 3, rng), l0::Error);
-  CHECK_THROWS_AS(Conv({1, 4, 4}, 2, 3, rng, {.temperature = 0}), l0::Error);
+  CHECK_THROWS_AS(Conv({1, 4, 4}, 2, 3, rng, {.gate = {.temperature = 0}}), l0::Error);
   CHECK_THROWS_AS((l0::L0Conv2d<double, l0::Groups>({1, 4, 4}, 2, 3, rng, l0::Groups({0, 1}))), l0::Error);
   Conv conv({1, 4, 4}, 2, 3, rng);
   CHECK_THROWS_MATCHES(conv.forward(Matrix<double>::Zero(2, 15), rng), l0::Error,

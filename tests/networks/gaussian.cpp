@@ -53,7 +53,7 @@ auto small_network(l0::Rng& rng) {
 /// Means of gates that are 0, 1 and between, and weights large enough for signals to reach the end.
 template <class Network>
 void spread_gates(Network& net) {
-  net.for_each_gated([](auto& layer) {
+  l0::for_each_gated(net, [](auto& layer) {
     auto& mu = layer.gate().mu();
     for (Index k = 0; k < mu.size(); ++k) {
       mu(k) = k % 4 == 1 ? -0.5 : k % 4 == 2 ? 1.5 : 0.3 + 0.05 * static_cast<double>(k % 7);
@@ -73,7 +73,7 @@ TEST_CASE("Gradients of a network with Gaussian gates", "[gradient]") {
   const Matrix<double> upstream = fixed_numbers(4, net.outputs(), 2);
   const l0::Rng noise(3);
   const auto value = [&] {
-    net.for_each_gated([](auto& layer) { layer.gate().set_draw(0); });
+    l0::for_each_gated(net, [](auto& layer) { layer.gate().set_draw(0); });
     return net.forward(X, noise).cwiseProduct(upstream).sum();
   };
   value();

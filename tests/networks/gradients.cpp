@@ -26,7 +26,7 @@ void check_network(Network net, Matrix<double> X, Index classes) {
   for (Index i = 0; i < X.rows(); ++i) labels(i) = static_cast<int>(i % classes);
   const l0::Rng noise(3);
   const auto value = [&] {
-    net.for_each_gated([](auto& layer) { layer.gate().set_draw(0); });
+    l0::for_each_gated(net, [](auto& layer) { layer.gate().set_draw(0); });
     return l0::cross_entropy_loss(net.forward(X, noise), labels);
   };
   for (const auto& parameter : net.parameters()) parameter.gradients().setZero();
@@ -74,12 +74,17 @@ TEST_CASE("Gradients of networks inside networks", "[gradient]") {
   check_network(std::move(net), fixed_numbers(5, 6, 1), 3);
 }
 
-TEMPLATE_TEST_CASE("Values and slopes of activations", "[gradient]", l0::Relu, l0::Sigmoid, l0::Tanh) {
+TEMPLATE_TEST_CASE("Values and slopes of activations", "[gradient]", l0::Relu, l0::Sigmoid, l0::Tanh, l0::Gelu,
+                   l0::Silu, l0::LeakyRelu, l0::Elu) {
   const TestType activation;
   const auto value = [&](double x) {
     if constexpr (std::is_same_v<TestType, l0::Relu>) return std::fmax(x, 0.0);
     if constexpr (std::is_same_v<TestType, l0::Sigmoid>) return 1 / (1 + std::exp(-x));
     if constexpr (std::is_same_v<TestType, l0::Tanh>) return std::tanh(x);
+    if constexpr (std::is_same_v<TestType, l0::Gelu>) return x / 2 * std::erfc(-x / std::sqrt(2));
+    if constexpr (std::is_same_v<TestType, l0::Silu>) return x / (1 + std::exp(-x));
+    if constexpr (std::is_same_v<TestType, l0::LeakyRelu>) return x > 0 ? x : 0.01 * x;
+    if constexpr (std::is_same_v<TestType, l0::Elu>) return x > 0 ? x : std::expm1(x);
   };
   for (const double x : {-30.0, -2.0, -0.3, 0.0, 1e-8, 0.4, 3.0, 30.0}) {
     CAPTURE(x);
@@ -87,7 +92,8 @@ TEMPLATE_TEST_CASE("Values and slopes of activations", "[gradient]", l0::Relu, l
     CHECK(close(static_cast<double>(activation.value(static_cast<float>(x))), value(x), tolerance::single));
     if (x == 0 || x == 1e-8) continue;  // the kink of ReLU
     const double h = 1e-5;
-    CHECK(activation.slope(activation.value(x)) == Approx((value(x + h) - value(x - h)) / (2 * h)).margin(1e-9));
+    CHECK(activation.derivative(x, activation.value(x)) ==
+          Approx((value(x + h) - value(x - h)) / (2 * h)).margin(1e-9));
   }
   CHECK(std::isnan(activation.value(std::nan(""))));
 }

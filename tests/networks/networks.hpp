@@ -12,7 +12,7 @@ namespace l0::test {
 template <class Network>
 void spread_gates(Network& net, Index period = 3) {
   net.set_temperature(typename Network::Scalar(1.5));  // most draws lie between 0 and 1
-  net.for_each_gated([&](auto& layer) {
+  for_each_gated(net, [&](auto& layer) {
     auto& log_alpha = layer.log_alpha();
     const Matrix<double> numbers = fixed_numbers(log_alpha.rows(), log_alpha.cols(), 7);
     for (Index k = 0; k < log_alpha.size(); ++k) {

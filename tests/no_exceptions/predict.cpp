@@ -17,12 +17,11 @@
 
 int main(int argc, char**) {
   std::signal(SIGABRT, [](int) { std::_Exit(0); });
-  using Model = l0::CompactModel<float>;
-  l0::DenseOrSparseLinear<float> linear;
-  linear.weight.resize(1, 2);
-  linear.weight << 2, -1;
-  linear.bias.setConstant(1, 0.5F);
-  const Model model(3, {l0::SelectColumns{{0, 2}}, std::move(linear)});
+  l0::Matrix<float> weight(1, 2);
+  weight << 2, -1;
+  l0::Network<float> model;
+  model.add(l0::SelectColumns<float>(3, {0, 2}, l0::Vector<float>::Zero(2)));
+  model.add(l0::Linear<float>(weight, l0::Vector<float>(l0::Vector<float>::Constant(1, 0.5F))));
   Eigen::MatrixXf X = Eigen::MatrixXf::Zero(1, argc > 1 ? 2 : 3);
   if (argc == 1) X << 1, 10, 4;
   const float y = model.predict(X)(0, 0);

@@ -145,14 +145,26 @@ TEST_CASE("The state of an optimizer is visited parameter by parameter") {
   ThreeParameters<double> parameters;
   l0::SGD<double> optimizer({parameters.weight.ref(), parameters.gate.ref()}, {.learning_rate = 1, .momentum = 0.9});
   optimizer.add_group({parameters.bias.ref()}, {.learning_rate = 1, .momentum = 0.9});
-  std::vector<std::string> names;
-  optimizer.for_each_state([&](const auto& parameter, const auto& state) {
-    names.emplace_back(parameter.name());
-    CHECK(state.size() == parameter.size());
+  std::vector<Index> sizes;
+  l0::walk(optimizer, [&](const std::string& name, const auto& member, const auto&...) {
+    if constexpr (l0::BufferMember<decltype(member)>) {
+      CHECK(name == std::to_string(sizes.size()));
+      sizes.push_back(member.value.size());
+    }
   });
-  CHECK(names == std::vector<std::string>{std::string(parameters.weight.ref().name()),
-                                          std::string(parameters.gate.ref().name()),
-                                          std::string(parameters.bias.ref().name())});
+  CHECK(sizes == std::vector<Index>{parameters.weight.size(), parameters.gate.size(), parameters.bias.size()});
+}
+
+TEST_CASE("A group added late takes the steps of one that was there from the start") {
+  ThreeParameters<double> late;
+  l0::Adam<double> optimizer({late.weight.ref()}, {.learning_rate = 0.1});
+  set_all_gradients(late.all(), 1);
+  for (int k = 0; k < 500; ++k) optimizer.step();
+  optimizer.add_group({late.bias.ref()}, {.learning_rate = 0.1});
+  const Vector<double> before = late.bias.value();
+  optimizer.step();
+  // The first step of Adam is the learning rate, whatever the gradient.
+  CHECK((before - late.bias.value()).isConstant(0.1, 1e-6));
 }
 
 TEST_CASE("An optimizer may outlive its model") {

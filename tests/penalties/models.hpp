@@ -21,7 +21,7 @@ void for_each_grouping(Use&& use) {
   constexpr Index outputs = 3;
   const auto prepare = [&](const char* name, auto grouping, const std::function<Index(Index, Index)>& gate_of) {
     Rng rng(1);
-    Layer<decltype(grouping), Scalar> layer(inputs, outputs, rng, grouping, {.temperature = Scalar(0.75)});
+    Layer<decltype(grouping), Scalar> layer(inputs, outputs, rng, grouping, {.gate = {.temperature = Scalar(0.75)}});
     for (Index k = 0; k < layer.weight().size(); ++k) {
       const double x = std::sin(static_cast<double>(3 * k + 1));
       layer.weight().data()[k] = static_cast<Scalar>(x + (x < 0 ? -0.1 : 0.1));
@@ -48,11 +48,12 @@ struct UserModel {
     second.log_alpha().setConstant(1.3);
   }
 
-  Parameters<double> parameters() { return join(join(first.parameters(), second.parameters()), extra.parameters()); }
-  void for_each_gated(auto&& visit) {
-    first.for_each_gated(visit);
-    second.for_each_gated(visit);
-    extra.for_each_gated(visit);
+  using Scalar = double;
+  Parameters<double> parameters() { return l0::parameters(*this); }
+  void visit(auto&& v) {
+    v("first", first);
+    v("second", second);
+    v("extra", extra);
   }
 
   L0Linear<double> first;

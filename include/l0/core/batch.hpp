@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstdint>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -48,6 +49,26 @@ void check_batch(const X& x, Index inputs) {
 #endif
 }
 
+/// Whether two dense matrices have memory in common.
+template <class A, class B>
+bool overlap(const A& a, const B& b) {
+  if (a.size() == 0 || b.size() == 0) return false;
+  const auto first = [](const auto& m) { return reinterpret_cast<std::uintptr_t>(m.data()); };
+  const auto end = [](const auto& m) {
+    const Index lines = m.outerSize() - 1;
+    return reinterpret_cast<std::uintptr_t>(m.data() + lines * m.outerStride() + m.innerSize());
+  };
+  return first(a) < end(b) && first(b) < end(a);
+}
+
+/// Refuses a matrix for the gradient by X that backward still reads: it would be overwritten half way.
+template <class Gradient, class Upstream, class Batch>
+void require_apart(const Gradient& input_gradient, const Upstream& upstream, const Batch& batch) {
+  if (overlap(input_gradient, upstream) || batch.looks_at(input_gradient)) {
+    fail("input_gradient", "a matrix that backward reads", "one of its own");
+  }
+}
+
 /// The batch of the last forward pass, kept for backward. Matrices, maps, blocks and refs given as lvalues are
 /// referenced; everything else is evaluated into a buffer of its own, which is reused.
 template <class Scalar>
@@ -82,6 +103,15 @@ class BatchView {
 
   void clear() { view_.template emplace<std::monostate>(); }
   bool empty() const { return view_.index() == 0; }
+
+  /// Whether it looks at numbers of a dense matrix.
+  bool looks_at(const Matrix<Scalar>& other) const {
+    bool found = false;
+    visit([&](const auto& view) {
+      if constexpr (!is_sparse_view<std::remove_cvref_t<decltype(view)>>) found = overlap(view, other);
+    });
+    return found;
+  }
 
   /// Calls `use(view)` with a dense or sparse map of the batch.
   template <class Use>

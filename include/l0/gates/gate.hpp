@@ -25,11 +25,13 @@
 #include <l0/core/argument.hpp>
 #include <l0/core/parameter.hpp>
 #include <l0/core/shape.hpp>
+#include <l0/core/visit.hpp>
 #include <l0/gates/compiled.hpp>
 #include <l0/gates/distribution.hpp>
 #include <l0/gates/draw.hpp>
 #include <l0/gates/hard_concrete.hpp>
 #include <l0/gates/kernels.hpp>
+#include <l0/random/draws.hpp>
 #include <l0/random/noise.hpp>
 
 namespace l0 {
@@ -69,9 +71,7 @@ class Gate {
   /// rows × columns gates.
   template <std::integral Number>  // so that `Gate(50, {})` means options
   Gate(Index rows, Number columns, const Options& options = {})
-      : Gate(Distribution::from_options(options), rows, columns, options.stream) {
-    location_.value().setConstant(distribution_.initial_location(options.init_sparsity));
-  }
+      : Gate(Distribution::from_options(options), rows, columns, options.stream, options.init_sparsity) {}
 
   /// One gate per entry of `init_sparsity`, each with a probability of its own; `options.init_sparsity` is not used.
   template <class Derived>
@@ -82,13 +82,26 @@ class Gate {
     });
   }
 
-  /// Gates of any distribution, where they start at the default options.
-  Gate(const Distribution& distribution, Index rows, Index columns, std::uint64_t stream = 0)
+  /// Gates of any distribution, rows × columns of them with one initial probability.
+  Gate(const Distribution& distribution, Index rows, Index columns, std::uint64_t stream = 0,
+       Scalar init_sparsity = Options{}.init_sparsity)
       : shape_(detail::require_size("rows", rows), checked_columns(columns)),
-        distribution_((distribution.validate(), distribution)), stream_(stream),
+        distribution_((distribution.validate(), distribution)), draws_{stream},
         location_(ParameterKind::gate, Distribution::location_name, rows, columns, Scalar(detail::log_alpha_limit)),
         drawn_{distribution}, each_drawn_{distribution} {
-    location_.value().setConstant(distribution_.initial_location(Options{}.init_sparsity));
+    location_.value().setConstant(distribution_.initial_location(init_sparsity));
+  }
+
+  /// What it consists of: see core/visit.hpp.
+  void visit(auto&& v) {
+    v(Distribution::location_name, location_);
+    v("temperature", distribution_.temperature, Range{.above = 0, .expectation = "one > 0"});
+    if constexpr (requires { distribution_.gamma; }) {  // of a file, the same as here
+      v("gamma", std::as_const(distribution_.gamma));
+      v("zeta", std::as_const(distribution_.zeta));
+    }
+    v("", draws_);
+    v("frozen", frozen_);
   }
 
   /// How many gates there are.
@@ -109,40 +122,29 @@ class Gate {
     distribution_ = changed;
   }
 
-  /// The learnable number of each gate, log α or μ, and the gradient with respect to it.
-  auto& location() { return location_.value(); }
-  /// The learnable number of each gate.
-  const auto& location() const { return location_.value(); }
-  /// Its gradient.
-  auto& location_gradient() { return location_.gradient(); }
-  /// Its gradient.
-  const auto& location_gradient() const { return location_.gradient(); }
+  auto& location() { return location_.value(); }                          ///< The learnable number of each gate.
+  const auto& location() const { return location_.value(); }              ///< The same: log α or μ.
+  auto& location_gradient() { return location_.gradient(); }              ///< Its gradient.
+  const auto& location_gradient() const { return location_.gradient(); }  ///< Its gradient.
   /// Handles for an optimizer, which keeps the locations in ±20; what they survive: see `Parameter`.
   Parameters<Scalar> parameters() { return {location_.ref()}; }
 
-  /// The location under the name that it has in `HardConcrete`.
-  auto& log_alpha() requires named_log_alpha { return location(); }
-  /// `location()`, where the distribution calls it log α.
-  const auto& log_alpha() const requires named_log_alpha { return location(); }
-  /// Its gradient.
-  auto& log_alpha_gradient() requires named_log_alpha { return location_gradient(); }
-  /// Its gradient.
-  const auto& log_alpha_gradient() const requires named_log_alpha { return location_gradient(); }
-  /// And in `ClippedGaussian`.
-  auto& mu() requires named_mu { return location(); }
-  /// `location()`, where the distribution calls it μ.
-  const auto& mu() const requires named_mu { return location(); }
-  /// Its gradient.
-  auto& mu_gradient() requires named_mu { return location_gradient(); }
-  /// Its gradient.
-  const auto& mu_gradient() const requires named_mu { return location_gradient(); }
+  // The location under the name that it has in `HardConcrete`, and in `ClippedGaussian`.
+  auto& log_alpha() requires named_log_alpha { return location(); }                    ///< The location, log α.
+  const auto& log_alpha() const requires named_log_alpha { return location(); }        ///< The location, log α.
+  auto& log_alpha_gradient() requires named_log_alpha { return location_gradient(); }  ///< Its gradient.
+  const auto& log_alpha_gradient() const requires named_log_alpha { return location_gradient(); }  ///< Its gradient.
+  auto& mu() requires named_mu { return location(); }                                ///< The location, μ.
+  const auto& mu() const requires named_mu { return location(); }                    ///< The location, μ.
+  auto& mu_gradient() requires named_mu { return location_gradient(); }              ///< Its gradient.
+  const auto& mu_gradient() const requires named_mu { return location_gradient(); }  ///< Its gradient.
 
   /// The stream of the Rng this gate draws from, and how often it has drawn.
-  std::uint64_t stream() const { return stream_; }
+  std::uint64_t stream() const { return draws_.stream; }
   /// The number of the next draw.
-  std::uint64_t draw() const { return draw_; }
+  std::uint64_t draw() const { return draws_.draw; }
   /// Sets the number of the next draw, to resume or repeat a run.
-  void set_draw(std::uint64_t draw) { draw_ = draw; }
+  void set_draw(std::uint64_t draw) { draws_.draw = draw; }
   /// A number that changes with every `sample`, `sample_each` and assignment, of frozen gates too: whether values kept
   /// elsewhere still are those of the last draw.
   std::uint64_t sample_number() const { return number_.get(); }
@@ -151,7 +153,7 @@ class Gate {
   void jitter(const Rng& rng, Scalar deviation) {
     detail::require_non_negative("deviation", deviation);
     Values noise(rows(), columns());
-    detail::fill_normal(rng, stream_, detail::initial_draw - 1, noise.data(), noise.size());
+    detail::fill_normal(rng, draws_.stream, detail::initial_draw - 1, noise.data(), noise.size());
     location() += deviation * noise;
   }
 
@@ -161,8 +163,7 @@ class Gate {
     if (frozen_) {
       write_deterministic(values_);
     } else {
-      const auto uniforms = detail::uniforms_from<Scalar>(noise, NoiseRequest{stream_, draw_, rows(), columns()});
-      ++draw_;
+      const auto uniforms = uniforms_of(noise, rows(), columns());
       values_.resize(rows(), columns());
       detail::dispatch<detail::SampleGates>(distribution_.formulas(), uniforms, std::as_const(location()).data(),
                                             values_.data(), size());
@@ -223,8 +224,7 @@ class Gate {
       write_deterministic(upstream_);
       each_value_ = upstream_.transpose().replicate(samples, 1);
     } else {
-      const auto uniforms = detail::uniforms_from<Scalar>(noise, NoiseRequest{stream_, draw_, samples, size()});
-      ++draw_;
+      const auto uniforms = uniforms_of(noise, samples, size());
       each_location_ = location().transpose().replicate(samples, 1);
       each_value_.resize(samples, size());
       detail::dispatch<detail::SampleGates>(distribution_.formulas(), uniforms, std::as_const(each_location_).data(),
@@ -342,12 +342,6 @@ class Gate {
   /// Whether the gates are held.
   bool frozen() const { return frozen_; }
 
-  /// Calls `visit(*this)`: how penalties find the gates of a model. Models forward it to their parts.
-  template <class Visitor>
-  void for_each_gated(Visitor&& visit) {
-    visit(*this);
-  }
-
  private:
   static Index checked_columns(Index columns) {
     detail::require_size("columns", columns);
@@ -362,6 +356,13 @@ class Gate {
     return std::is_base_of_v<Eigen::PlainObjectBase<Derived>, Derived> &&
            std::same_as<typename Derived::Scalar, Scalar> &&
            (bool(Derived::IsVectorAtCompileTime) || bool(Derived::IsRowMajor) == bool(Values::IsRowMajor));
+  }
+
+  template <class Noise>
+  auto uniforms_of(Noise& noise, Index rows, Index columns) {
+    auto uniforms = detail::uniforms_from<Scalar>(noise, draws_.request(rows, columns));
+    ++draws_.draw;  // not where the noise refuses
+    return uniforms;
   }
 
   bool is_held(const detail::Draw<Distribution>& draw) const { return draw.frozen || frozen_; }
@@ -379,8 +380,7 @@ class Gate {
 
   ShapeGuard shape_;
   Distribution distribution_;
-  std::uint64_t stream_ = 0;
-  std::uint64_t draw_ = 0;
+  Draws draws_;
   Parameter<Values> location_;
   Values values_;
   Values upstream_, price_;  // scratch

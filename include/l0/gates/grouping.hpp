@@ -27,6 +27,32 @@ concept GateGrouping = requires(G unbound, const G grouping, Index size, const N
   grouping.backward_column(size, z, in, in, out, dz);
 };
 
+/// No gates: what makes `Linear` of `L0Linear` and `Conv2d` of `L0Conv2d`.
+struct NoGates {
+  static constexpr int gate_columns = 1;  ///< columns of the array of gates
+
+  /// An array without gates.
+  std::pair<Index, Index> bind(Index /*outputs*/, Index /*inputs*/) { return {0, 1}; }
+
+  /// No input is closed.
+  template <class Gates>
+  bool is_closed(Index /*j*/, const Gates& /*z*/) const {
+    return false;
+  }
+
+  /// scaled = column j of W.
+  template <class Gates, class In, class Out>
+  void scale_column(Index /*j*/, const Gates& /*z*/, const In& weight, Out&& scaled) const {
+    scaled = weight;
+  }
+  /// Adds what the gradient of column j of W means for W.
+  template <class Gates, class In, class Gradient, class Out, class GateGradient>
+  void backward_column(Index /*j*/, const Gates& /*z*/, const In& /*weight*/, const Gradient& scaled_gradient,
+                       Out&& weight_gradient, GateGradient& /*gate_gradient*/) const {
+    weight_gradient += scaled_gradient;
+  }
+};
+
 /// One gate per weight.
 struct PerWeight {
   static constexpr int gate_columns = Eigen::Dynamic;  ///< columns of the array of gates

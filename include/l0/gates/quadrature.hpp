@@ -87,7 +87,7 @@ class MomentRule {
     for_nodes([&](double position, double weight, double ratio) {
       const double c = ratio * odds;
       const double p = 1 / (1 + c);
-      const double q = c * p;
+      const double q = std::isinf(c) ? 1 : c * p;
       const double tail = complement ? q : p;
       const double lever = 2 * (complement ? 1 - position : position);
       first += weight * tail;

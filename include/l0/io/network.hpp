@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include <l0/core/parameter.hpp>
+#include <l0/core/visit.hpp>
 #include <l0/io/safetensors.hpp>
 #include <l0/io/text.hpp>
 
@@ -17,67 +17,39 @@ namespace l0 {
 
 namespace detail {
 
-/// A parameter of a network under its name in a file.
-template <class Scalar>
-struct NamedParameter {
-  std::string name;
-  std::vector<Index> shape;
-  ParameterRef<Scalar> parameter;
-};
-
-/// The shape under which others know a parameter: OIHW for the weights of convolutions, vectors with one dimension.
-template <class Part, class Scalar>
-std::vector<Index> stored_shape(const Part& part, const ParameterRef<Scalar>& parameter) {
-  if constexpr (requires { part.window(); }) {
-    if (parameter.kind() == ParameterKind::weight) {
-      const auto kernel = part.window().kernel();
-      return {parameter.rows(), parameter.columns() / part.window().area(), kernel.height, kernel.width};
-    }
+/// The extents of an array in a file: those that the part gave it, or its own, vectors with one.
+template <class Values>
+std::vector<Index> stored_shape(const Values& values, const StoredShape& given) {
+  std::vector<Dependent<Index, Values>> shape;
+  for (const Index extent : given.extents) {
+    if (extent == 0 && given.extents[2] == 0 && shape.size() >= 2) break;
+    if (given.extents[0] + given.extents[1] + given.extents[2] > 0) shape.push_back(extent);
   }
-  if (parameter.columns() == 1 && parameter.kind() != ParameterKind::weight) return {parameter.rows()};
-  return {parameter.rows(), parameter.columns()};
+  if (!shape.empty()) return shape;
+  if (values.cols() == 1) return {values.rows()};
+  return {values.rows(), values.cols()};
+}
+template <class Values>
+std::vector<Index> stored_shape(const Values& values, const Range& = {}) {
+  return stored_shape(values, StoredShape{});
 }
 
-/// All parameters, named by the place of their layer: "0.weight", "0.log_alpha", "2.1.bias".
-template <class Scalar, class Part>
-void append_parameters(std::vector<NamedParameter<Scalar>>& list, Part& part, const std::string& place) {
-  if constexpr (requires { part.for_each_part([](std::size_t, auto&) {}); }) {
-    part.for_each_part([&](std::size_t i, auto& inner) { append_parameters(list, inner, place + to_text(i) + "."); });
-  } else if constexpr (requires { part.parameters(); }) {
-    for (const auto& parameter : part.parameters()) {
-      list.push_back({place + std::string(parameter.name()), stored_shape(part, parameter), parameter});
-    }
-  }
-}
-
-/// Calls visit(name, gate) for the gates of all layers.
-template <class Part, class Visitor>
-void for_each_gate(Part& part, const std::string& place, Visitor&& visit) {
-  if constexpr (requires { part.for_each_part([](std::size_t, auto&) {}); }) {
-    part.for_each_part([&](std::size_t i, auto& inner) { for_each_gate(inner, place + to_text(i) + ".", visit); });
-  } else if constexpr (requires { part.gate().draw(); }) {
-    visit(place, part.gate());
-  }
-}
-
-/// Files hold numbers row by row, parameters column by column.
-template <class Scalar>
-Tensor<Scalar> to_tensor(const NamedParameter<Scalar>& named, Eigen::Map<const Vector<Scalar>> values) {
-  const Index rows = named.parameter.rows();
-  const Index columns = named.parameter.columns();
-  Tensor<Scalar> tensor{named.shape, {}};
+/// Files hold numbers row by row, models column by column.
+template <class Scalar, class Values>
+Tensor<Scalar> to_tensor(const Values& values, std::vector<Index> shape) {
+  Tensor<Scalar> tensor{std::move(shape), {}};
   tensor.values.reserve(static_cast<std::size_t>(values.size()));
-  for (Index i = 0; i < rows; ++i) {
-    for (Index j = 0; j < columns; ++j) tensor.values.push_back(values(j * rows + i));
+  for (Index i = 0; i < values.rows(); ++i) {
+    for (Index j = 0; j < values.cols(); ++j) tensor.values.push_back(values(i, j));
   }
   return tensor;
 }
-template <class Scalar>
-void from_tensor(const Tensor<Scalar>& tensor, const NamedParameter<Scalar>& named, Eigen::Map<Vector<Scalar>> values) {
-  const Index rows = named.parameter.rows();
-  const Index columns = named.parameter.columns();
-  for (Index i = 0; i < rows; ++i) {
-    for (Index j = 0; j < columns; ++j) values(j * rows + i) = tensor.values[static_cast<std::size_t>(i * columns + j)];
+template <class Scalar, class Values>
+void from_tensor(const Tensor<Scalar>& tensor, Values& values) {
+  for (Index i = 0; i < values.rows(); ++i) {
+    for (Index j = 0; j < values.cols(); ++j) {
+      values(i, j) = tensor.values[static_cast<std::size_t>(i * values.cols() + j)];
+    }
   }
 }
 
@@ -117,127 +89,146 @@ Number metadata_number(const std::string& path, const std::map<std::string, std:
   return number;
 }
 
-/// The state of a gate array that is no tensor.
-template <class Scalar>
-struct GateState {
-  Scalar temperature;
-  std::uint64_t draw;
-  bool frozen;
-};
-
-/// Refuses a file whose gates were stretched otherwise than those of the network.
-template <class Scalar>
-void require_stretch(const std::string& path, const std::map<std::string, std::string>& metadata,
-                     const std::string& key, Scalar expected) {
-  const auto value = metadata_number<Scalar>(path, metadata, key);
-  if (value != expected) {
-    fail_file(path, "with " + key + " = " + to_text(value) + " in its metadata",
-              to_text(expected) + ", as the gates of the network were made");
+/// A number of a model out of the metadata. Throws `Error` for none, for one out of its range, and for another than the
+/// model's own where that cannot change.
+template <class Number, class... More>
+std::remove_const_t<Number> stored_number(const std::string& path, const std::map<std::string, std::string>& metadata,
+                                          const std::string& key, Number now, const More&... more) {
+  using Value = std::remove_const_t<Number>;
+  using Written = std::conditional_t<std::is_same_v<Value, bool> || std::is_enum_v<Value>, int, Value>;
+  const auto written = metadata_number<Written>(path, metadata, key);
+  const auto refuse = [&](std::string_view expectation) {
+    fail_file(path, "with " + key + " = " + metadata.at(key) + " in its metadata", expectation);
+  };
+  if (std::is_same_v<Value, bool> && written != Written(0) && written != Written(1)) refuse("0 or 1");
+  if (std::is_const_v<Number> && static_cast<Value>(written) != now) {
+    refuse(to_text(static_cast<Written>(now)) + ", as in the model");
   }
+  [[maybe_unused]] const auto check = [&](const auto& one) {
+    if constexpr (std::is_same_v<std::remove_cvref_t<decltype(one)>, Range>) {
+      const auto value = static_cast<double>(written);
+      if (!(value > one.above && value <= one.at_most)) refuse(one.expectation);
+    }
+  };
+  (check(more), ...);
+  return static_cast<Value>(written);
 }
 
-/// What the metadata say of a gate array. Throws `Error` for what it cannot have.
-template <class Gate>
-GateState<typename Gate::Scalar> gate_state(const std::string& path, const std::map<std::string, std::string>& metadata,
-                                            const std::string& place, const Gate& gate) {
-  using Scalar = typename Gate::Scalar;
-  GateState<Scalar> state{metadata_number<Scalar>(path, metadata, place + "temperature"),
-                          metadata_number<std::uint64_t>(path, metadata, place + "draw"), false};
-  if (!(state.temperature > 0)) fail_file(path, "with a temperature of " + to_text(state.temperature), "one > 0");
-  const int frozen = metadata_number<int>(path, metadata, place + "frozen");
-  if (frozen != 0 && frozen != 1) fail_file(path, "with " + place + "frozen = " + to_text(frozen), "0 or 1");
-  state.frozen = frozen == 1;
-  if constexpr (requires { gate.distribution().gamma; }) {
-    require_stretch(path, metadata, place + "gamma", gate.distribution().gamma);
-    require_stretch(path, metadata, place + "zeta", gate.distribution().zeta);
+/// A list of numbers, comma by comma. Throws `Error` for other text.
+inline std::vector<double> stored_list(const std::string& path, const std::map<std::string, std::string>& metadata,
+                                       const std::string& key) {
+  const auto found = metadata.find(key);
+  if (found == metadata.end()) fail_file(path, "without " + key + " in its metadata", "a list of numbers");
+  std::vector<double> list;
+  for (std::string_view rest = found->second; !rest.empty();) {
+    const std::size_t end = std::min(rest.find(','), rest.size());
+    double number = 0;
+    if (!parse_number(std::string(rest.substr(0, end)), number)) {
+      fail_file(path, "with " + key + " = " + found->second + " in its metadata", "finite numbers with commas between");
+    }
+    list.push_back(number);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
   }
-  return state;
+  return list;
+}
+
+/// Puts what a part consists of into a file, under names that begin with `prefix`.
+template <class Scalar, class Part>
+void store_members(TensorFile<Scalar>& file, const Part& part, const std::string& prefix = {}) {
+  walk(
+      part,
+      [&](const std::string& name, const auto& member, const auto&... more) {
+        using Member = std::remove_cvref_t<decltype(member)>;
+        const auto put = [&](const auto& values) {
+          if (!file.tensors.emplace(name, to_tensor<Scalar>(values, stored_shape(values, more...))).second) {
+            fail("array " + name, "there twice", "names that differ within a part");
+          }
+        };
+        if constexpr (ParameterMember<Member>) {
+          put(member.value());
+        } else if constexpr (BufferMember<Member>) {
+          put(member.value);
+        } else if constexpr (std::is_same_v<Member, bool> || std::is_enum_v<Member>) {
+          file.metadata[name] = to_text(static_cast<int>(member));
+        } else if constexpr (NumberMember<Member>) {
+          file.metadata[name] = to_text(member);
+        } else if constexpr (ListMember<Member>) {
+          std::string list;
+          for (const double number : member) list += (list.empty() ? "" : ",") + to_text(number);
+          file.metadata[name] = list;
+        }
+      },
+      prefix);
+}
+
+/// Takes a part out of a file: once to check (`write` false), which throws `Error` where anything is not as it should
+/// be, and once to change the part. Returns how many tensors belong to it.
+template <class Scalar, class Part>
+std::size_t restore_members(const std::string& path, const TensorFile<Scalar>& file, Part& part, bool write,
+                            const std::string& prefix = {}) {
+  std::size_t count = 0;
+  walk(
+      part,
+      [&]<class Member>(const std::string& name, Member& member, const auto&... more) {
+        const auto take = [&](auto& values) {
+          ++count;
+          const Tensor<Scalar>& tensor = find_tensor(path, file, name, stored_shape(values, more...));
+          if (write) from_tensor(tensor, values);
+        };
+        if constexpr (ParameterMember<Member>) {
+          take(member.value());
+        } else if constexpr (BufferMember<Member>) {
+          take(member.value);
+        } else if constexpr (NumberMember<Member>) {
+          const auto number = stored_number<Member>(path, file.metadata, name, member, more...);
+          if constexpr (!std::is_const_v<Member>) {
+            if (write) member = number;
+          }
+        } else if constexpr (ListMember<Member>) {
+          auto list = stored_list(path, file.metadata, name);
+          if (write) member = std::move(list);
+        }
+      },
+      prefix);
+  return count;
 }
 
 }  // namespace detail
 
-/// What a file of `save_network` holds: weights, biases and log α as tensors named by the place of their layer, and in
-/// the metadata temperature, draw number, γ, ζ and the frozen flag of every layer's gates.
-template <class Network>
-TensorFile<typename Network::Scalar> to_tensors(Network& network) {
-  using Scalar = typename Network::Scalar;
-  std::vector<detail::NamedParameter<Scalar>> parameters;
-  detail::append_parameters(parameters, network, "");
-  TensorFile<Scalar> file;
-  for (const auto& named : parameters) {
-    const bool is_new = file.tensors
-                            .emplace(named.name, detail::to_tensor<Scalar>(
-                                                     named, {named.parameter.values().data(), named.parameter.size()}))
-                            .second;
-    if (!is_new) detail::fail("parameter " + named.name, "there twice", "names that differ within a layer");
-  }
-  detail::for_each_gate(network, "", [&](const std::string& place, auto& gate) {
-    file.metadata[place + "temperature"] = detail::to_text(gate.temperature());
-    file.metadata[place + "draw"] = detail::to_text(gate.draw());
-    file.metadata[place + "frozen"] = gate.frozen() ? "1" : "0";
-    if constexpr (requires { gate.distribution().gamma; }) {
-      file.metadata[place + "gamma"] = detail::to_text(gate.distribution().gamma);
-      file.metadata[place + "zeta"] = detail::to_text(gate.distribution().zeta);
-    }
-  });
+/// What a file of `save_network` holds: weights, biases, log α and buffers as tensors named by their place in the
+/// network, and its numbers in the metadata: temperature, stream, draw number, γ, ζ and the frozen flag of gates, for
+/// instance.
+template <Visitable Network>
+TensorFile<typename Network::Scalar> to_tensors(const Network& network) {
+  TensorFile<typename Network::Scalar> file;
+  detail::store_members(file, network);
   file.metadata["format"] = "pt";  // as PyTorch's users expect it
   return file;
 }
 
-/// Puts tensors into a network. Throws `Error` unless the file has all of its parameters in their shapes and no others
-/// (tensors of whole numbers are passed over), and its gates are of the same γ and ζ; then nothing is changed. `more`
+/// Puts tensors into a network. Throws `Error` unless the file has all of its arrays in their shapes and no others
+/// (tensors of whole numbers are passed over), and numbers that the network can have; then nothing is changed. `more`
 /// more tensors may be there, for what else a file holds.
-template <class Network>
+template <Visitable Network>
 void from_tensors(const std::string& path, const TensorFile<typename Network::Scalar>& file, Network& network,
                   std::size_t more = 0) {
-  using Scalar = typename Network::Scalar;
-  std::vector<detail::NamedParameter<Scalar>> parameters;
-  detail::append_parameters(parameters, network, "");
-  if (file.tensors.size() != parameters.size() + more) {
+  std::size_t own = 0;
+  walk(network, [&](const std::string&, const auto& member, const auto&...) {
+    own += ParameterMember<decltype(member)> || BufferMember<decltype(member)> ? 1 : 0;
+  });
+  if (file.tensors.size() != own + more) {
     detail::fail_file(path, "with " + detail::to_text(file.tensors.size()) + " tensors",
-                      detail::to_text(parameters.size() + more) + ": it belongs to another network");
+                      detail::to_text(own + more) + ": it belongs to another network");
   }
-  for (const auto& named : parameters) detail::find_tensor(path, file, named.name, named.shape);
-  std::map<std::string, detail::GateState<Scalar>> gates;
-  detail::for_each_gate(network, "", [&](const std::string& place, const auto& gate) {
-    gates[place] = detail::gate_state(path, file.metadata, place, gate);
-  });
-  for (const auto& named : parameters) {
-    detail::from_tensor(file.tensors.at(named.name), named, named.parameter.values());
-  }
-  detail::for_each_gate(network, "", [&](const std::string& place, auto& gate) {
-    const auto& state = gates[place];
-    gate.set_temperature(state.temperature);
-    gate.set_draw(state.draw);
-    if (state.frozen) {
-      gate.freeze();
-    } else {
-      gate.unfreeze();
-    }
-  });
+  detail::restore_members(path, file, network, false);
+  detail::restore_members(path, file, network, true);
 }
 
-namespace detail {
-
-/// What stands in a file under names that begin with `prefix`, without it.
-template <class Scalar>
-TensorFile<Scalar> with_prefix(const TensorFile<Scalar>& file, const std::string& prefix) {
-  TensorFile<Scalar> part;
-  for (const auto& [name, tensor] : file.tensors) {
-    if (name.compare(0, prefix.size(), prefix) == 0) part.tensors[name.substr(prefix.size())] = tensor;
-  }
-  for (const auto& [key, value] : file.metadata) {
-    if (key.compare(0, prefix.size(), prefix) == 0) part.metadata[key.substr(prefix.size())] = value;
-  }
-  return part;
-}
-
-}  // namespace detail
-
-/// Stores weights, biases and gates of a network, for `load_network` or for Python: safetensors.torch.load_file(path)
-/// gives "0.weight", "0.bias", "0.log_alpha", ... in PyTorch's shapes. Throws `Error` where the file cannot be written.
-template <class Network>
-void save_network(const std::string& path, Network& network, StoredPrecision precision = StoredPrecision::full) {
+/// Stores what a network consists of, a compacted one as well, for `load_network` or for Python:
+/// safetensors.torch.load_file(path) gives "0.weight", "0.bias", "0.log_alpha", ... in PyTorch's shapes. Throws `Error`
+/// where the file cannot be written.
+template <Visitable Network>
+void save_network(const std::string& path, const Network& network, StoredPrecision precision = StoredPrecision::full) {
   write_safetensors(path, to_tensors(network), precision);
 }
 
@@ -249,57 +240,47 @@ void load_network(const std::string& path, Network& network) {
 }
 
 /// Stores a training run: the network, the state of its optimizer, the epoch, and with `patience` the best network.
-/// What else changes while it trains is for its owner to store, as `Budget::lambda()`.
-template <class Network, class Trainer>
-void save_checkpoint(const std::string& path, Network& network, Trainer& trainer) {
-  auto file = to_tensors(network);
-  Index k = 0;
-  trainer.optimizer().for_each_state([&](const auto&, const auto& state) {
-    file.tensors["optimizer." + detail::to_text(k++)] = {{state.size()}, {state.data(), state.data() + state.size()}};
-  });
-  file.metadata["epoch"] = detail::to_text(trainer.epoch());
-  file.metadata["steps"] = detail::to_text(trainer.optimizer().steps());
+/// After `fit` the network is stored as the run would go on from it, also where `fit` has put the best one in its
+/// place. `more` are objects with `visit` that change while it trains, such as a `Budget`.
+template <class Network, class Trainer, Visitable... More>
+void save_checkpoint(const std::string& path, const Network& network, const Trainer& trainer, const More&... more) {
+  auto file = to_tensors(trainer.current().value_or(network));
+  detail::store_members(file, trainer, "trainer");
+  std::size_t number = 0;
+  (detail::store_members(file, more, "more." + detail::to_text(number++)), ...);
   if (trainer.best().network) {
-    Network best = *trainer.best().network;
-    for (auto& [name, tensor] : to_tensors(best).tensors) file.tensors["best." + name] = std::move(tensor);
-    for (auto& [key, value] : to_tensors(best).metadata) file.metadata["best." + key] = value;
+    detail::store_members(file, *trainer.best().network, "best");
     file.metadata["best.loss"] = detail::to_text(trainer.best().loss);
     file.metadata["best.epochs_since"] = detail::to_text(trainer.best().epochs_since);
   }
   write_safetensors(path, file);
 }
 
-/// Puts a network and its trainer back where `save_checkpoint` was called: training goes on to the same bits. Throws
-/// `Error` for another architecture or a damaged file, and then both are as before.
-template <class Network, class Trainer>
-void load_checkpoint(const std::string& path, Network& network, Trainer& trainer) {
+/// Puts a network and its trainer, and `more` as they were given, back where `save_checkpoint` was called: training
+/// goes on to the same bits. Throws `Error` for another architecture or a damaged file, and then all are as before.
+template <class Network, class Trainer, Visitable... More>
+void load_checkpoint(const std::string& path, Network& network, Trainer& trainer, More&... more) {
   const auto file = read_safetensors<typename Network::Scalar>(path);
-  const auto epoch = detail::metadata_number<Index>(path, file.metadata, "epoch");
-  const auto steps = detail::metadata_number<Index>(path, file.metadata, "steps");
-  if (epoch < 0 || steps < 0) detail::fail_file(path, "with a negative epoch or number of steps", "numbers >= 0");
-  std::size_t count = 0;
-  trainer.optimizer().for_each_state([&](const auto&, const auto& state) {
-    detail::find_tensor(path, file, "optimizer." + detail::to_text(count++), {state.size()});
-  });
   typename Trainer::Best best;
+  std::size_t others = 0;
+  const auto rest = [&](bool write) {
+    std::size_t number = 0;
+    std::size_t count = detail::restore_members(path, file, trainer, write, "trainer");
+    ((count += detail::restore_members(path, file, more, write, "more." + detail::to_text(number++))), ...);
+    return count;
+  };
+  others = rest(false);
   if (file.metadata.count("best.loss") > 0) {
     best.loss = detail::metadata_number<double>(path, file.metadata, "best.loss");
     best.epochs_since = detail::metadata_number<Index>(path, file.metadata, "best.epochs_since");
     if (best.epochs_since < 0) detail::fail_file(path, "with a negative number of epochs", "one >= 0");
-    const auto of_best = detail::with_prefix(file, "best.");
     best.network.emplace(network);
-    from_tensors(path, of_best, *best.network);
-    count += of_best.tensors.size();
+    others += detail::restore_members(path, file, *best.network, false, "best");
+    detail::restore_members(path, file, *best.network, true, "best");
   }
-  from_tensors(path, file, network, count);
+  from_tensors(path, file, network, others);
+  rest(true);
   trainer.set_best(std::move(best));
-  Index k = 0;
-  trainer.optimizer().for_each_state([&](const auto&, auto& state) {
-    const auto& values = file.tensors.at("optimizer." + detail::to_text(k++)).values;
-    std::copy(values.begin(), values.end(), state.data());
-  });
-  trainer.optimizer().set_steps(steps);
-  trainer.set_epoch(epoch);
 }
 
 }  // namespace l0

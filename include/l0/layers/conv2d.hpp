@@ -7,22 +7,31 @@
 #include <utility>
 
 #include <l0/gates/grouping.hpp>
+#include <l0/layers/compaction.hpp>
 #include <l0/layers/convolution.hpp>
 #include <l0/layers/gated_weights.hpp>
 
 namespace l0 {
 
 /// Options of `L0Conv2d` and `L0DepthwiseConv2d`.
-template <std::floating_point Scalar>
+template <std::floating_point Scalar, GateDistribution Distribution = HardConcrete<Scalar>>
 struct L0ConvOptions {
   bool bias = true;                    ///< add a bias per output channel, which is not gated
   Extent stride = 1;                   ///< from one output pixel to the next, ≥ 1
   Extent padding = 0;                  ///< pixels of value 0 around the image, ≥ 0
   Extent dilation = 1;                 ///< from one kernel position to the next, ≥ 1
-  Scalar temperature = Scalar(0.5);    ///< β > 0 of the gates
   Scalar init_sparsity = Scalar(0.5);  ///< log α starts at logit(1 − init_sparsity); in (0, 1)
-  Scalar gamma = Scalar(-0.1);         ///< γ < 0
-  Scalar zeta = Scalar(1.1);           ///< ζ > 1
+  Distribution gate{};                 ///< of every gate: `{.gate = {.temperature = 0.3}}`
+  Initial initial = Initial::fan_in;   ///< where the weights start
+};
+
+/// Options of `Conv2d`, which has no gates.
+struct ConvOptions {
+  bool bias = true;                   ///< add a bias per output channel
+  Extent stride = 1;                  ///< from one output pixel to the next, ≥ 1
+  Extent padding = 0;                 ///< pixels of value 0 around the image, ≥ 0
+  Extent dilation = 1;                ///< from one kernel position to the next, ≥ 1
+  Initial initial = Initial::fan_in;  ///< where the weights start
 };
 
 /// One gate per input channel of a convolution, whose weights are `area` neighbouring columns; `L0Conv2d<Scalar,
@@ -83,7 +92,8 @@ class L0Conv2d : public GatedWeights<Gate<Distribution, detail::ConvGrouping<Gro
       GatedWeights<Gate<Distribution, detail::ConvGrouping<Grouping_>::gate_columns>, detail::ConvGrouping<Grouping_>>;
 
  public:
-  using Scalar = Scalar_;  ///< float or double
+  using Scalar = Scalar_;        ///< float or double
+  using compactable = L0Conv2d;  ///< see `Compactable`
   /// Who shares a gate; PerInput means input channels.
   using Grouping = detail::ConvGrouping<Grouping_>;
   using Gates = typename Base::Gates;  ///< the array of gates
@@ -92,10 +102,13 @@ class L0Conv2d : public GatedWeights<Gate<Distribution, detail::ConvGrouping<Gro
   using Base::effective_weight;
   using Base::gate;
   using Base::has_bias;
+  using Base::has_gates;
   using Base::weight;
   using Base::weight_gradient;
-  static constexpr std::string_view type_name = "L0Conv2d";  ///< the name in stored networks and reports
-  using Options = L0ConvOptions<Scalar>;                     ///< what can be set
+  /// The name in stored networks and reports.
+  static constexpr std::string_view type_name = std::same_as<Grouping, NoGates> ? "Conv2d" : "L0Conv2d";
+  /// What can be set.
+  using Options = std::conditional_t<has_gates, L0ConvOptions<Scalar, Distribution>, ConvOptions>;
 
   /// Convolves images of shape `image` with `output_channels` filters of size `kernel`. Throws `Error` for options
   /// outside their ranges, for a kernel that does not fit and for groupings that do not fit.
@@ -109,6 +122,12 @@ class L0Conv2d : public GatedWeights<Gate<Distribution, detail::ConvGrouping<Gro
       : L0Conv2d(detail::Window(image, kernel, options.stride, options.padding, options.dilation),
                  checked_outputs(output_channels), rng.next_stream(), rng, std::move(grouping), options) {}
 
+  /// A convolution by these weights, of the shape that `weight()` has, and biases, none where that is empty.
+  L0Conv2d(const detail::Window& on, const Matrix<Scalar>& weights, const Vector<Scalar>& biases) requires(!has_gates)
+      : L0Conv2d(on, weights.rows(), 0, Rng(), {}, {.bias = biases.size() > 0}) {
+    this->set(weights, biases);
+  }
+
   /// The shape of an image that comes in.
   const ImageShape& input_shape() const { return window().image(); }
   /// The shape of an image that goes out.
@@ -121,6 +140,11 @@ class L0Conv2d : public GatedWeights<Gate<Distribution, detail::ConvGrouping<Gro
   Index inputs() const { return input_shape().size(); }
   /// Columns that go out.
   Index outputs() const { return output_shape().size(); }
+  /// The same. Throws `Error` unless `columns` is `inputs()`.
+  Index outputs(Index columns) const {
+    detail::require(columns == inputs(), "columns of a convolution", columns, detail::to_text(inputs()));
+    return outputs();
+  }
   /// Kernel, stride and padding on the image.
   const detail::Window& window() const { return convolution_.window(); }
 
@@ -129,11 +153,13 @@ class L0Conv2d : public GatedWeights<Gate<Distribution, detail::ConvGrouping<Gro
   template <BatchInput X, NoiseSource Noise>
   const Matrix<Scalar>& forward(X&& x, Noise&& noise) {
     detail::check_batch(x, inputs());
-    gate().sample(noise);
-    draw_ = gate().sample_number();
+    if constexpr (has_gates) {
+      gate().sample(noise);
+      draw_ = gate().sample_number();
+    }
     batch_.set(std::forward<X>(x));
     output_.resize(batch_.rows(), outputs());
-    apply(convolution_, gate().values(), column_, batch_.data(), batch_.rows(), output_.data());
+    apply(convolution_, values(), column_, batch_.data(), batch_.rows(), output_.data());
     return output_;
   }
 
@@ -160,21 +186,31 @@ class L0Conv2d : public GatedWeights<Gate<Distribution, detail::ConvGrouping<Gro
     Matrix<Scalar> result(x.rows(), outputs());
     detail::Convolution<Scalar> convolution(window(), this->shape().outputs());
     Vector<Scalar> column;
-    apply(convolution, gate().deterministic(), column, batch.data(), batch.rows(), result.data());
+    apply(convolution, this->gates().deterministic(), column, batch.data(), batch.rows(), result.data());
     return result;
   }
 
-  /// Calls `visit(*this)`: how penalties find the gated weights of a model.
-  template <class Visitor>
-  void for_each_gated(Visitor&& visit) {
-    visit(*this);
+  /// Multiplications and additions per sample, weights that gates close left out.
+  Index flops() const { return 2 * this->open_weights() * window().output_pixels(); }
+
+  /// A constant input goes into the bias; an output without weights is one.
+  void find_constants(const Columns<Scalar>& in, Columns<Scalar>& out) const { columns(in).find_constants(out); }
+  /// An output needs the inputs that it has weights for.
+  void find_needs(Columns<Scalar>& in, const Columns<Scalar>& out) const { columns(in).find_needs(in, out); }
+  /// A layer without gates of the weights that are left.
+  AnyLayer<Scalar> compacted(const Columns<Scalar>& in, Columns<Scalar>& out) const {
+    return columns(in).compacted(in, out);
   }
 
  private:
+  detail::ConvolutionColumns<Scalar> columns(const Columns<Scalar>& in) const {
+    return {window(), false, effective_weight(), this->bias_or_zero(), in};
+  }
+
   L0Conv2d(const detail::Window& window, Index outputs, std::uint64_t stream, const Rng& rng, Grouping grouping,
            const Options& options)
       : Base(outputs, window.image().channels * window.area(), with_area(std::move(grouping), window.area()), stream,
-             rng, options),
+             rng, options, {outputs, window.image().channels, window.kernel().height, window.kernel().width}),
         convolution_(window, outputs) {}
 
   static Index checked_outputs(Index outputs) {
@@ -185,6 +221,11 @@ class L0Conv2d : public GatedWeights<Gate<Distribution, detail::ConvGrouping<Gro
   static Grouping with_area(Grouping grouping, Index area) {
     if constexpr (std::is_same_v<Grouping, PerInputChannel>) grouping.area = area;
     return grouping;
+  }
+
+  const typename Gates::Values& values() const {
+    if constexpr (has_gates) return gate().values();
+    return gate_gradient_;  // which nobody reads
   }
 
   /// Y for gates z; `scaled` is scratch.
@@ -222,9 +263,10 @@ class L0Conv2d : public GatedWeights<Gate<Distribution, detail::ConvGrouping<Gro
   template <class Derived>
   void backward_batch(const Eigen::DenseBase<Derived>& given, Matrix<Scalar>* input_gradient) {
     if (batch_.empty()) detail::fail("backward", "called before forward", "a call of forward first");
-    detail::require_same_draw(gate().sample_number(), draw_, "forward");
+    if constexpr (has_gates) detail::require_same_draw(gate().sample_number(), draw_, "forward");
     detail::require_shape("upstream", given.rows(), given.cols(), output_.rows(), outputs());
     upstream_.set(given.derived());
+    if (input_gradient != nullptr) detail::require_apart(*input_gradient, upstream_.get(), batch_);
     const Index samples = batch_.rows();
     if (has_bias()) {
       const Index plane = window().output_pixels() * samples;
@@ -236,7 +278,7 @@ class L0Conv2d : public GatedWeights<Gate<Distribution, detail::ConvGrouping<Gro
     if (input_gradient != nullptr) input_gradient->resize(samples, inputs());
     const auto gradient = convolution_.backward(batch_.data(), samples, upstream_.data(),
                                                 input_gradient == nullptr ? nullptr : input_gradient->data());
-    gate_gradient_.setZero(gate().rows(), gate().columns());
+    gate_gradient_.setZero(this->gates().rows(), this->gates().columns());
     column_.setZero(this->shape().outputs());
     const Index area = window().area();
     Index row = 0;
@@ -244,11 +286,11 @@ class L0Conv2d : public GatedWeights<Gate<Distribution, detail::ConvGrouping<Gro
       for (Index j = c * area; j < (c + 1) * area; ++j, ++row) {
         Index column = 0;
         for (const Index o : convolution_.open_outputs()) column_(o) = gradient(row, column++);
-        this->grouping().backward_column(j, gate().values(), std::as_const(*this).weight().col(j), column_,
+        this->grouping().backward_column(j, values(), std::as_const(*this).weight().col(j), column_,
                                          weight_gradient().col(j), gate_gradient_);
       }
     }
-    gate().backward(gate_gradient_);
+    if constexpr (has_gates) gate().backward(gate_gradient_);
   }
 
   // Kept from forward for backward.
@@ -262,5 +304,11 @@ class L0Conv2d : public GatedWeights<Gate<Distribution, detail::ConvGrouping<Gro
   Vector<Scalar> column_;
   typename Gates::Values gate_gradient_;
 };
+
+/// A convolution without gates, `L0Conv2d` in everything else.
+///
+///     l0::Conv2d<float> layer({1, 28, 28}, 20, {5, 5}, rng);
+template <std::floating_point Scalar>
+using Conv2d = L0Conv2d<Scalar, NoGates>;
 
 }  // namespace l0

@@ -42,13 +42,17 @@ void depthwise_forward(const Window& window, const Matrix<Scalar>& kernels, cons
 /// X is samples × (channels · height · width), in the order of `ImageShape`; so is Y. The weight is channels × (kernel
 /// height · kernel width). Closed channels are skipped in forward and backward, which is exact. Batches, buffers,
 /// handles and assignment are as with `L0Conv2d`; weights start uniform in ±1/√(kernel height · kernel width).
-template <std::floating_point Scalar_, GateDistribution Distribution = HardConcrete<Scalar_>>
-class L0DepthwiseConv2d : public GatedWeights<Gate<Distribution, 1>, PerOutput> {
-  using Base = GatedWeights<Gate<Distribution, 1>, PerOutput>;
+template <std::floating_point Scalar_, GateDistribution Distribution = HardConcrete<Scalar_>,
+          GateGrouping Grouping_ = PerOutput>
+class L0DepthwiseConv2d : public GatedWeights<Gate<Distribution, 1>, Grouping_> {
+  using Base = GatedWeights<Gate<Distribution, 1>, Grouping_>;
 
  public:
-  using Scalar = Scalar_;                     ///< float or double
-  using Grouping = PerOutput;                 ///< who shares a gate
+  using Scalar = Scalar_;                 ///< float or double
+  using compactable = L0DepthwiseConv2d;  ///< see `Compactable`
+  using Grouping = Grouping_;             ///< who shares a gate: PerOutput, or NoGates
+  static_assert(std::same_as<Grouping, PerOutput> || std::same_as<Grouping, NoGates>,
+                "l0: a depthwise convolution has a gate per channel, or none");
   static constexpr bool is_depthwise = true;  ///< each channel has a kernel of its own
   using Gates = typename Base::Gates;         ///< the array of gates
   using Base::bias;
@@ -56,15 +60,25 @@ class L0DepthwiseConv2d : public GatedWeights<Gate<Distribution, 1>, PerOutput> 
   using Base::effective_weight;
   using Base::gate;
   using Base::has_bias;
+  using Base::has_gates;
   using Base::weight;
   using Base::weight_gradient;
-  static constexpr std::string_view type_name = "L0DepthwiseConv2d";  ///< the name in stored networks and reports
-  using Options = L0ConvOptions<Scalar>;                              ///< what can be set
+  /// The name in stored networks and reports.
+  static constexpr std::string_view type_name = has_gates ? "L0DepthwiseConv2d" : "DepthwiseConv2d";
+  /// What can be set.
+  using Options = std::conditional_t<has_gates, L0ConvOptions<Scalar, Distribution>, ConvOptions>;
 
   /// Throws `Error` for options outside their ranges and for a kernel that does not fit.
   L0DepthwiseConv2d(const ImageShape& image, Extent kernel, Rng& rng, const Options& options = {})
       : L0DepthwiseConv2d(detail::Window(image, kernel, options.stride, options.padding, options.dilation),
                           rng.next_stream(), rng, options) {}
+
+  /// A convolution by these weights, of the shape that `weight()` has, and biases, none where that is empty.
+  L0DepthwiseConv2d(const detail::Window& on, const Matrix<Scalar>& weights,
+                    const Vector<Scalar>& biases) requires(!has_gates)
+      : L0DepthwiseConv2d(on, 0, Rng(), {.bias = biases.size() > 0}) {
+    this->set(weights, biases);
+  }
 
   /// The shape of an image that comes in.
   const ImageShape& input_shape() const { return window_.image(); }
@@ -76,6 +90,11 @@ class L0DepthwiseConv2d : public GatedWeights<Gate<Distribution, 1>, PerOutput> 
   Index inputs() const { return input_shape().size(); }
   /// Columns that go out.
   Index outputs() const { return output_shape().size(); }
+  /// The same. Throws `Error` unless `columns` is `inputs()`.
+  Index outputs(Index columns) const {
+    detail::require(columns == inputs(), "columns of a convolution", columns, detail::to_text(inputs()));
+    return outputs();
+  }
   /// Kernel, stride and padding on the image.
   const detail::Window& window() const { return window_; }
 
@@ -83,13 +102,18 @@ class L0DepthwiseConv2d : public GatedWeights<Gate<Distribution, 1>, PerOutput> 
   template <BatchInput X, NoiseSource Noise>
   const Matrix<Scalar>& forward(X&& x, Noise&& noise) {
     detail::check_batch(x, inputs());
-    gate().sample(noise);
-    draw_ = gate().sample_number();
+    if constexpr (has_gates) {
+      gate().sample(noise);
+      draw_ = gate().sample_number();
+      kernels_ = gate().values().asDiagonal() * std::as_const(*this).weight();
+    } else {
+      kernels_ = std::as_const(*this).weight();
+    }
     batch_.set(std::forward<X>(x));
     output_.resize(batch_.rows(), outputs());
-    kernels_ = gate().values().asDiagonal() * std::as_const(*this).weight();
-    detail::depthwise_forward(window_, kernels_, bias_data(), closed(gate().values()), batch_.data(), batch_.rows(),
-                              output_.data());
+    detail::depthwise_forward(
+        window_, kernels_, bias_data(), [&](Index c) { return open(c) == 0; }, batch_.data(), batch_.rows(),
+        output_.data());
     return output_;
   }
 
@@ -111,35 +135,50 @@ class L0DepthwiseConv2d : public GatedWeights<Gate<Distribution, 1>, PerOutput> 
     detail::DenseBatch<Scalar> batch;
     batch.set(x);
     Matrix<Scalar> result(x.rows(), outputs());
-    const auto z = gate().deterministic();
-    detail::depthwise_forward(window_, effective_weight(), bias_data(), closed(z), batch.data(), batch.rows(),
-                              result.data());
+    const auto z = this->gates().deterministic();
+    detail::depthwise_forward(
+        window_, effective_weight(), bias_data(), [&](Index c) { return has_gates && z(c) == 0; }, batch.data(),
+        batch.rows(), result.data());
     return result;
   }
 
-  /// Calls `visit(*this)`: how penalties find the gated weights of a model.
-  template <class Visitor>
-  void for_each_gated(Visitor&& visit) {
-    visit(*this);
+  /// Multiplications and additions per sample, weights that gates close left out.
+  Index flops() const { return 2 * this->open_weights() * window().output_pixels(); }
+
+  /// A constant input goes into the bias; an output without weights is one.
+  void find_constants(const Columns<Scalar>& in, Columns<Scalar>& out) const { columns(in).find_constants(out); }
+  /// An output needs the inputs that it has weights for.
+  void find_needs(Columns<Scalar>& in, const Columns<Scalar>& out) const { columns(in).find_needs(in, out); }
+  /// A layer without gates of the weights that are left.
+  AnyLayer<Scalar> compacted(const Columns<Scalar>& in, Columns<Scalar>& out) const {
+    return columns(in).compacted(in, out);
   }
 
  private:
+  detail::ConvolutionColumns<Scalar> columns(const Columns<Scalar>& in) const {
+    return {window(), true, effective_weight(), this->bias_or_zero(), in};
+  }
+
   L0DepthwiseConv2d(const detail::Window& window, std::uint64_t stream, const Rng& rng, const Options& options)
-      : Base(window.image().channels, window.area(), PerOutput{}, stream, rng, options), window_(window) {}
+      : Base(window.image().channels, window.area(), Grouping{}, stream, rng, options,
+             {window.image().channels, 1, window.kernel().height, window.kernel().width}),
+        window_(window) {}
 
   Index channels() const { return window_.image().channels; }
   const Scalar* bias_data() const { return has_bias() ? bias().data() : nullptr; }
-  template <class Values>
-  static auto closed(const Values& z) {
-    return [&z](Index c) { return z(c) == 0; };
+  /// The gate of channel c.
+  Scalar open(Index c) const {
+    if constexpr (has_gates) return gate().values()(c);
+    return 1;
   }
 
   template <class Derived>
   void backward_batch(const Eigen::DenseBase<Derived>& given, Matrix<Scalar>* input_gradient) {
     if (batch_.empty()) detail::fail("backward", "called before forward", "a call of forward first");
-    detail::require_same_draw(gate().sample_number(), draw_, "forward");
+    if constexpr (has_gates) detail::require_same_draw(gate().sample_number(), draw_, "forward");
     detail::require_shape("upstream", given.rows(), given.cols(), output_.rows(), outputs());
     upstream_.set(given.derived());
+    if (input_gradient != nullptr) detail::require_apart(*input_gradient, upstream_.get(), batch_);
     const Index samples = batch_.rows();
     const Index in_plane = window_.image().pixels() * samples;
     const Index out_plane = window_.output_pixels() * samples;
@@ -150,7 +189,7 @@ class L0DepthwiseConv2d : public GatedWeights<Gate<Distribution, 1>, PerOutput> 
     }
     gate_gradient_.setZero(channels());
     for (Index c = 0; c < channels(); ++c) {
-      const Scalar z = gate().values()(c);
+      const Scalar z = open(c);
       if (z == 0) continue;
       for (Index k = 0; k < window_.area(); ++k) {
         const Scalar gradient =
@@ -160,7 +199,7 @@ class L0DepthwiseConv2d : public GatedWeights<Gate<Distribution, 1>, PerOutput> 
         gate_gradient_(c) += gradient * std::as_const(*this).weight()(c, k);
       }
     }
-    gate().backward(gate_gradient_);
+    if constexpr (has_gates) gate().backward(gate_gradient_);
   }
 
   /// The gradient with respect to kernels_(c, k); adds to that with respect to x, all of channel c, unless it is null.
@@ -195,5 +234,9 @@ class L0DepthwiseConv2d : public GatedWeights<Gate<Distribution, 1>, PerOutput> 
   detail::DenseBatch<Scalar> upstream_;
   Vector<Scalar> gate_gradient_;
 };
+
+/// A depthwise convolution without gates, `L0DepthwiseConv2d` in everything else.
+template <std::floating_point Scalar>
+using DepthwiseConv2d = L0DepthwiseConv2d<Scalar, HardConcrete<Scalar>, NoGates>;
 
 }  // namespace l0

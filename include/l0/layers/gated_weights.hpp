@@ -1,27 +1,29 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>
-#include <cmath>
+#include <concepts>
 #include <cstdint>
 #include <utility>
 
 #include <l0/core/parameter.hpp>
 #include <l0/core/shape.hpp>
 #include <l0/core/types.hpp>
-#include <l0/gates/gate.hpp>
+#include <l0/core/visit.hpp>
+#include <l0/gates/gated.hpp>
 #include <l0/gates/grouping.hpp>
+#include <l0/layers/initial.hpp>
 #include <l0/random/noise.hpp>
 
 namespace l0 {
 
-/// What layers with gated weights share: a weight matrix, a bias, the gates, who shares a gate, and how optimizers and
-/// penalties find them. The layer itself says what it computes with W∘z.
+/// What layers with weights share: a weight matrix, a bias, the gates if there are any, who shares a gate, and what all
+/// of that is called. The layer itself says what it computes with W∘z.
 ///
-/// Weights start uniform in ±1/√columns, the bias at 0. Handles from `parameters()` survive moving the layer and
-/// assigning another of the same shape to it (see `Parameter`); assigning another shape throws `Error`.
+/// Weights start as `Initial` says, the bias at 0. With `NoGates` there are none, and W∘z is W. Handles from
+/// `parameters()` survive moving the layer and assigning another of the same shape to it (see `Parameter`); assigning
+/// another shape throws `Error`.
 template <class Gates_, GateGrouping Grouping_>
-class GatedWeights {
+class GatedWeights : public VisitedModel<GatedWeights<Gates_, Grouping_>, typename Gates_::Scalar> {
  public:
   using Gates = Gates_;                   ///< the array of gates
   using Grouping = Grouping_;             ///< who shares a gate
@@ -47,73 +49,92 @@ class GatedWeights {
   /// Its gradient.
   const auto& bias_gradient() const { return bias_.gradient(); }
 
+  static constexpr bool has_gates = !std::same_as<Grouping, NoGates>;  ///< whether weights can close
+
   /// The gates.
-  Gates& gate() { return gate_; }
+  Gates& gate() requires has_gates { return gate_; }
   /// The gates.
-  const Gates& gate() const { return gate_; }
+  const Gates& gate() const requires has_gates { return gate_; }
   /// The learnable number of each gate.
-  auto& log_alpha() { return gate_.log_alpha(); }
+  auto& log_alpha() requires has_gates { return gate_.log_alpha(); }
   /// The learnable number of each gate.
-  const auto& log_alpha() const { return gate_.log_alpha(); }
+  const auto& log_alpha() const requires has_gates { return gate_.log_alpha(); }
   /// Its gradient.
-  auto& log_alpha_gradient() { return gate_.log_alpha_gradient(); }
+  auto& log_alpha_gradient() requires has_gates { return gate_.log_alpha_gradient(); }
   /// Its gradient.
-  const auto& log_alpha_gradient() const { return gate_.log_alpha_gradient(); }
+  const auto& log_alpha_gradient() const requires has_gates { return gate_.log_alpha_gradient(); }
+  Scalar temperature() const requires has_gates { return gate_.temperature(); }  ///< β.
 
   /// Who shares a gate.
   const Grouping& grouping() const { return grouping_; }
 
+  /// What it consists of: see core/visit.hpp.
+  void visit(auto&& v) {
+    v("weight", weight_, stored_);
+    if (has_bias_) v("bias", bias_);
+    if constexpr (has_gates) v("", gate_);
+  }
+
+  /// Weights that are not 0 in prediction; all of them without gates.
+  Index open_weights() const {
+    if constexpr (!has_gates) return weight().size();
+    return (effective_weight().array() != 0).count();
+  }
+
   /// W∘z with deterministic gates: the weights that `predict` uses, with exact zeros.
   Matrix<Scalar> effective_weight() const {
-    const auto z = gate().deterministic();
+    if constexpr (!has_gates) return weight();
+    const auto z = gate_.deterministic();
     Matrix<Scalar> result(weight().rows(), weight().cols());
     for (Index j = 0; j < weight().cols(); ++j) grouping_.scale_column(j, z, weight().col(j), result.col(j));
     result.array() += Scalar(0);  // no −0
     return result;
   }
 
-  /// β of all gates from the next `forward` on. Throws `Error` unless > 0.
-  void set_temperature(Scalar temperature) { gate_.set_temperature(temperature); }
-  Scalar temperature() const { return gate_.temperature(); }  ///< β.
-
-  /// Handles for an optimizer; what they survive: see `Parameter`.
-  Parameters<Scalar> parameters() {
-    Parameters<Scalar> list{weight_.ref()};
-    if (has_bias_) list.push_back(bias_.ref());
-    return join(std::move(list), gate_.parameters());
-  }
-
-  /// The expected number of open gates.
-  Scalar l0_penalty() const { return gate_.expected_l0(); }
-  /// The same, under the name that l0-python uses.
-  Scalar get_l0_penalty() const { return l0_penalty(); }
-  /// The share of gates that are exactly 0 in prediction.
-  Scalar sparsity() const { return gate_.sparsity(); }
-
  protected:
-  /// rows × columns weights with gates as `grouping` says; draws the weights from stream `stream` of `rng`.
+  /// A weight matrix with gates as `grouping` says; draws the weights from stream `stream` of `rng`. `stored` is its
+  /// shape in files, outputs first.
   template <class Options>
   GatedWeights(Index rows, Index columns, Grouping grouping, std::uint64_t stream, const Rng& rng,
-               const Options& options)
+               const Options& options, const StoredShape& stored)
       : shape_(rows, columns, options.bias ? rows : 0, grouping.bind(rows, columns)), has_bias_(options.bias),
-        grouping_(std::move(grouping)), weight_(ParameterKind::weight, "weight", rows, columns),
-        bias_(ParameterKind::bias, "bias", shape_.biases(), 1), gate_(shape_.gates().first, shape_.gates().second,
-                                                                      {.temperature = options.temperature,
-                                                                       .init_sparsity = options.init_sparsity,
-                                                                       .gamma = options.gamma,
-                                                                       .zeta = options.zeta,
-                                                                       .stream = stream}) {
-    detail::fill_uniform(rng, stream, detail::initial_draw, weight().data(), weight().size());
-    const Scalar bound = 1 / std::sqrt(static_cast<Scalar>(std::max<Index>(columns, 1)));
-    weight().array() = (2 * weight().array() - 1) * bound;
+        stored_(stored), grouping_(std::move(grouping)), weight_(ParameterKind::weight, "weight", rows, columns),
+        bias_(ParameterKind::bias, "bias", shape_.biases(), 1), gate_(make_gates(options, stream)) {
+    const Index area = stored.extents[2] == 0 ? 1 : stored.extents[2] * stored.extents[3];
+    detail::fill_initial(options.initial, columns, rows * area, rng, stream, weight().data(), weight().size());
+  }
+
+  /// The gates, for what is compiled with and without.
+  const Gates& gates() const { return gate_; }
+  /// The gates, for what is compiled with and without.
+  Gates& gates() { return gate_; }
+
+  /// Puts weights and a bias in the place of the drawn ones.
+  void set(const Matrix<Scalar>& new_weight, const Vector<Scalar>& new_bias) {
+    weight() = new_weight;
+    if (has_bias_) bias() = new_bias;
+  }
+  /// The bias, zeros where there is none.
+  Vector<Scalar> bias_or_zero() const {
+    return has_bias_ ? Vector<Scalar>(bias()) : Vector<Scalar>::Zero(weight().rows());
   }
 
   /// The shape of the weights.
   const detail::LayerShape& shape() const { return shape_; }
 
  private:
+  template <class Options>
+  Gates make_gates(const Options& options, std::uint64_t stream) const {
+    if constexpr (has_gates) {
+      return Gates(options.gate, shape_.gates().first, shape_.gates().second, stream, options.init_sparsity);
+    } else {
+      return Gates(typename Gates::Distribution{}, 0, 1);
+    }
+  }
+
   detail::LayerShape shape_;  // first: its assignment refuses another shape before anything is written
   bool has_bias_;
+  StoredShape stored_;
   Grouping grouping_;
   Parameter<Matrix<Scalar>> weight_;
   Parameter<Vector<Scalar>> bias_;

@@ -163,6 +163,8 @@ class DenseBatch {
 
   void clear() { empty_ = true; }
   bool empty() const { return empty_; }
+  /// Whether it looks at numbers of a matrix.
+  bool looks_at(const Matrix<Scalar>& other) const { return !empty_ && overlap(get(), other); }
   Index rows() const { return rows_; }
   const Scalar* data() const { return data_; }
   Eigen::Map<const Matrix<Scalar>> get() const { return {data_, rows_, columns_}; }

@@ -10,22 +10,27 @@
 
 #include <l0/core/argument.hpp>
 #include <l0/core/batch.hpp>
-#include <l0/core/compiled.hpp>
 #include <l0/core/product.hpp>
 #include <l0/core/shape.hpp>
+#include <l0/layers/compaction.hpp>
 #include <l0/layers/gated_weights.hpp>
 
 namespace l0 {
 
 /// Options of `L0Linear`.
-template <std::floating_point Scalar>
+template <std::floating_point Scalar, GateDistribution Distribution = HardConcrete<Scalar>>
 struct L0LinearOptions {
   bool bias = true;                    ///< add a bias, which is not gated
-  Scalar temperature = Scalar(0.5);    ///< β > 0 of the gates
   Scalar init_sparsity = Scalar(0.5);  ///< log α starts at logit(1 − init_sparsity); in (0, 1)
-  Scalar gamma = Scalar(-0.1);         ///< γ < 0
-  Scalar zeta = Scalar(1.1);           ///< ζ > 1
+  Distribution gate{};                 ///< of every gate: `{.gate = {.temperature = 0.3}}`
   bool gates_per_sample = false;       ///< draw the gates anew for every sample of the batch; `PerInput` only
+  Initial initial = Initial::fan_in;   ///< where the weights start
+};
+
+/// Options of `Linear`, which has no gates.
+struct LinearOptions {
+  bool bias = true;                   ///< add a bias
+  Initial initial = Initial::fan_in;  ///< where the weights start
 };
 
 /// A linear layer with gated weights: Y = X (W∘z)ᵀ + 1 bᵀ.
@@ -46,6 +51,7 @@ class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>,
 
  public:
   using Scalar = Scalar_;              ///< float or double
+  using compactable = L0Linear;        ///< see `Compactable`
   using Gates = typename Base::Gates;  ///< the array of gates
   using Base::bias;
   using Base::bias_gradient;
@@ -54,8 +60,11 @@ class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>,
   using Base::has_bias;
   using Base::weight;
   using Base::weight_gradient;
-  static constexpr std::string_view type_name = "L0Linear";  ///< the name in stored networks and reports
-  using Options = L0LinearOptions<Scalar>;                   ///< what can be set
+  /// The name in stored networks and reports.
+  static constexpr std::string_view type_name = std::same_as<Grouping, NoGates> ? "Linear" : "L0Linear";
+  using Base::has_gates;
+  /// What can be set.
+  using Options = std::conditional_t<has_gates, L0LinearOptions<Scalar, Distribution>, LinearOptions>;
 
   /// Throws `Error` for options outside their ranges, negative sizes and groupings that do not fit.
   L0Linear(Index inputs, Index outputs, Rng& rng, const Options& options = {},
@@ -66,22 +75,35 @@ class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>,
   L0Linear(Index inputs, Index outputs, Rng& rng, Grouping grouping, const Options& options = {})
       : L0Linear(checked_shape(inputs, outputs), rng.next_stream(), rng, std::move(grouping), options) {}
 
+  /// A layer of these weights, outputs × inputs, and biases, none where that is empty.
+  L0Linear(const Matrix<Scalar>& weights, const Vector<Scalar>& biases) requires(!has_gates)
+      : L0Linear(checked_shape(weights.cols(), weights.rows()), 0, Rng(), {}, {.bias = biases.size() > 0}) {
+    this->set(weights, biases);
+  }
+
   /// Columns that come in.
   Index inputs() const { return this->shape().inputs(); }
   /// Columns that go out.
   Index outputs() const { return this->shape().outputs(); }
+  /// The same. Throws `Error` unless `columns` is `inputs()`.
+  Index outputs(Index columns) const {
+    detail::require(columns == inputs(), "columns of a linear layer", columns, detail::to_text(inputs()));
+    return outputs();
+  }
 
   /// Draws the gates and returns Y, a buffer of the layer, valid until the next call. Throws `Error` unless X has
   /// `inputs()` columns; then nothing is drawn. Builds with assertions also refuse NaN and infinity in dense X.
   template <BatchInput X, NoiseSource Noise>
   const Matrix<Scalar>& forward(X&& x, Noise&& noise) {
     detail::check_batch(x, inputs());
-    if (gates_per_sample_) {
-      if constexpr (per_sample_possible) gate().sample_each(x.rows(), noise);
-    } else {
-      gate().sample(noise);
+    if constexpr (has_gates) {
+      if (gates_per_sample_) {
+        if constexpr (per_sample_possible) gate().sample_each(x.rows(), noise);
+      } else {
+        gate().sample(noise);
+      }
+      draw_ = gate().sample_number();
     }
-    draw_ = gate().sample_number();
     batch_.set(std::forward<X>(x));
     forward_batch();
     return output_;
@@ -108,7 +130,13 @@ class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>,
     const auto& data = detail::as_matrix_of<Scalar>(x);
     Matrix<Scalar> result = Matrix<Scalar>::Zero(x.rows(), outputs());
     // Eigen steps from a null pointer where a sparse product has no rows or columns.
-    if (inputs() > 0 && result.size() > 0) result.noalias() += data * effective_weight().transpose();
+    if (inputs() > 0 && result.size() > 0) {
+      if constexpr (has_gates) {
+        result.noalias() += data * effective_weight().transpose();
+      } else {
+        result.noalias() += data * weight().transpose();
+      }
+    }
     if (has_bias()) result.rowwise() += bias().transpose();
     return result;
   }
@@ -120,21 +148,32 @@ class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>,
     return result;
   }
 
-  /// Calls `visit(*this)`: how penalties find the gated weights of a model. Models forward it to their layers.
-  template <class Visitor>
-  void for_each_gated(Visitor&& visit) {
-    visit(*this);
+  /// Multiplications and additions per sample, weights that gates close left out.
+  Index flops() const { return 2 * this->open_weights(); }
+
+  /// A constant input goes into the bias; an output without weights is one.
+  void find_constants(const Columns<Scalar>& in, Columns<Scalar>& out) const { columns(in).find_constants(out); }
+  /// An output needs the inputs that it has weights for.
+  void find_needs(Columns<Scalar>& in, const Columns<Scalar>& out) const { columns(in).find_needs(in, out); }
+  /// A layer without gates of the weights that are left.
+  AnyLayer<Scalar> compacted(const Columns<Scalar>& in, Columns<Scalar>& out) const {
+    return columns(in).compacted(in, out);
   }
 
  private:
+  detail::LinearColumns<Scalar> columns(const Columns<Scalar>& in) const {
+    return {effective_weight(), this->bias_or_zero(), in};
+  }
+
   using UpstreamRef = Eigen::Ref<const Matrix<Scalar>>;
   using ProductSizes = detail::ProductSizes;
 
   static constexpr bool per_sample_possible = std::is_same_v<Grouping, PerInput>;
 
   L0Linear(ShapeGuard shape, std::uint64_t stream, const Rng& rng, Grouping grouping, const Options& options)
-      : Base(shape.rows(), shape.columns(), std::move(grouping), stream, rng, options),
-        gates_per_sample_(options.gates_per_sample) {
+      : Base(shape.rows(), shape.columns(), std::move(grouping), stream, rng, options,
+             {shape.rows(), shape.columns(), 0, 0}) {
+    if constexpr (has_gates) gates_per_sample_ = options.gates_per_sample;
     if (gates_per_sample_ && !per_sample_possible) {
       detail::fail("gates_per_sample", "true", "false, or one gate per input (PerInput)");
     }
@@ -149,26 +188,42 @@ class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>,
   // The steps of forward and backward. From forward on, `scaled_` holds w∘z for the open inputs only, column c for
   // input open_[c]; backward, which needs it no more, overwrites it by its gradient.
 
+  const typename Gates::Values& values() const {
+    if constexpr (has_gates) return gate().values();
+    return gate_gradient_;  // which nobody reads
+  }
+
   void forward_batch();
   void backward_batch(const UpstreamRef& upstream, Matrix<Scalar>* input_gradient);
+  template <class Gradient>
+  void backward_columns(const Gradient& gradient);
+
+  /// W∘z of the open inputs.
+  Eigen::Map<const Matrix<Scalar>> scaled() const {
+    if constexpr (has_gates) return scaled_.get();
+    return {weight().data(), outputs(), inputs()};
+  }
 
   void scale_weights() {
+    if constexpr (!has_gates) return;
     scaled_.reserve(outputs() * inputs());
     auto scaled = scaled_.resize(outputs(), open_count());
     for (Index c = 0; c < open_count(); ++c) {
-      this->grouping().scale_column(open(c), gate().values(), std::as_const(*this).weight().col(open(c)),
-                                    scaled.col(c));
+      this->grouping().scale_column(open(c), values(), std::as_const(*this).weight().col(open(c)), scaled.col(c));
     }
     is_scaled_ = true;
   }
 
   /// All inputs, unless enough are closed for gathering the others to pay.
   void select_open_inputs() {
+    if constexpr (!has_gates) {
+      if (static_cast<Index>(open_.size()) == inputs()) return;
+    }
     open_.reserve(static_cast<std::size_t>(inputs()));
     open_.clear();
     if (!gates_per_sample_) {
       for (Index j = 0; j < inputs(); ++j) {
-        if (!this->grouping().is_closed(j, gate().values())) open_.push_back(j);
+        if (!this->grouping().is_closed(j, values())) open_.push_back(j);
       }
     }
     skipping_ = !gates_per_sample_ && 4 * open_count() <= 3 * inputs();
@@ -182,7 +237,7 @@ class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>,
 
   template <class View>
   void multiply_forward(const View& x) {
-    const auto scaled = std::as_const(scaled_).get();
+    const auto scaled = this->scaled();
     const ProductSizes sizes{x.rows(), outputs(), inputs()};
     if (gates_per_sample_) {
       gate_samples(x);
@@ -227,7 +282,7 @@ class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>,
   }
 
   void write_input_gradient(const UpstreamRef& upstream, Matrix<Scalar>& input_gradient) {
-    const auto scaled = std::as_const(scaled_).get();
+    const auto scaled = this->scaled();
     const ProductSizes sizes{upstream.rows(), inputs(), outputs()};
     if (!skipping_) {
       product_.multiply(upstream, scaled, input_gradient, sizes);
@@ -310,7 +365,7 @@ class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>,
     }
   }
 
-  bool gates_per_sample_;
+  bool gates_per_sample_ = false;
 
   // Kept from forward for backward.
   std::uint64_t draw_ = 0;
@@ -331,55 +386,12 @@ class L0Linear : public GatedWeights<Gate<Distribution, Grouping::gate_columns>,
   std::vector<Index> column_of_;
 };
 
-template <std::floating_point Scalar, GateGrouping Grouping, GateDistribution Distribution>
-void L0Linear<Scalar, Grouping, Distribution>::forward_batch() {
-  select_open_inputs();
-  if (!gates_per_sample_) scale_weights();
-  batch_.visit([&](const auto& x) { multiply_forward(x); });
-  if (has_bias()) output_.rowwise() += bias().transpose();
-}
-
-template <std::floating_point Scalar, GateGrouping Grouping, GateDistribution Distribution>
-void L0Linear<Scalar, Grouping, Distribution>::backward_batch(const UpstreamRef& upstream,
-                                                              Matrix<Scalar>* input_gradient) {
-  if (batch_.empty()) detail::fail("backward", "called before forward", "a call of forward first");
-  detail::require_same_draw(gate().sample_number(), draw_, "forward");
-  detail::require_shape("upstream", upstream.rows(), upstream.cols(), output_.rows(), outputs());
-  if (has_bias()) bias_gradient() += upstream.colwise().sum().transpose();
-  if (input_gradient != nullptr && !gates_per_sample_) {
-    if (!is_scaled_) scale_weights();
-    write_input_gradient(upstream, *input_gradient);
-  }
-  batch_.visit([&](const auto& x) { multiply_backward(x, upstream); });
-  const auto gradient = std::as_const(scaled_).get();
-  if (gates_per_sample_) {
-    weight_gradient() += gradient;
-    if constexpr (per_sample_possible) backward_per_sample(upstream, input_gradient);
-    return;
-  }
-  if constexpr (std::is_same_v<Grouping, PerWeight>) {
-    if (!skipping_) {
-      gate().backward_product(gradient, std::as_const(*this).weight(), weight_gradient());
-      return;
-    }
-  }
-  gate_gradient_.setZero(gate().rows(), gate().columns());
-  for (Index c = 0; c < open_count(); ++c) {
-    this->grouping().backward_column(open(c), gate().values(), std::as_const(*this).weight().col(open(c)),
-                                     gradient.col(c), weight_gradient().col(open(c)), gate_gradient_);
-  }
-  gate().backward(gate_gradient_);
-}
-
-#define L0_COMPILED_LINEAR(...)                             \
-  L0_COMPILED(void L0Linear<__VA_ARGS__>::forward_batch()); \
-  L0_COMPILED(void L0Linear<__VA_ARGS__>::backward_batch(const UpstreamRef&, Matrix<Scalar>*))
-
-L0_COMPILED_LINEAR(float, PerWeight);
-L0_COMPILED_LINEAR(float, PerInput);
-L0_COMPILED_LINEAR(double, PerWeight);
-L0_COMPILED_LINEAR(double, PerInput);
-
-#undef L0_COMPILED_LINEAR
+/// A linear layer without gates: Y = X Wᵀ + 1 bᵀ, `L0Linear` in everything else.
+///
+///     l0::Linear<float> layer(784, 300, rng);
+template <std::floating_point Scalar>
+using Linear = L0Linear<Scalar, NoGates>;
 
 }  // namespace l0
+
+#include <l0/layers/linear_steps.hpp>  // the steps of forward and backward

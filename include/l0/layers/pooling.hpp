@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <concepts>
+#include <string_view>
 #include <vector>
 
 #include <l0/core/math.hpp>
@@ -19,6 +20,18 @@ concept FixedOperation = requires(const O operation, const double* in, double* o
   { operation.outputs() } -> std::convertible_to<Index>;
   operation.apply(in, samples, out);
   operation.differentiate(in, in, in, samples, out);
+};
+
+/// An operation on every channel by itself, which can be built for another number of them. `pools_channels` names the
+/// type itself: one derived from it has to say so again.
+template <class O>
+concept PoolsChannels = FixedOperation<O> && std::same_as<typename O::pools_channels, O> &&
+    requires(const O operation) {
+  operation.with_channels(Index{});
+  operation.input_shape();
+  operation.output_shape();
+  operation.window();
+  { O::counts_padding } -> std::convertible_to<bool>;
 };
 
 /// Options of `MaxPool2d` and `AvgPool2d`.
@@ -122,6 +135,10 @@ class Pooling {
 /// The largest number in every window; padding never counts. An untyped value without state.
 class MaxPool2d : public detail::Pooling {
  public:
+  using pools_channels = MaxPool2d;                           ///< see `PoolsChannels`
+  static constexpr bool counts_padding = false;               ///< padding never counts
+  static constexpr std::string_view type_name = "MaxPool2d";  ///< the name in stored networks and reports
+
   /// Throws `Error` for a window that does not fit and for options outside their ranges.
   MaxPool2d(const ImageShape& image, Extent kernel, const PoolOptions& options = {})
       : Pooling(image, kernel, options) {}
@@ -150,6 +167,10 @@ class MaxPool2d : public detail::Pooling {
 /// The mean of every window; padding counts as 0. An untyped value without state.
 class AvgPool2d : public detail::Pooling {
  public:
+  using pools_channels = AvgPool2d;                           ///< see `PoolsChannels`
+  static constexpr bool counts_padding = true;                ///< padding counts as 0
+  static constexpr std::string_view type_name = "AvgPool2d";  ///< the name in stored networks and reports
+
   /// Throws `Error` for a window that does not fit and for options outside their ranges.
   AvgPool2d(const ImageShape& image, Extent kernel, const PoolOptions& options = {})
       : Pooling(image, kernel, options) {}
@@ -179,6 +200,15 @@ class AvgPool2d : public detail::Pooling {
       for (Index k = 0; k < count; ++k) Eigen::Map<Vector<Scalar>>(gradient + pixels[k], samples) += share * from;
     });
   }
+};
+
+/// The mean of every channel: one column per channel goes out.
+class GlobalAvgPool2d : public AvgPool2d {
+ public:
+  using pools_channels = GlobalAvgPool2d;  ///< see `PoolsChannels`
+
+  /// Throws `Error` for an image without pixels.
+  explicit GlobalAvgPool2d(const ImageShape& image) : AvgPool2d(image, {image.height, image.width}) {}
 };
 
 }  // namespace l0

@@ -80,16 +80,14 @@ void collapse_nodes(const Steps& steps, const Nodes& nodes, Gradient& gradient, 
 }  // namespace detail
 
 /// Options of `SoftTree`.
-template <std::floating_point Scalar>
+template <std::floating_point Scalar, GateDistribution Distribution = HardConcrete<Scalar>>
 struct SoftTreeOptions {
   Index trees = 1;                             ///< whose outputs are added, ≥ 1
   Index depth = 4;                             ///< levels of each, from 1 to 8
   SplitShape split = SplitShape::smooth_step;  ///< how soft a split is
   Scalar width = Scalar(1);                    ///< τ > 0: what the distance to a threshold is divided by
-  Scalar temperature = Scalar(0.5);            ///< β > 0 of the gates
   Scalar init_sparsity = Scalar(0.5);          ///< log α starts at logit(1 − init_sparsity); in (0, 1)
-  Scalar gamma = Scalar(-0.1);                 ///< γ < 0
-  Scalar zeta = Scalar(1.1);                   ///< ζ > 1
+  Distribution gate{};                         ///< of every gate: `{.gate = {.temperature = 0.3}}`
 };
 
 /// Differentiable oblivious trees as a layer: level l of a tree asks every sample the same question,
@@ -110,12 +108,12 @@ struct SoftTreeOptions {
 /// Source: smooth step: Hazimeh, Ponomareva, Mol, Tan & Mazumder, ICML 2020, arXiv:2002.07772, eq. 4.
 template <std::floating_point Scalar_, GateGrouping Grouping = PerInput,
           GateDistribution Distribution = HardConcrete<Scalar_>>
-class SoftTree {
+class SoftTree : public VisitedModel<SoftTree<Scalar_, Grouping, Distribution>, Scalar_> {
  public:
   using Scalar = Scalar_;                                    ///< float or double
   using Splits = L0Linear<Scalar, Grouping, Distribution>;   ///< the layer of all splits
   static constexpr std::string_view type_name = "SoftTree";  ///< the name in stored networks and reports
-  using Options = SoftTreeOptions<Scalar>;                   ///< what can be set
+  using Options = SoftTreeOptions<Scalar, Distribution>;     ///< what can be set
 
   /// Throws `Error` for options outside their ranges, negative sizes and groupings that do not fit.
   SoftTree(Index inputs, Index outputs, Rng& rng, const Options& options = {},
@@ -127,11 +125,7 @@ class SoftTree {
       : shape_(checked_leaves(options), checked_outputs(outputs)), trees_(options.trees), depth_(options.depth),
         split_(options.split), width_(options.width),
         splits_(inputs, options.trees * options.depth, rng, std::move(grouping),
-                {.bias = true,
-                 .temperature = options.temperature,
-                 .init_sparsity = options.init_sparsity,
-                 .gamma = options.gamma,
-                 .zeta = options.zeta}),
+                {.init_sparsity = options.init_sparsity, .gate = options.gate}),
         leaves_(ParameterKind::weight, "leaf", shape_.rows(), outputs) {
     detail::fill_uniform(rng, rng.next_stream(), detail::initial_draw, leaf().data(), leaf().size());
     leaf().array() = (2 * leaf().array() - 1) / std::sqrt(static_cast<Scalar>(trees_));
@@ -141,6 +135,11 @@ class SoftTree {
   Index inputs() const { return splits_.inputs(); }
   /// Columns that go out.
   Index outputs() const { return shape_.columns(); }
+  /// The same. Throws `Error` unless `columns` is `inputs()`.
+  Index outputs(Index columns) const {
+    detail::require(columns == inputs(), "columns of a tree", columns, detail::to_text(inputs()));
+    return outputs();
+  }
   /// How many trees there are.
   Index trees() const { return trees_; }
   /// Splits from the root to a leaf.
@@ -175,11 +174,13 @@ class SoftTree {
   auto& log_alpha() { return splits_.log_alpha(); }
   /// The learnable number of each gate.
   const auto& log_alpha() const { return splits_.log_alpha(); }
-  /// β of all gates from the next `forward` on. Throws `Error` unless > 0.
-  void set_temperature(Scalar temperature) { splits_.set_temperature(temperature); }
   Scalar temperature() const { return splits_.temperature(); }  ///< β.
-  /// Handles for an optimizer; what they survive: see `Parameter`.
-  Parameters<Scalar> parameters() { return join(splits_.parameters(), Parameters<Scalar>{leaves_.ref()}); }
+  /// What it consists of: see core/visit.hpp.
+  void visit(auto&& v) {
+    v("", splits_);
+    v("leaf", leaves_);
+    v("width", width_, Range{.above = 0, .expectation = "one > 0"});
+  }
 
   /// Draws the gates and returns Y, a buffer of the layer, valid until the next call. Throws as `L0Linear::forward`.
   template <BatchInput X, NoiseSource Noise>
@@ -239,19 +240,6 @@ class SoftTree {
       if ((weight.col(j).array() != Scalar(0)).any()) selected.push_back(j);
     }
     return selected;
-  }
-
-  /// The expected number of open gates.
-  Scalar l0_penalty() const { return splits_.l0_penalty(); }
-  /// The same, under the name that l0-python uses.
-  Scalar get_l0_penalty() const { return l0_penalty(); }
-  /// The share of gates that are exactly 0 in prediction.
-  Scalar sparsity() const { return splits_.sparsity(); }
-
-  /// Visits the splits: how penalties and `prune` find the gates.
-  template <class Visitor>
-  void for_each_gated(Visitor&& visit) {
-    visit(splits_);
   }
 
  private:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 
 #include <l0/core/argument.hpp>
@@ -31,6 +32,27 @@ Scalar mean_scale(Index count) {
   return count == 0 ? Scalar(0) : 1 / static_cast<Scalar>(count);
 }
 
+/// total/count, 0 for an empty batch.
+template <class Scalar>
+Scalar mean_of(double total, Index count) {
+  return count == 0 ? Scalar(0) : static_cast<Scalar>(total / static_cast<double>(count));
+}
+
+/// The sum of all entries in double, in pieces that are added in their own type: that of a long column of floats keeps
+/// its digits.
+template <class Derived>
+double sum_in_double(const Eigen::DenseBase<Derived>& x) {
+  constexpr Index piece = 256;
+  double total = 0;
+  for (Index j = 0; j < x.cols(); ++j) {
+    const auto column = x.derived().col(j);
+    for (Index i = 0; i < x.rows(); i += piece) {
+      total += static_cast<double>(column.segment(i, std::min(piece, x.rows() - i)).sum());
+    }
+  }
+  return total;
+}
+
 /// Refuses a target of another shape; builds with assertions also refuse NaN and infinity in it.
 template <class P, class T>
 void require_target(const Eigen::DenseBase<P>& prediction, const Eigen::DenseBase<T>& target) {
@@ -49,10 +71,10 @@ typename P::Scalar elementwise_loss(const Eigen::DenseBase<P>& prediction, const
   const auto scale = mean_scale<Scalar>(prediction.size());
   const auto& f = as_matrix(prediction);
   const auto& y = as_matrix_of<Scalar>(target);
-  const Scalar total = f.binaryExpr(y, value).sum();
+  const double total = sum_in_double(f.binaryExpr(y, value));
   gradient.resize(prediction.rows(), prediction.cols());
   gradient = f.binaryExpr(y, slope) * scale;
-  return total * scale;
+  return mean_of<Scalar>(total, prediction.size());
 }
 
 }  // namespace detail

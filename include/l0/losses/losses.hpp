@@ -27,9 +27,9 @@ typename P::Scalar mse_loss(const Eigen::DenseBase<P>& prediction, const Eigen::
   detail::require_target(prediction, target);
   const auto scale = detail::mean_scale<Scalar>(prediction.size());
   gradient = detail::as_matrix(prediction) - detail::as_matrix_of<Scalar>(target);
-  const Scalar value = gradient.squaredNorm() * scale;
+  const double total = detail::sum_in_double(gradient.cwiseAbs2());
   gradient *= 2 * scale;
-  return value;
+  return detail::mean_of<Scalar>(total, prediction.size());
 }
 
 /// Binary cross entropy on logits, the mean of log(1 + eᶠ) − y f over all entries, for y in [0, 1]; finite for every
@@ -66,23 +66,26 @@ typename P::Scalar cross_entropy_loss(const Eigen::DenseBase<P>& logits, const E
   const auto& y = detail::as_matrix_of<Scalar>(target);
   const auto scale = detail::mean_scale<Scalar>(logits.rows());
   gradient.resize(logits.rows(), logits.cols());
-  Scalar total = 0;
+  double total = 0;
   for (Index i = 0; i < logits.rows(); ++i) {
     const Scalar largest = f.row(i).maxCoeff();
     gradient.row(i) = (f.row(i).array() - largest).exp();
     const Scalar sum = gradient.row(i).sum();
-    total += std::log(sum) + largest * y.row(i).sum() - y.row(i).dot(f.row(i));
+    total += static_cast<double>(std::log(sum) + largest * y.row(i).sum() - y.row(i).dot(f.row(i)));
     gradient.row(i) = (gradient.row(i) / sum - y.row(i)) * scale;
   }
-  return total * scale;
+  return detail::mean_of<Scalar>(total, logits.rows());
 }
 
-/// The same with one class label 0, 1, ... per row, an integer vector. Throws `Error` for a label outside the columns.
+/// The same with one class label 0, 1, ... per row, an integer vector. With `smoothing` ε the class has the probability
+/// 1 − ε + ε/k and each other of the k classes ε/k (Szegedy et al., CVPR 2016, arXiv:1512.00567, section 7). Throws
+/// `Error` for a label outside the columns and ε outside [0, 1].
 template <class P, class T>
   requires std::integral<typename T::Scalar>
 typename P::Scalar cross_entropy_loss(const Eigen::DenseBase<P>& logits, const Eigen::DenseBase<T>& labels,
-                                      Matrix<typename P::Scalar>& gradient) {
+                                      Matrix<typename P::Scalar>& gradient, double smoothing = 0) {
   using Scalar = typename P::Scalar;
+  detail::require(smoothing >= 0 && smoothing <= 1, "label_smoothing", smoothing, "a share in [0, 1]");
   detail::require_shape("labels", labels.rows(), labels.cols(), logits.rows(), 1);
   for (Index i = 0; i < labels.rows(); ++i) {
     const auto label = static_cast<Index>(labels.derived().coeff(i, 0));
@@ -92,19 +95,47 @@ typename P::Scalar cross_entropy_loss(const Eigen::DenseBase<P>& logits, const E
   }
   const auto& f = detail::as_matrix(logits);
   const auto scale = detail::mean_scale<Scalar>(logits.rows());
+  const auto share = static_cast<Scalar>(smoothing / static_cast<double>(std::max<Index>(logits.cols(), 1)));
+  const auto rest = static_cast<Scalar>(1 - smoothing);
   gradient.resize(logits.rows(), logits.cols());
-  Scalar total = 0;
+  double total = 0;
   for (Index i = 0; i < logits.rows(); ++i) {
     const auto label = static_cast<Index>(labels.derived().coeff(i, 0));
     const Scalar largest = f.row(i).maxCoeff();
     gradient.row(i) = (f.row(i).array() - largest).exp();
     const Scalar sum = gradient.row(i).sum();
-    total += std::log(sum) + (largest - f.coeff(i, label));
+    Scalar value = std::log(sum) + rest * (largest - f.coeff(i, label));
+    if (smoothing > 0) value += share * (largest - f.row(i).array()).sum();
+    total += static_cast<double>(value);
     gradient.row(i) *= scale / sum;
-    gradient(i, label) -= scale;
+    if (smoothing > 0) gradient.row(i).array() -= share * scale;
+    gradient(i, label) -= rest * scale;
   }
-  return total * scale;
+  return detail::mean_of<Scalar>(total, logits.rows());
 }
+
+/// `cross_entropy_loss` as a value, with label smoothing: `trainer.fit(X, labels, penalty, l0::CrossEntropy{0.1})`.
+struct CrossEntropy {
+  double label_smoothing = 0;  ///< in [0, 1]
+
+  /// The loss; its gradient by the logits goes into `gradient`. Targets are labels, or rows of class probabilities that
+  /// are smoothed alike.
+  template <class P, class T>
+  typename P::Scalar operator()(const Eigen::DenseBase<P>& logits, const Eigen::DenseBase<T>& target,
+                                Matrix<typename P::Scalar>& gradient) const {
+    if constexpr (std::integral<typename T::Scalar>) {
+      return cross_entropy_loss(logits, target, gradient, label_smoothing);
+    } else {
+      using Scalar = typename P::Scalar;
+      detail::require(label_smoothing >= 0 && label_smoothing <= 1, "label_smoothing", label_smoothing,
+                      "a share in [0, 1]");
+      const auto rest = static_cast<Scalar>(1 - label_smoothing);
+      const auto share = static_cast<Scalar>(label_smoothing / static_cast<double>(std::max<Index>(logits.cols(), 1)));
+      const Matrix<Scalar> smooth = (rest * detail::as_matrix_of<Scalar>(target)).array() + share;
+      return cross_entropy_loss(logits, smooth, gradient);
+    }
+  }
+};
 
 /// Poisson loss with log link, the mean of eᶠ − y f over all entries, for counts y ≥ 0 (the term log y! is left out).
 /// Writes (eᶠ − y)/nk to `gradient`. Throws `Error` where the shapes differ or y is negative.

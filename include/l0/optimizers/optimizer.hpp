@@ -14,12 +14,13 @@
 /// `minimize_smooth` (lbfgs.hpp) stands apart: it minimises a function of a vector, without handles, for refits; what
 /// such a function is, and whether its gradient is right, say objective.hpp and check_gradient.hpp.
 
+#include <cmath>
 #include <concepts>
 #include <functional>
 #include <utility>
 #include <vector>
 
-#include <l0/core/parameter.hpp>
+#include <l0/core/visit.hpp>
 
 namespace l0 {
 
@@ -40,15 +41,16 @@ struct UpdateStep {
   Scalar rate;          ///< learning rate, schedule included
   Scalar weight_decay;  ///< of this parameter
   Scalar bound;         ///< values are cut off at ±bound
-  Index number;         ///< 1, 2, ...
+  Index number;         ///< 1, 2, ... of the parameter's own
 };
 
 /// First-order optimization of parameter groups by an update rule (`SgdRule`, `AdamRule` or one of the user's).
 ///
 /// A rule is a struct with `Options` (with learning_rate, gate_learning_rate, weight_decay, schedule and `validate()`),
 /// the number of `state_arrays` per parameter, and `update(options, step, value, gradient, state, size)`. All
-/// parameters share one step counter. Gate parameters do not decay, and each step projects a parameter to its
-/// `bound()`, [−20, 20] for gates, where their gradient lives: a gate carried beyond could never come back.
+/// parameters share one step counter, which schedules see; a rule sees how many steps a group has taken, so that one
+/// added late starts as others did. Gate parameters do not decay, and each step projects a parameter to its `bound()`,
+/// [−20, 20] for gates, where their gradient lives: a gate carried beyond could never come back.
 ///
 /// Handles keep their storage alive (see `ParameterRef`), so the optimizer may outlive the model.
 template <class Rule>
@@ -73,7 +75,7 @@ class GradientOptimizer {
     options.validate();
     Group group{std::move(parameters), {}, std::move(options)};
     for (const auto& parameter : group.parameters) {
-      group.state.push_back(Vector<Scalar>::Zero(parameter.size() * Rule::state_arrays));
+      group.state.push_back({Vector<Scalar>::Zero(parameter.size() * Rule::state_arrays)});
     }
     groups_.push_back(std::move(group));
   }
@@ -85,19 +87,40 @@ class GradientOptimizer {
     }
   }
 
+  /// The length of all gradients as one vector; NaN or infinite where a gradient is.
+  double gradient_norm() const {
+    double square = 0;
+    for (const auto& group : groups_) {
+      for (const auto& parameter : group.parameters) {
+        const auto own = static_cast<double>(parameter.gradients().squaredNorm());
+        square +=
+            std::isfinite(own) ? own : parameter.gradients().template cast<detail::Double<Scalar>>().squaredNorm();
+      }
+    }
+    return std::sqrt(square);
+  }
+  /// Multiplies all gradients by a factor, as clipping does.
+  void scale_gradients(Scalar factor) {
+    for (auto& group : groups_) {
+      for (const auto& parameter : group.parameters) parameter.gradients() *= factor;
+    }
+  }
+
   /// Changes every parameter by its gradient.
   void step() {
     ++steps_;
     for (auto& group : groups_) {
+      ++group.steps;
       const Options& options = group.options;
-      const Scalar factor = options.schedule ? options.schedule(steps_ - 1) : Scalar(1);
+      const Scalar factor = rate_factor_ * (options.schedule ? options.schedule(steps_ - 1) : Scalar(1));
       for (std::size_t k = 0; k < group.parameters.size(); ++k) {
         const auto& parameter = group.parameters[k];
         const bool is_gate = parameter.kind() == ParameterKind::gate;
         const Scalar rate =
             is_gate && options.gate_learning_rate > 0 ? options.gate_learning_rate : options.learning_rate;
-        Rule::update(options, {rate * factor, is_gate ? Scalar(0) : options.weight_decay, parameter.bound(), steps_},
-                     parameter.values().data(), parameter.gradients().data(), group.state[k].data(), parameter.size());
+        Rule::update(
+            options, {rate * factor, is_gate ? Scalar(0) : options.weight_decay, parameter.bound(), group.steps},
+            parameter.values().data(), parameter.gradients().data(), group.state[k].value.data(), parameter.size());
       }
     }
   }
@@ -108,14 +131,17 @@ class GradientOptimizer {
   void set_steps(Index steps) {
     detail::require(steps >= 0, "steps", steps, "a number of steps >= 0");
     steps_ = steps;
+    for (auto& group : groups_) group.steps = steps;
   }
 
-  /// Calls visit(parameter, state) for all parameters in order: what a rule keeps of each, one array after the other,
-  /// to store it or to resume a run.
-  template <class Visitor>
-  void for_each_state(Visitor&& visit) {
-    for (auto& group : groups_) {
-      for (std::size_t k = 0; k < group.parameters.size(); ++k) visit(group.parameters[k], group.state[k]);
+  /// What it consists of, to store it or to resume a run: what the rule keeps of every parameter, and the counts of
+  /// steps.
+  void visit(auto&& v) {
+    v("steps", steps_, Range{.above = -1, .expectation = "a number of steps >= 0"});
+    Index number = 0;
+    for (std::size_t g = 0; g < groups_.size(); ++g) {
+      v("steps." + detail::to_text(g), groups_[g].steps, Range{.above = -1, .expectation = "a number of steps >= 0"});
+      for (auto& state : groups_[g].state) v(detail::to_text(number++), state);
     }
   }
 
@@ -133,15 +159,23 @@ class GradientOptimizer {
     }
   }
 
+  /// Multiplies all learning rates, beside the schedules, from the next step on. Throws `Error` unless ≥ 0.
+  void set_rate_factor(Scalar factor) {
+    detail::require_non_negative("rate factor", factor);
+    rate_factor_ = factor;
+  }
+
  private:
   struct Group {
     Parameters<Scalar> parameters;
-    std::vector<Vector<Scalar>> state;
+    std::vector<Buffer<Vector<Scalar>>> state;
     Options options;
+    Index steps = 0;
   };
 
   std::vector<Group> groups_;
   Index steps_ = 0;
+  Scalar rate_factor_ = 1;
 };
 
 }  // namespace l0

@@ -51,7 +51,7 @@ class Budget {
   template <Gated Model>
   Scalar accumulate(Model& model) {
     full_.clear();
-    model.for_each_gated([&](auto& part) { full_.push_back(detail::full_cost(part, options_.unit)); });
+    for_each_gated(model, [&](auto& part) { full_.push_back(detail::full_cost(part, options_.unit)); });
     double all = 0;
     for (const double cost : full_) all += cost;
     lambda_.resize(options_.per_layer ? full_.size() : 1, 0.0);
@@ -59,7 +59,7 @@ class Budget {
     cost_ = 0;
     double value = 0;
     std::size_t k = 0;
-    model.for_each_gated([&](auto& part) {
+    for_each_gated(model, [&](auto& part) {
       double& lambda = lambda_[options_.per_layer ? k : 0];
       const double whole = options_.per_layer ? full_[k] : all;
       ++k;
@@ -77,8 +77,10 @@ class Budget {
 
   /// The prices of a share after the last `accumulate`: one, or one per gated layer.
   const std::vector<double>& lambda() const { return lambda_; }
-  /// Puts them back, to resume a run.
+  /// Puts other prices in their place.
   void set_lambda(std::vector<double> lambda) { lambda_ = std::move(lambda); }
+  /// What it consists of, to store it or to resume a run: the prices.
+  void visit(auto&& v) { v("lambda", lambda_); }
   /// The expected cost and its share at the last `accumulate`.
   double cost() const { return cost_; }
   /// The expected share of the cost at the last step.

@@ -84,13 +84,15 @@ struct LayerPenalty {
   template <Gated Model>
   Scalar accumulate(Model& model) const {
     std::size_t layers = 0;
-    model.for_each_gated([&](auto&) { ++layers; });
-    detail::require(lambda.size() == 1 || lambda.size() == layers, "size of lambda", lambda.size(),
-                    "1 or " + detail::to_text(layers) + ", the number of gated layers");
+    for_each_gated(model, [&](auto&) { ++layers; });
+    if (lambda.size() != 1 && lambda.size() != layers) {
+      detail::fail("size of lambda", detail::to_text(lambda.size()),
+                   "1 or " + detail::to_text(layers) + ", the number of gated layers");
+    }
     for (const double price : lambda) detail::require_non_negative("lambda", price);
     double total = 0;
     std::size_t k = 0;
-    model.for_each_gated([&](auto& part) {
+    for_each_gated(model, [&](auto& part) {
       const double price = lambda[lambda.size() == 1 ? 0 : k++];
       if (price > 0) total += price * detail::accumulate_cost(part, unit, price);
     });

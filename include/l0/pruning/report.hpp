@@ -2,11 +2,11 @@
 #pragma once
 
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
-#include <l0/layers/layer.hpp>
-#include <l0/penalties/cost.hpp>
+#include <l0/gates/gated.hpp>
+#include <l0/layers/any_layer.hpp>
 
 namespace l0 {
 
@@ -21,47 +21,35 @@ struct LayerSparsity {
   Index flops = 0;         ///< of one prediction: two per open weight and output pixel
 };
 
-namespace detail {
-
-template <class Part>
-void append_sparsity(std::vector<LayerSparsity>& list, const Part& part, const std::string& place) {
-  if constexpr (requires { part.for_each_part([](std::size_t, const auto&) {}); }) {
-    part.for_each_part([&](std::size_t i, const auto& inner) {
-      append_sparsity(list, inner, place.empty() ? to_text(i) : place + "." + to_text(i));
-    });
-  } else if constexpr (GatedLayer<Part> && requires { part.effective_weight(); }) {
-    Dependent<LayerSparsity, Part> layer;
-    layer.name = place;
-    if constexpr (requires { Part::type_name; })
-      layer.name += (place.empty() ? "" : " ") + std::string(Part::type_name);
-    layer.gates = part.gate().size();
-    layer.open_gates = part.gate().active_count();
-    layer.expected_l0 = static_cast<double>(part.gate().expected_l0());
-    layer.weights = part.weight().size();
-    layer.open_weights = (part.effective_weight().array() != 0).count();
-    layer.flops = layer.open_weights * flops_per_weight(part);
-    list.push_back(std::move(layer));
-  }
-}
-
-}  // namespace detail
-
 /// The gated layers of a network, in order.
-template <class Model>
+template <Gated Model>
 std::vector<LayerSparsity> sparsity_report(const Model& model) {
-  std::vector<LayerSparsity> list;
-  detail::append_sparsity(list, model, "");
+  std::vector<detail::Dependent<LayerSparsity, Model>> list;
+  detail::for_each_gated_at(model, {}, [&]<class Part>(const std::string& place, const Part& part) {
+    if constexpr (GatedLayer<Part>) {
+      detail::Dependent<LayerSparsity, Part> layer;
+      layer.name = place;
+      if constexpr (requires { Part::type_name; }) {
+        layer.name += (place.empty() ? "" : " ") + std::string(Part::type_name);
+      }
+      layer.gates = part.gate().size();
+      layer.open_gates = part.gate().active_count();
+      layer.expected_l0 = static_cast<double>(part.gate().expected_l0());
+      layer.weights = part.weight().size();
+      layer.open_weights = part.open_weights();
+      layer.flops = part.flops();
+      list.push_back(std::move(layer));
+    }
+  });
   return list;
 }
 
 /// Floating-point operations of one prediction as if only open weights were worked on: a multiplication and an addition
-/// per weight that is not 0 and output pixel. Activations, poolings and layers without gates are not counted.
-template <class Model>
-  requires requires { typename Model::Scalar; }
+/// per weight that is not closed and output pixel, of layers with and without gates. Activations and poolings are not
+/// counted, nor are layers of the user's own without `flops()`.
+template <Gated Model>
 Index flop_count(const Model& model) {
-  Index total = 0;
-  for (const auto& layer : sparsity_report(model)) total += layer.flops;
-  return total;
+  return detail::flops_of(model);
 }
 
 /// The report as a table, a line per layer.

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include <l0/core/argument.hpp>
+#include <l0/layers/columns.hpp>
 #include <l0/selection/item_gate.hpp>
 
 namespace l0 {
@@ -51,6 +52,7 @@ class FeatureGate : public detail::ItemGate<Scalar_, detail::Axis::columns> {
  public:
   using Scalar = Scalar_;                                       ///< float or double
   using Options = FeatureGateOptions<Scalar>;                   ///< what can be set
+  using compactable = FeatureGate;                              ///< see `Compactable`
   static constexpr std::string_view type_name = "FeatureGate";  ///< the name in stored networks and reports
   using Base::select;
 
@@ -62,6 +64,12 @@ class FeatureGate : public detail::ItemGate<Scalar_, detail::Axis::columns> {
   Index inputs() const { return this->size(); }
   /// Columns that go out.
   Index outputs() const { return this->size(); }
+
+  /// The same. Throws `Error` unless `columns` is `inputs()`.
+  Index outputs(Index columns) const {
+    detail::require(columns == inputs(), "columns of feature gates", columns, detail::to_text(inputs()));
+    return columns;
+  }
 
   /// `apply`, as layers call it.
   template <BatchInput X, NoiseSource Noise>
@@ -76,6 +84,15 @@ class FeatureGate : public detail::ItemGate<Scalar_, detail::Axis::columns> {
     Matrix<Scalar> result(detail::as_matrix_of<Scalar>(x));
     detail::GatedBatch<Scalar, detail::Axis::columns>::write(result, this->gates(), result);
     return result;
+  }
+
+  /// A feature that is not chosen is 0.
+  void find_constants(const Columns<Scalar>& in, Columns<Scalar>& out) const { whole().find_constants(in, out); }
+  /// A feature needs itself.
+  void find_needs(Columns<Scalar>& in, const Columns<Scalar>& out) const { in.needed = out.needed; }
+  /// A `ColumnScale` of the features that are left.
+  AnyLayer<Scalar> compacted(const Columns<Scalar>& in, Columns<Scalar>& out) const {
+    return whole().compacted(in, out);
   }
 
   /// The names of the chosen features, of the names of all.
@@ -94,6 +111,8 @@ class FeatureGate : public detail::ItemGate<Scalar_, detail::Axis::columns> {
   }
 
  private:
+  ColumnScale<Scalar> whole() const { return {this->gates(), Vector<Scalar>::Zero(this->size())}; }
+
   void require_names(const std::vector<std::string>& names) const {
     detail::require(static_cast<Index>(names.size()) == this->size(), "number of names", names.size(),
                     detail::to_text(this->size()) + ", one per feature");

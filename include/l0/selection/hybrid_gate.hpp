@@ -47,7 +47,7 @@ struct HybridSelection {
 /// v the sum Σ weight·v over the chosen has expectation Σ v over all (Horvitz & Thompson 1952), with variance
 /// (n−a)² (1/m − 1/(n−a)) S², S² the variance of v among the n − a. Where m = 0 < n − a nothing represents the rest.
 template <std::floating_point Scalar_>
-class HybridGate {
+class HybridGate : public VisitedModel<HybridGate<Scalar_>, Scalar_> {
  public:
   using Scalar = Scalar_;                     ///< float or double
   using Options = HybridGateOptions<Scalar>;  ///< what can be set
@@ -86,20 +86,9 @@ class HybridGate {
   auto& log_alpha() { return samples_.log_alpha(); }
   /// The learnable number of each gate.
   const auto& log_alpha() const { return samples_.log_alpha(); }
-  /// Handles for an optimizer; what they survive: see `Parameter`.
-  Parameters<Scalar> parameters() { return samples_.parameters(); }
-  /// Hands the gates to penalties.
-  template <class Visitor>
-  void for_each_gated(Visitor&& visit) {
-    samples_.for_each_gated(visit);
-  }
-  /// β of all gates from the next `forward` on. Throws `Error` unless > 0.
-  void set_temperature(Scalar temperature) { samples_.set_temperature(temperature); }
+  /// What it consists of: see core/visit.hpp.
+  void visit(auto&& v) { v("", samples_); }
   Scalar temperature() const { return samples_.temperature(); }  ///< β.
-  /// The same, under the name that l0-python uses.
-  Scalar l0_penalty() const { return samples_.l0_penalty(); }
-  /// The same, under the name that l0-python uses.
-  Scalar get_l0_penalty() const { return l0_penalty(); }
   /// P(z ≠ 0) of every item.
   Vector<Scalar> importance() const { return samples_.importance(); }
   /// As `SampleGate` has it: X∘z with gates drawn.

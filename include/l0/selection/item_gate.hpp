@@ -10,7 +10,7 @@
 
 #include <l0/core/argument.hpp>
 #include <l0/core/sort_stably.hpp>
-#include <l0/gates/gate.hpp>
+#include <l0/gates/gated.hpp>
 #include <l0/selection/gated_batch.hpp>
 #include <l0/selection/take.hpp>
 
@@ -22,7 +22,7 @@ namespace l0::detail {
 /// Chosen are, with a budget k, the min(k, size) items with the largest log α, the lower index first among equals;
 /// without one those whose deterministic gate is not 0. Training and choice are deterministic given the noise.
 template <std::floating_point Scalar_, Axis axis>
-class ItemGate {
+class ItemGate : public VisitedModel<ItemGate<Scalar_, axis>, Scalar_> {
  public:
   using Scalar = Scalar_;
   using Gates = HardConcreteGate<Scalar>;
@@ -39,18 +39,7 @@ class ItemGate {
   std::optional<Index> budget() const { return budget_; }
 
   Scalar temperature() const { return gate_.temperature(); }
-  void set_temperature(Scalar temperature) { gate_.set_temperature(temperature); }
-  Parameters<Scalar> parameters() { return gate_.parameters(); }
-  /// How penalties, budgets and networks find the gates.
-  template <class Visitor>
-  void for_each_gated(Visitor&& visit) {
-    visit(*this);
-  }
-  /// The expected number of open gates.
-  Scalar l0_penalty() const { return gate_.expected_l0(); }
-  Scalar get_l0_penalty() const { return l0_penalty(); }
-  /// The share of gates that are 0 in prediction, whatever the budget.
-  Scalar sparsity() const { return gate_.sparsity(); }
+  void visit(auto&& v) { v("", gate_); }
 
   /// Draws the gates and returns X with its items scaled by them: a buffer, valid until the next call, sparse where X
   /// is. X is any dense or sparse expression; as an lvalue it is referenced until `backward`. Throws `Error` unless X

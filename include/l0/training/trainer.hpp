@@ -8,7 +8,7 @@
 ///       ▼ per epoch: β, rate, a new order of samples      ▼ per step: β, then f at w∘z
 ///       ▼ per batch: forward, loss, backward              ▼ gradients of w and log α
 ///       ▼ penalty.accumulate(network)                     ▼ price: fixed, or by BudgetPrice
-///       ▼ Adam, if all is finite                          ▼ Adam
+///       ▼ Adam or SGD, if all is finite                   ▼ Adam
 ///     score on validation data, callback                callback; in the end the open gates are read off
 ///     TrainingReport                                    and f is minimised over their weights
 ///
@@ -27,140 +27,75 @@
 #include <l0/core/argument.hpp>
 #include <l0/core/batch.hpp>
 #include <l0/core/stopwatch.hpp>
+#include <l0/gates/gated.hpp>
 #include <l0/losses/losses.hpp>
 #include <l0/optimizers/adam.hpp>
 #include <l0/optimizers/objective.hpp>
+#include <l0/optimizers/sgd.hpp>
 #include <l0/penalties/penalty.hpp>
+#include <l0/training/batches.hpp>
+#include <l0/training/evaluate.hpp>
 
 namespace l0 {
 
 /// Options of `Trainer`.
 struct TrainerOptions {
-  Index epochs = 10;              ///< passes over the data, ≥ 0
+  Index epochs = 10;              ///< passes over the data of a `fit`, ≥ 0
   Index batch_size = 100;         ///< samples per step, ≥ 1; the last batch of an epoch may be smaller
   std::uint64_t seed = 0;         ///< of the gates' noise and of the order of the samples
   bool shuffle = true;            ///< a new order in every epoch
-  double learning_rate = 1e-3;    ///< of Adam, > 0
+  double learning_rate = 1e-3;    ///< of Adam, > 0; not with an optimizer's own options
   double gate_learning_rate = 0;  ///< of the gates; 0: the same
-  std::function<double(Index epoch)> learning_rate_schedule{};  ///< factor on both rates in epoch 0, 1, ...
-  std::function<double(Index epoch)> temperature_schedule{};    ///< β of all gates in epoch 0, 1, ...
+  /// Factor ≥ 0 on all rates in epoch 0, 1, ... of a `fit`.
+  std::function<double(Index epoch)> learning_rate_schedule{};
+  std::function<double(Index epoch)> temperature_schedule{};  ///< β > 0 of all gates in epoch 0, 1, ... of a `fit`
   Index patience = 0;      ///< stop after so many epochs without a smaller validation loss, and take the best; 0: never
   AnyCallback callback{};  ///< called after every epoch, with `step` the number of epochs done
+  double clip_norm = 0;    ///< gradients that are longer than this, all together, are shortened to it; 0: never
 };
 
-/// Whether labels or numbers: the loss that a trainer takes unless told otherwise, cross entropy for integer labels,
-/// mean squared error for numbers.
-struct DefaultLoss {
-  /// The loss; its gradient by the prediction goes into `gradient`.
-  template <class P, class T>
-  typename P::Scalar operator()(const Eigen::DenseBase<P>& prediction, const Eigen::DenseBase<T>& target,
-                                Matrix<typename P::Scalar>& gradient) const {
-    if constexpr (std::integral<typename T::Scalar>) {
-      return cross_entropy_loss(prediction, target, gradient);
-    } else {
-      return mse_loss(prediction, target, gradient);
-    }
-  }
-};
-
-/// Mean loss of a model on data, and the share of samples whose largest output is not their label (NaN without labels).
-struct Score {
-  double loss = 0;                                          ///< mean over the samples
-  double error = std::numeric_limits<double>::quiet_NaN();  ///< share of wrong labels; NaN where there are none
-};
-
-namespace detail {
-
-/// Some rows of X as a dense matrix.
-template <class X, class Scalar>
-void take_rows(const X& x, const std::vector<Index>& rows, Matrix<Scalar>& batch) {
-  batch.resize(static_cast<Index>(rows.size()), x.cols());
-  if constexpr (is_sparse<X>) {
-    static_assert(X::IsRowMajor);
-    batch.setZero();
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      for (typename X::InnerIterator entry(x, rows[i]); entry; ++entry) {
-        batch(static_cast<Index>(i), entry.col()) = entry.value();
-      }
-    }
-  } else {
-    for (Index j = 0; j < x.cols(); ++j) {
-      for (std::size_t i = 0; i < rows.size(); ++i)
-        batch(static_cast<Index>(i), j) = static_cast<Scalar>(x.coeff(rows[i], j));
-    }
-  }
-}
-
-}  // namespace detail
-
-/// Mean loss and share of wrong labels of `predict` on data, a thousand samples at a time.
-template <class Model, class X, class Y, class Loss = DefaultLoss>
-Score evaluate(const Model& model, const X& x, const Eigen::DenseBase<Y>& y, const Loss& loss = {}) {
-  using Scalar = typename Model::Scalar;
-  detail::require_shape("y", y.rows(), y.cols(), x.rows(), y.cols());
-  constexpr Index at_once = 1000;
-  Matrix<Scalar> gradient;
-  double total = 0;
-  Index wrong = 0;
-  for (Index first = 0; first < x.rows(); first += at_once) {
-    const Index count = std::min(at_once, x.rows() - first);
-    const Matrix<Scalar> prediction =
-        model.predict(Matrix<Scalar>(detail::as_matrix(x).middleRows(first, count).template cast<Scalar>()));
-    const auto target = detail::as_matrix(y).middleRows(first, count);
-    total += static_cast<double>(loss(prediction, target, gradient)) * static_cast<double>(count);
-    if constexpr (std::integral<typename Y::Scalar>) {
-      for (Index i = 0; i < count; ++i) {
-        Index label = 0;
-        prediction.row(i).maxCoeff(&label);
-        wrong += label == static_cast<Index>(target(i, 0)) ? 0 : 1;
-      }
-    }
-  }
-  const double share = x.rows() == 0 ? 0 : 1 / static_cast<double>(x.rows());
-  Score result{total * share};
-  if constexpr (std::integral<typename Y::Scalar>) result.error = static_cast<double>(wrong) * share;
-  return result;
-}
-
-/// Trains a network on minibatches with Adam.
+/// Trains a network on minibatches with Adam, or with the optimizer whose options are given.
 ///
 ///     l0::Trainer trainer(net, {.epochs = 20, .seed = 1});
 ///     const auto report = trainer.fit(X, labels, l0::L0Penalty<float>{.lambda = 1e-5F});
+///     l0::Trainer with_momentum(net, l0::SGD<float>::Options{.learning_rate = 0.1f, .momentum = 0.9f}, {.epochs =
+///     20});
 ///
-/// `fit` goes on from epoch `epoch()` to `options.epochs`. The order of the samples depends on the seed and the number
-/// of the epoch alone, and the noise on the seed and what the gates have drawn: a run that was stored (see
-/// `save_checkpoint` of io/network.hpp) and resumed gives the same bits as one that was not. The network must stay
-/// where it is.
-template <class Network>
+/// A `fit` takes `options.epochs` epochs; one that was stopped by a callback is gone on with by the next, and one that
+/// came to its end is followed by another, with its schedules from the start and the optimizer as it is. The order of
+/// the samples depends on the seed and the number of the epoch alone, and the noise on the seed and what the gates have
+/// drawn: a run that was stored (see `save_checkpoint` of io/network.hpp) and resumed gives the same bits as one that
+/// was not. The network must stay where it is. Dense X is read where it lies; sparse X reaches the network as sparse
+/// batches.
+template <class Network, class Rule = AdamRule<typename Network::Scalar>>
 class Trainer {
  public:
-  using Scalar = typename Network::Scalar;  ///< float or double
+  using Scalar = typename Network::Scalar;          ///< float or double
+  using Optimizer = GradientOptimizer<Rule>;        ///< what takes the steps
+  using OptimizerOptions = typename Rule::Options;  ///< its options
 
-  /// Throws `Error` for options outside their ranges.
-  explicit Trainer(Network& network, TrainerOptions options = {})
+  /// With Adam at the rates of the options. Throws `Error` for options outside their ranges.
+  explicit Trainer(Network& network, TrainerOptions options = {}) requires std::same_as<Rule, AdamRule<Scalar>>
+      : Trainer(network, rates_of(options), std::move(options)) {}
+  /// With an optimizer of these options. Throws `Error` for options outside their ranges.
+  Trainer(Network& network, OptimizerOptions optimizer, TrainerOptions options)
       : network_(&network), options_(checked(std::move(options))), noise_(options_.seed),
-        optimizer_(network.parameters(), {.learning_rate = static_cast<Scalar>(options_.learning_rate),
-                                          .gate_learning_rate = static_cast<Scalar>(options_.gate_learning_rate)}) {}
+        optimizer_(l0::parameters(network), std::move(optimizer)) {}
 
   /// Not for a const network, nor for one that is gone at the end of the line; the compiler says so.
   template <class Given = Network>
   explicit Trainer(const Network& network, TrainerOptions options = {})
-      : Trainer(const_cast<Network&>(network), std::move(options)) {
+      : Trainer(const_cast<Network&>(network), OptimizerOptions{}, std::move(options)) {
     static_assert(!std::is_class_v<Given>, "l0: a Trainer changes its network, which must be a variable and not const");
   }
 
   /// The options, as given.
   const TrainerOptions& options() const { return options_; }
   /// The optimizer, with its state.
-  Adam<Scalar>& optimizer() { return optimizer_; }
+  Optimizer& optimizer() { return optimizer_; }
 
-  /// Epochs done.
+  /// Epochs done, by all fits.
   Index epoch() const { return epoch_; }
-  /// The number of the next epoch, to resume a run.
-  void set_epoch(Index epoch) {
-    detail::require_size("epoch", epoch);
-    epoch_ = epoch;
-  }
 
   /// What a run with `patience` remembers.
   struct Best {
@@ -175,7 +110,17 @@ class Trainer {
     detail::require_size("epochs_since", best.epochs_since);
     best_.network.reset();  // a network writes through into one that is there
     best_ = std::move(best);
-    goes_on_ = true;
+    current_.reset();
+    ended_ = false;
+  }
+  /// The network as the run would go on from it, where the last `fit` has put the best one in its place; else none.
+  const std::optional<Network>& current() const { return current_; }
+
+  /// What changes while it trains, beside the network and the best one: for checkpoints, see core/visit.hpp.
+  void visit(auto&& v) {
+    v("epoch", epoch_, Range{.above = -1, .expectation = "a number of epochs >= 0"});
+    v("begin", begin_, Range{.above = -1, .expectation = "a number of epochs >= 0"});
+    v("optimizer", optimizer_);
   }
 
   /// Has `change(batch, rng)` alter every batch before the network sees it, e.g. shift images; what it draws depends on
@@ -189,7 +134,7 @@ class Trainer {
   TrainingReport fit(const X& x, const Eigen::DenseBase<Y>& y, Penalty&& penalty, const Loss& loss = {}) {
     if constexpr (can_train<Y, Penalty, Loss>()) {
       return run(
-          x, y, penalty, loss, [] { return Score{}; }, false);
+          x, y, penalty, loss, [] { return Score{std::numeric_limits<double>::quiet_NaN()}; }, false);
     } else {
       return {};
     }
@@ -202,6 +147,7 @@ class Trainer {
                                                const Loss& loss = {}) {
       if constexpr (can_train<Y, Penalty, Loss>()) {
         detail::check_batch(x_validation, network_->inputs());
+        if constexpr (std::integral<typename YV::Scalar>) require_labels(y_validation, "validation label ");
         detail::require_shape("y_validation", y_validation.rows(), y_validation.cols(), x_validation.rows(), y.cols());
         return run(
             x, y, penalty, loss, [&] { return evaluate(*network_, x_validation, y_validation, loss); }, true);
@@ -235,12 +181,20 @@ class Trainer {
     return has_penalty && has_loss && keeps_gradient;
   }
 
+  static OptimizerOptions rates_of(const TrainerOptions& options) {
+    OptimizerOptions rates;
+    rates.learning_rate = static_cast<Scalar>(options.learning_rate);
+    rates.gate_learning_rate = static_cast<Scalar>(options.gate_learning_rate);
+    return rates;
+  }
+
   static TrainerOptions checked(TrainerOptions options) {
     detail::require_size("epochs", options.epochs);
     detail::require(options.batch_size >= 1, "batch_size", options.batch_size, "a number of samples >= 1");
     detail::require_positive("learning_rate", options.learning_rate);
     detail::require_non_negative("gate_learning_rate", options.gate_learning_rate);
     detail::require_size("patience", options.patience);
+    detail::require_non_negative("clip_norm", options.clip_norm);
     return options;
   }
 
@@ -251,22 +205,17 @@ class Trainer {
     detail::require_shape("y", y.rows(), y.cols(), x.rows(), y.cols());
     detail::require(has_validation || options_.patience == 0, "patience", options_.patience,
                     "0 without validation data");
-    if constexpr (std::integral<typename Y::Scalar>) require_labels(y);
-    if constexpr (detail::is_sparse<X> && !X::IsRowMajor) {
-      const Eigen::SparseMatrix<Scalar, Eigen::RowMajor, int> rows(x.template cast<Scalar>());
-      return epochs(rows, y, penalty, loss, validate);
-    } else {
-      return epochs(x, y, penalty, loss, validate);
-    }
+    if constexpr (std::integral<typename Y::Scalar>) require_labels(y, "label ");
+    return epochs(detail::by_rows<Scalar>(x), y, penalty, loss, validate);
   }
 
   template <class Y>
-  void require_labels(const Y& y) const {
+  void require_labels(const Y& y, const char* what) const {
     const Index classes = network_->outputs();
     for (Index i = 0; classes >= 0 && i < y.rows(); ++i) {
       const auto label = static_cast<Index>(y.derived().coeff(i, 0));
       if (label < 0 || label >= classes) {
-        detail::fail("label " + detail::to_text(i), detail::to_text(label),
+        detail::fail(what + detail::to_text(i), detail::to_text(label),
                      "a class in [0, " + detail::to_text(classes) + ")");
       }
     }
@@ -276,19 +225,22 @@ class Trainer {
   TrainingReport epochs(const X& x, const Y& y, Penalty& penalty, const Loss& loss, Validate& validate) {
     const detail::Stopwatch watch;
     TrainingReport report;
-    if (!std::exchange(goes_on_, false)) best_ = {};
-    while (epoch_ < options_.epochs) {
+    if (ended_) {
+      begin_ = epoch_;
+      best_ = {};
+    }
+    ended_ = false;
+    end_ = begin_ + options_.epochs;
+    current_.reset();
+    while (epoch_ < end_) {
       if (out_of_patience()) {  // where a run was stored before it ended
         report.stop = StopReason::converged;
         break;
       }
-      if (options_.temperature_schedule) {
-        network_->set_temperature(static_cast<Scalar>(options_.temperature_schedule(epoch_)));
-      }
-      const double factor = options_.learning_rate_schedule ? options_.learning_rate_schedule(epoch_) : 1.0;
-      if (factor > 0) {
-        optimizer_.set_learning_rate(static_cast<Scalar>(factor * options_.learning_rate),
-                                     static_cast<Scalar>(factor * options_.gate_learning_rate));
+      const Index epoch = epoch_ - begin_;
+      if (options_.temperature_schedule) set_temperature(*network_, options_.temperature_schedule(epoch));
+      if (options_.learning_rate_schedule) {
+        optimizer_.set_rate_factor(static_cast<Scalar>(options_.learning_rate_schedule(epoch)));
       }
       order_samples(x.rows());
       StepReport now;
@@ -299,14 +251,17 @@ class Trainer {
       ++epoch_;
       const Score validation = validate();
       now.step = epoch_;
-      now.steps = options_.epochs;
+      now.steps = end_;
       now.stage = "epochs";
-      now.expected_l0 = static_cast<double>(network_->l0_penalty());
+      now.expected_l0 = expected_l0(std::as_const(*network_));
+      now.lambda = detail::price_of(penalty);
+      now.temperature = detail::temperature_of(std::as_const(*network_));
       now.seconds = watch.seconds();
       now.validation_loss = validation.loss;
       now.validation_error = validation.error;
       report.loss = now.loss;
       report.expected_l0 = now.expected_l0;
+      report.lambda = now.lambda;
       report.seconds = now.seconds;
       if (options_.patience > 0) {
         best_.epochs_since = validation.loss < best_.loss ? 0 : best_.epochs_since + 1;
@@ -324,7 +279,11 @@ class Trainer {
         break;
       }
     }
-    if (best_.network) *network_ = *best_.network;
+    ended_ = report.stop == StopReason::converged || report.stop == StopReason::completed;
+    if (best_.network) {
+      current_.emplace(*network_);
+      *network_ = *best_.network;
+    }
     return report;
   }
 
@@ -346,25 +305,36 @@ class Trainer {
       std::swap(order_[k - 1], order_[static_cast<std::size_t>(rng() % k)]);
   }
 
-  /// False where the loss or its gradient is not finite: no step is taken then.
+  /// False where the loss or a gradient is not finite: no step is taken then.
   template <class X, class Y, class Penalty, class Loss>
   bool one_epoch(const X& x, const Y& y, Penalty& penalty, const Loss& loss, StepReport& now, TrainingReport& report) {
     Target<Y> target;
+    detail::Batches<Scalar, X> batches(x, order_, options_.batch_size, gathered_);
     const auto samples = static_cast<Index>(order_.size());
     for (Index first = 0; first < samples; first += options_.batch_size) {
       const Index count = std::min(options_.batch_size, samples - first);
-      rows_.assign(order_.begin() + first, order_.begin() + first + count);
-      detail::take_rows(x, rows_, batch_);
-      detail::take_rows(y.derived(), rows_, target);
-      if (change_) {
-        Rng rng = numbered(static_cast<std::uint64_t>(optimizer_.steps()), 1);
-        change_(batch_, rng);
-      }
+      detail::take_rows(y.derived(), order_, first, count, target);
       optimizer_.zero_grad();
-      const auto value = static_cast<double>(loss(network_->forward(batch_, noise_), target, gradient_));
-      network_->backward(gradient_);
+      const double value = [&] {
+        if constexpr (detail::is_sparse<X>) {
+          if (!change_) {
+            batches.take(first, count, sparse_batch_);
+            return forward_and_back(sparse_batch_, target, loss);
+          }
+        }
+        batches.take(first, count, batch_);
+        if (change_) {
+          Rng rng = numbered(static_cast<std::uint64_t>(optimizer_.steps()), 1);
+          change_(batch_, rng);
+        }
+        return forward_and_back(batch_, target, loss);
+      }();
       const auto priced = static_cast<double>(penalty.accumulate(*network_));
-      if (!std::isfinite(value + priced) || !gradient_.allFinite()) return false;
+      const double norm = optimizer_.gradient_norm();
+      if (!std::isfinite(value + priced + norm) || !gradient_.allFinite()) return false;
+      if (options_.clip_norm > 0 && norm > options_.clip_norm) {
+        optimizer_.scale_gradients(static_cast<Scalar>(options_.clip_norm / norm));
+      }
       optimizer_.step();
       ++report.steps;
       const double share = static_cast<double>(count) / static_cast<double>(samples);
@@ -374,18 +344,39 @@ class Trainer {
     return true;
   }
 
+  template <class Batch, class T, class Loss>
+  double forward_and_back(const Batch& batch, const T& target, const Loss& loss) {
+    const auto value = static_cast<double>(loss(network_->forward(batch, noise_), target, gradient_));
+    network_->backward(gradient_);
+    return value;
+  }
+
   Network* network_;
   TrainerOptions options_;
   Rng noise_;
-  Adam<Scalar> optimizer_;
+  Optimizer optimizer_;
   Index epoch_ = 0;
+  Index begin_ = 0;  // where the last fit began
+  Index end_ = 0;    // and where it ends
   Best best_;
-  bool goes_on_ = false;  // with a best network that was given
+  std::optional<Network> current_;
+  bool ended_ = false;  // the last fit came to its end
   std::vector<Index> order_;
-  std::vector<Index> rows_;
   std::function<void(Matrix<Scalar>&, Rng&)> change_;
+  Vector<Scalar> gathered_;
   Matrix<Scalar> batch_;
+  Eigen::SparseMatrix<Scalar, Eigen::RowMajor, int> sparse_batch_;
   Matrix<Scalar> gradient_;
 };
+
+/// With Adam.
+template <class Network>
+Trainer(Network&, TrainerOptions) -> Trainer<Network, AdamRule<typename Network::Scalar>>;
+/// With Adam.
+template <class Network, class Scalar>
+Trainer(Network&, AdamOptions<Scalar>, TrainerOptions) -> Trainer<Network, AdamRule<Scalar>>;
+/// With SGD.
+template <class Network, class Scalar>
+Trainer(Network&, SGDOptions<Scalar>, TrainerOptions) -> Trainer<Network, SgdRule<Scalar>>;
 
 }  // namespace l0
