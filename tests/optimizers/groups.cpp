@@ -53,21 +53,6 @@ TEST_CASE("Each group has its own options, and all share one step counter") {
   CHECK(optimizer.steps() == 2);
 }
 
-TEST_CASE("A group added later counts its steps with the others") {
-  ThreeParameters<double> parameters;
-  l0::Adam<double> optimizer({parameters.weight.ref()}, {.learning_rate = 0.1});
-  set_all_gradients(parameters.all(), 1);
-  for (int k = 0; k < 9; ++k) optimizer.step();
-  optimizer.add_group({parameters.bias.ref()}, {.learning_rate = 0.1});
-  const auto bias = parameters.bias.value().eval();
-  optimizer.step();
-  // m/(1−β₁¹⁰) and v/(1−β₂¹⁰) after the first gradient of this parameter.
-  const double m = 0.1 / (1 - std::pow(0.9, 10));
-  const double v = 0.001 / (1 - std::pow(0.999, 10));
-  const Vector<double> expected = bias.array() - 0.1 * m / (std::sqrt(v) + 1e-8);
-  CHECK(l0::test::close(parameters.bias.value(), expected, l0::test::tolerance::golden));
-}
-
 TEST_CASE("Gradients are set to 0 in all groups") {
   ThreeParameters<double> parameters;
   l0::SGD<double> optimizer({parameters.weight.ref()});

@@ -11,6 +11,7 @@
 
 #include <l0/core/visit.hpp>
 #include <l0/io/safetensors.hpp>
+#include <l0/io/stored_layers.hpp>
 #include <l0/io/text.hpp>
 
 namespace l0 {
@@ -202,6 +203,11 @@ template <Visitable Network>
 TensorFile<typename Network::Scalar> to_tensors(const Network& network) {
   TensorFile<typename Network::Scalar> file;
   detail::store_members(file, network);
+  if constexpr (requires { network.as_network(); }) {
+    detail::StoredLayers<typename Network::Scalar>::write(file.metadata, network.as_network(), {});
+  } else if constexpr (std::is_same_v<Network, l0::Network<typename Network::Scalar>>) {
+    detail::StoredLayers<typename Network::Scalar>::write(file.metadata, network, {});
+  }
   file.metadata["format"] = "pt";  // as PyTorch's users expect it
   return file;
 }
@@ -237,6 +243,20 @@ void save_network(const std::string& path, const Network& network, StoredPrecisi
 template <class Network>
 void load_network(const std::string& path, Network& network) {
   from_tensors(path, read_safetensors<typename Network::Scalar>(path), network);
+}
+
+/// Reads a network that `save_network` stored, without one that was built before: its layers must be of this library, not
+/// the user's own.
+///
+///     l0::Network<float> net = l0::load_network<float>("net.safetensors");
+///
+/// Throws `Error` for layers that are not known, and for a damaged file.
+template <std::floating_point Scalar>
+Network<Scalar> load_network(const std::string& path) {
+  const auto file = read_safetensors<Scalar>(path);
+  auto network = detail::StoredLayers<Scalar>::read_network(path, file, {});
+  from_tensors(path, file, network);
+  return network;
 }
 
 /// Stores a training run: the network, the state of its optimizer, the epoch, and with `patience` the best network.

@@ -59,6 +59,8 @@ class BatchNorm : public VisitedModel<BatchNorm<Scalar_>, Scalar_> {
                     "a multiple of its " + detail::to_text(channels()) + " channels");
     return columns;
   }
+  /// What is added to the variance.
+  double epsilon() const { return epsilon_; }
   /// w, a factor per channel.
   auto& scale() { return weight_.value(); }
   /// w, a factor per channel.

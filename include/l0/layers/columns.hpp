@@ -181,15 +181,19 @@ class SparseLinear {
   using Weight = Eigen::SparseMatrix<Scalar, Eigen::RowMajor, int>;  ///< outputs × inputs
   static constexpr std::string_view type_name = "SparseLinear";      ///< the name in stored networks and reports
 
-  /// The weights that are not 0, which stay where they are.
-  SparseLinear(const Matrix<Scalar>& weights, const Vector<Scalar>& biases)
-      : shape_(weights.rows(), weights.cols()), pattern_(weights.sparseView(Scalar(1), Scalar(0))),
+  /// The entries of a sparse matrix, which stay where they are.
+  SparseLinear(Weight weights, const Vector<Scalar>& biases)
+      : shape_(weights.rows(), weights.cols()), pattern_(std::move(weights)),
         values_(ParameterKind::weight, "values", pattern_.nonZeros(), 1),
         bias_(ParameterKind::bias, "bias", biases.size(), 1) {
+    detail::require_shape("biases", biases.size(), 1, pattern_.rows(), 1);
     pattern_.makeCompressed();
     values_.value() = Eigen::Map<const Vector<Scalar>>(pattern_.valuePtr(), pattern_.nonZeros());
     bias_.value() = biases;
   }
+  /// The weights that are not 0.
+  SparseLinear(const Matrix<Scalar>& weights, const Vector<Scalar>& biases)
+      : SparseLinear(Weight(weights.sparseView(Scalar(1), Scalar(0))), biases) {}
 
   /// Columns that come in.
   Index inputs() const { return pattern_.cols(); }

@@ -54,7 +54,9 @@ class Window {
 
   const ImageShape& image() const { return image_; }
   const Extent& kernel() const { return kernel_; }
+  const Extent& stride() const { return stride_; }
   const Extent& padding() const { return padding_; }
+  const Extent& dilation() const { return dilation_; }
   bool is_padded() const { return padding_.height > 0 || padding_.width > 0; }
 
   Index area() const { return kernel_.height * kernel_.width; }

@@ -46,6 +46,8 @@ class LayerNorm : public VisitedModel<LayerNorm<Scalar_>, Scalar_> {
     detail::require(columns == inputs(), "columns of a layer normalisation", columns, detail::to_text(inputs()));
     return columns;
   }
+  /// What is added to the variance.
+  double epsilon() const { return epsilon_; }
   /// w, a factor per column.
   auto& scale() { return weight_.value(); }
   /// w, a factor per column.

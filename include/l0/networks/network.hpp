@@ -262,6 +262,34 @@ class Network : public VisitedModel<Network<Scalar_>, Scalar_> {
   detail::LastForward last_;
 };
 
+namespace detail {
+
+/// A layer as a network that is known at run time.
+template <class L>
+Network<typename L::Scalar> run_time_network(const L& layer) {
+  if constexpr (requires { layer.as_network(); }) {
+    return layer.as_network();
+  } else {
+    Network<typename L::Scalar> network;
+    network.add(layer);
+    return network;
+  }
+}
+
+/// A layer with every network in it as one that is known at run time.
+template <class L>
+auto run_time_layer(const L& layer) {
+  if constexpr (requires { layer.as_network(); }) {
+    return layer.as_network();
+  } else if constexpr (requires { layer.with_networks(); }) {
+    return layer.with_networks();
+  } else {
+    return layer;
+  }
+}
+
+}  // namespace detail
+
 /// Puts a layer at the end of a network that is being built, or into the layer that is there.
 template <std::floating_point Scalar>
 void Network<Scalar>::put(AnyLayer<Scalar> layer) {

@@ -177,6 +177,14 @@ class Residual : public detail::Branches<true, Branches...> {
 
   /// The branches.
   explicit Residual(Branches... branches) : detail::Branches<true, Branches...>(std::move(branches)...) {}
+
+  /// The same block of networks that are known at run time.
+  auto with_networks() const {
+    return [&]<std::size_t... I>(std::index_sequence<I...>) {
+      return Residual<Network<typename Branches::Scalar>...>(detail::run_time_network(this->template branch<I>())...);
+    }
+    (std::index_sequence_for<Branches...>{});
+  }
 };
 
 /// Branches that add: y = Σ branch(x). With a convolution of kernel 1 as one of them it is a residual block that
@@ -189,6 +197,14 @@ class Parallel : public detail::Branches<false, Branches...> {
 
   /// The branches.
   explicit Parallel(Branches... branches) : detail::Branches<false, Branches...>(std::move(branches)...) {}
+
+  /// The same block of networks that are known at run time.
+  auto with_networks() const {
+    return [&]<std::size_t... I>(std::index_sequence<I...>) {
+      return Parallel<Network<typename Branches::Scalar>...>(detail::run_time_network(this->template branch<I>())...);
+    }
+    (std::index_sequence_for<Branches...>{});
+  }
 };
 
 /// A block of these branches.

@@ -114,7 +114,7 @@ class Sequential : public VisitedModel<Sequential<Parts...>, typename detail::Ne
   /// A copy of the layers as a network that is known at run time.
   Network<Scalar> as_network() const {
     Network<Scalar> network;
-    for_each(parts_, [&](std::size_t, const auto& part) { network.add(part); });
+    for_each(parts_, [&](std::size_t, const auto& part) { network.add(detail::run_time_layer(part)); });
     return network;
   }
   /// As `Network`.
