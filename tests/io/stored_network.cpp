@@ -30,8 +30,9 @@ auto every_layer(l0::Rng& rng) {
       l0::Relu{},
       l0::Residual{l0::Sequential{l0::L0Conv2d<double, l0::PerInput>(image, 4, 3, rng, {.bias = false, .padding = 1}),
                                   l0::LeakyRelu{.slope = 0.2}, l0::DepthwiseConv2d<double>(image, 1, rng)}},
-      l0::Parallel{l0::Conv2d<double>(image, 3, 1, rng, {.stride = {2, 1}}),
-                   l0::Sequential{l0::MaxPool2d(image, {2, 1}, {.stride = {2, 1}}), l0::Conv2d<double>({4, 3, 5}, 3, 1, rng)}},
+      l0::Parallel{
+          l0::Conv2d<double>(image, 3, 1, rng, {.stride = {2, 1}}),
+          l0::Sequential{l0::MaxPool2d(image, {2, 1}, {.stride = {2, 1}}), l0::Conv2d<double>({4, 3, 5}, 3, 1, rng)}},
       l0::L0DepthwiseConv2d<double>({3, 3, 5}, {1, 2}, rng),
       l0::AvgPool2d({3, 3, 4}, {3, 2}, {.padding = {1, 0}}),
       l0::Flatten{},
@@ -108,8 +109,14 @@ TEST_CASE("Layers that files do not know, and texts that are none, are refused",
   for (const auto& whole : {l0::to_tensors(net), l0::to_tensors(small)}) {
     for (const auto& [key, text] : whole.metadata) {
       if (key.compare(0, 5, "layer") != 0) continue;
-      std::vector<std::string> wrong{"", "Nothing 1 2", text + " 1e300", text + " x", "Linear 1000000 1000000 1",
-                                     "BatchNorm 100000000 1e-5", "BranchSum 4 100000000", "Network -1 5"};
+      std::vector<std::string> wrong{"",
+                                     "Nothing 1 2",
+                                     text + " 1e300",
+                                     text + " x",
+                                     "Linear 1000000 1000000 1",
+                                     "BatchNorm 100000000 1e-5",
+                                     "BranchSum 4 100000000",
+                                     "Network -1 5"};
       for (std::size_t at = text.find(' '); at != std::string::npos; at = text.find(' ', at + 1)) {
         wrong.push_back(text.substr(0, at));
         wrong.push_back(text.substr(0, at) + " -7" + text.substr(std::min(text.find(' ', at + 1), text.size())));

@@ -245,8 +245,8 @@ void load_network(const std::string& path, Network& network) {
   from_tensors(path, read_safetensors<typename Network::Scalar>(path), network);
 }
 
-/// Reads a network that `save_network` stored, without one that was built before: its layers must be of this library, not
-/// the user's own.
+/// Reads a network that `save_network` stored, without one that was built before: its layers must be of this library,
+/// not the user's own.
 ///
 ///     l0::Network<float> net = l0::load_network<float>("net.safetensors");
 ///

@@ -18,8 +18,8 @@
 #include <l0/networks/residual.hpp>
 
 /// \file
-/// How a network of this library's layers is written so that it can be read without being built before: every layer as a
-/// word and numbers in the metadata, under "layer." and its place. What a layer consists of stands beside it as ever.
+/// How a network of this library's layers is written so that it can be read without being built before: every layer as
+/// a word and numbers in the metadata, under "layer." and its place. What a layer consists of stands beside it as ever.
 
 namespace l0::detail {
 
@@ -53,7 +53,8 @@ class StoredLayers {
   }
 
   /// The network that stands at a place in a file, its arrays still to be filled in.
-  static Network<Scalar> read_network(const std::string& path, const TensorFile<Scalar>& file, const std::string& place) {
+  static Network<Scalar> read_network(const std::string& path, const TensorFile<Scalar>& file,
+                                      const std::string& place) {
     return StoredLayers(path, file, place).network();
   }
 
@@ -107,7 +108,9 @@ class StoredLayers {
     const auto sized = [&](const auto& l) {
       text = std::string(std::remove_cvref_t<decltype(l)>::type_name) + ' ' + to_text(l.inputs());
     };
-    const auto pool = [&](const auto& l) { text = window_text(std::string(l.operation().type_name), l.operation().window()); };
+    const auto pool = [&](const auto& l) {
+      text = window_text(std::string(l.operation().type_name), l.operation().window());
+    };
     const bool is_known =
         known<Linear<Scalar>>(layer, linear("Linear")) || known<L0Linear<Scalar>>(layer, linear("L0Linear")) ||
         known<L0Linear<Scalar, PerInput>>(layer, linear("L0Linear:PerInput")) ||
@@ -120,33 +123,34 @@ class StoredLayers {
         known<ActivationLayer<Scalar, Tanh>>(layer, plain) || known<ActivationLayer<Scalar, LeakyRelu>>(layer, plain) ||
         known<ActivationLayer<Scalar, Elu>>(layer, plain) || known<ActivationLayer<Scalar, Gelu>>(layer, plain) ||
         known<ActivationLayer<Scalar, Silu>>(layer, plain) || known<IdentityLayer<Scalar>>(layer, plain) ||
-        known<LayerNorm<Scalar>>(layer, [&](const auto& l) {
-          text = "LayerNorm " + to_text(l.inputs()) + ' ' + to_text(l.epsilon());
-        }) ||
+        known<LayerNorm<Scalar>>(
+            layer, [&](const auto& l) { text = "LayerNorm " + to_text(l.inputs()) + ' ' + to_text(l.epsilon()); }) ||
         known<ColumnScale<Scalar>>(layer, sized) ||
-        known<BatchNorm<Scalar>>(layer, [&](const auto& l) {
-          text = "BatchNorm " + to_text(l.channels()) + ' ' + to_text(l.epsilon());
-        }) ||
-        known<Embedding<Scalar>>(layer, [&](const auto& l) {
-          text = with_numbers("Embedding", std::array<Index, 2>{l.rows(), l.dimension()});
-        }) ||
+        known<BatchNorm<Scalar>>(
+            layer, [&](const auto& l) { text = "BatchNorm " + to_text(l.channels()) + ' ' + to_text(l.epsilon()); }) ||
+        known<Embedding<Scalar>>(layer,
+                                 [&](const auto& l) {
+                                   text = with_numbers("Embedding", std::array<Index, 2>{l.rows(), l.dimension()});
+                                 }) ||
         known<DropoutLayer<Scalar>>(layer, [&](const auto& l) { text = "Dropout " + to_text(l.rate()); }) ||
-        known<OperationLayer<Scalar, MaxPool2d>>(layer, pool) || known<OperationLayer<Scalar, AvgPool2d>>(layer, pool) ||
+        known<OperationLayer<Scalar, MaxPool2d>>(layer, pool) ||
+        known<OperationLayer<Scalar, AvgPool2d>>(layer, pool) ||
         known<OperationLayer<Scalar, GlobalAvgPool2d>>(layer, pool) ||
-        known<SelectColumns<Scalar>>(layer, [&](const auto& l) {
-          text = with_numbers("SelectColumns " + to_text(l.inputs()), l.from());
-        }) ||
+        known<SelectColumns<Scalar>>(
+            layer, [&](const auto& l) { text = with_numbers("SelectColumns " + to_text(l.inputs()), l.from()); }) ||
         known<SparseLinear<Scalar>>(layer, [&](const auto& l) { text = sparse_text(l); }) ||
         known<Network<Scalar>>(layer, [&](const auto& l) { write(texts, l, place); }) ||
-        known<Residual<Network<Scalar>>>(layer, [&](const auto& l) {
-          texts["layer" + place] = "Residual";
-          write(texts, l.template branch<0>(), place + ".0");
-        }) ||
-        known<Parallel<Network<Scalar>, Network<Scalar>>>(layer, [&](const auto& l) {
-          texts["layer" + place] = "Parallel";
-          write(texts, l.template branch<0>(), place + ".0");
-          write(texts, l.template branch<1>(), place + ".1");
-        }) ||
+        known<Residual<Network<Scalar>>>(layer,
+                                         [&](const auto& l) {
+                                           texts["layer" + place] = "Residual";
+                                           write(texts, l.template branch<0>(), place + ".0");
+                                         }) ||
+        known<Parallel<Network<Scalar>, Network<Scalar>>>(layer,
+                                                          [&](const auto& l) {
+                                                            texts["layer" + place] = "Parallel";
+                                                            write(texts, l.template branch<0>(), place + ".0");
+                                                            write(texts, l.template branch<1>(), place + ".1");
+                                                          }) ||
         known<BranchSum<Scalar>>(layer, [&](const auto& l) {
           text = with_numbers("BranchSum " + to_text(l.inputs()) + ' ' + to_text(l.skip().size()), l.skip());
           for (std::size_t b = 0; b < l.branches().size(); ++b) {

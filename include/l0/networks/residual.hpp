@@ -58,9 +58,12 @@ class Branches : public VisitedModel<Branches<has_skip, First, Rest...>, typenam
   const auto& branch() const {
     return std::get<I>(branches_);
   }
-  /// What it consists of: branches named 0, 1, ...
+  /// What it consists of: branches named 0, 1, ..., and a branch of one layer as a network of one, "0.0".
   void visit(auto&& v) {
-    for_each(branches_, [&](std::size_t b, auto& branch) { v(to_text(b), branch); });
+    for_each(branches_, [&]<class Branch>(std::size_t b, Branch& branch) {
+      constexpr bool is_network = std::is_same_v<Branch, Network<Scalar>> || requires { branch.as_network(); };
+      v(is_network ? to_text(b) : to_text(b) + ".0", branch);
+    });
   }
 
   /// The sum.
