@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include <l0/core/argument.hpp>
+#include <l0/core/batch.hpp>
 #include <l0/layers/any_layer.hpp>
 
 namespace l0 {
