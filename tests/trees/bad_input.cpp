@@ -37,10 +37,22 @@ TEST_CASE("Boosted trees refuse wrong data", "[trees][errors]") {
   CHECK_THAT(refusal({}, MatrixXd(0, 5), VectorXd(0)), ContainsSubstring("X is 0"));
   CHECK_THAT(refusal({}, data.x, data.y.head(19)), ContainsSubstring("y is 19x1"));
   MatrixXd x = data.x;
-  x(3, 2) = std::numeric_limits<double>::quiet_NaN();
-  CHECK_THAT(refusal({}, x, data.y), ContainsSubstring("X(3, 2)"));
   x(3, 2) = std::numeric_limits<double>::infinity();
   CHECK_THAT(refusal({}, x, data.y), ContainsSubstring("X(3, 2)"));
+  const auto refused = [&](l0::Samples<double> samples) {
+    Boosting model;
+    try {
+      model.fit(data.x, data.y, samples);
+    } catch (const l0::Error& error) {
+      return std::string(error.what());
+    }
+    return std::string("accepted");
+  };
+  CHECK_THAT(refused({.weight = VectorXd::Ones(19)}), ContainsSubstring("sample_weight is 19x1"));
+  CHECK_THAT(refused({.weight = VectorXd::Constant(20, -1)}), ContainsSubstring("sample_weight is -1"));
+  CHECK_THAT(refused({.weight = VectorXd::Zero(20)}), ContainsSubstring("sample_weight is 0"));
+  CHECK_THAT(refused({.offset = VectorXd::Ones(3)}), ContainsSubstring("offset is 3x1"));
+  CHECK_THAT(refused({.fold = {0, 1}}), ContainsSubstring("fold is 2x1"));
   VectorXd y = data.y;
   y(4) = std::numeric_limits<double>::quiet_NaN();
   CHECK_THAT(refusal({}, data.x, y), ContainsSubstring("y(4, 0)"));

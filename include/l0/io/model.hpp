@@ -156,6 +156,7 @@ void archive(Options& o, Archive& a) {
   a("learning_rate", o.learning_rate);
   a("subsample", o.subsample);
   a("lambda_l2", o.lambda_l2);
+  a.choice("weight_kind", o.weight_kind, 2);
   a("folds", o.folds);
   a("validation_share", o.validation_share);
   a("patience", o.patience);
@@ -204,6 +205,7 @@ void archive(Tree& t, Archive& a) {
   a("features", t.features);
   a("thresholds", t.thresholds);
   a("widths", t.widths);
+  a("missing", t.missing);
   a("shares", t.shares);
   a("leaves", t.leaves);
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include <l0/core/stored.hpp>
@@ -11,40 +12,78 @@
 
 namespace l0::detail {
 
-/// Features on the scale of their ranks: u(x) is the share of samples below x, and half of those equal to it, taken at
-/// up to 256 values of the samples and linear in between; constant outside. Splits on this scale do not depend on the
-/// units of a feature nor on outliers.
+/// The rank of a missing value: below every split, however wide.
+inline constexpr int missing_rank = -4;
+
+/// A feature on the scale of its ranks: u(x) is the share of samples below x, and half of those equal to it, linear
+/// between knots and constant outside. Splits on this scale do not depend on the units of a feature nor on outliers.
+///
+/// The samples fall into up to 255 bins, one per distinct value where there are no more; else by counts (64 bins, or as
+/// many more as hold 32 samples each), and a value that many samples share has a bin of its own. The first and the last
+/// value of a bin are knots, and its border to the next lies halfway between theirs.
 template <class Scalar>
 class QuantileScale {
  public:
+  static constexpr Index most_bins = 255;
+
   QuantileScale() = default;  // to be read from a file
-  /// Of the samples in one column; they must be finite and at least one.
+  /// Of the samples in one column, finite or missing (NaN), at least one; a sample counts as often as its weight says.
   template <class Column>
-  explicit QuantileScale(const Eigen::MatrixBase<Column>& column) {
-    std::vector<Scalar> sorted(static_cast<std::size_t>(column.size()));
-    for (std::size_t i = 0; i < sorted.size(); ++i) sorted[i] = column.derived().coeff(static_cast<Index>(i));
-    std::sort(sorted.begin(), sorted.end());
-    std::size_t distinct = 1;
-    for (std::size_t i = 1; i < sorted.size(); ++i) distinct += sorted[i] > sorted[i - 1] ? 1U : 0U;
-    const std::size_t n = sorted.size();
-    // A knot at every run of equal values, or at those runs that reach the next 256th of the samples, and at the last.
-    const double step = distinct <= most_knots ? 0.0 : static_cast<double>(n) / most_knots;
-    double next = 0;
-    for (std::size_t first = 0; first < n;) {
-      std::size_t last = first;
-      while (last + 1 < n && !(sorted[last + 1] > sorted[first])) ++last;
-      if (static_cast<double>(last) >= next || first == 0 || last + 1 == n) {
-        values_.push_back(sorted[first]);
-        ranks_.push_back(static_cast<Scalar>((static_cast<double>(first + last) + 1) / (2 * static_cast<double>(n))));
-        while (step > 0 && next <= static_cast<double>(last)) next += step;
+  QuantileScale(const Eigen::MatrixBase<Column>& column, const Vector<Scalar>& weight) {
+    std::vector<Entry> sorted;
+    sorted.reserve(static_cast<std::size_t>(column.size()));
+    for (Index i = 0; i < column.size(); ++i) {
+      const Scalar value = column.derived().coeff(i);
+      if (std::isnan(value)) {
+        has_missing_ = true;
+      } else {
+        sorted.push_back({value, static_cast<double>(weight(i))});
       }
-      first = last + 1;
     }
+    std::sort(sorted.begin(), sorted.end(), [](const Entry& a, const Entry& b) {
+      return a.value != b.value ? a.value < b.value : a.weight < b.weight;
+    });
+    std::size_t runs = 0;  // of equal values, each now one entry
+    double total = 0;
+    for (const Entry& entry : sorted) {
+      total += entry.weight;
+      if (runs > 0 && !(entry.value > sorted[runs - 1].value)) {
+        sorted[runs - 1].weight += entry.weight;
+      } else {
+        sorted[runs++] = entry;
+      }
+    }
+    sorted.resize(runs);
+    fill_bins(sorted, total);
   }
 
-  bool is_constant() const { return values_.size() < 2; }
+  bool has_missing() const { return has_missing_; }
+  /// Whether no split can tell two of its samples apart.
+  bool is_constant() const { return values_.size() < (has_missing_ ? 1U : 2U); }
+
+  Index bins() const { return static_cast<Index>(first_.size()); }
+  /// Where bin b > 0 begins, on the scale of ranks.
+  Scalar border(Index b) const {
+    const auto knot = static_cast<std::size_t>(first_[static_cast<std::size_t>(b)]);
+    const Scalar middle = ranks_[knot - 1] + (ranks_[knot] - ranks_[knot - 1]) / 2;
+    return middle > ranks_[knot - 1] ? middle : ranks_[knot];
+  }
+  /// Whether all samples of a bin share one value.
+  bool is_single(Index b) const {
+    const auto at = static_cast<std::size_t>(b);
+    return (at + 1 < first_.size() ? static_cast<std::size_t>(first_[at + 1]) : values_.size()) ==
+           static_cast<std::size_t>(first_[at]) + 1;
+  }
+  /// The bin of a sample by its value; of a missing one, `most_bins`.
+  Index bin_of(Scalar x) const {
+    if (std::isnan(x)) return most_bins;
+    const auto k = std::upper_bound(values_.begin(), values_.end(), x) - values_.begin();
+    return (std::upper_bound(first_.begin(), first_.end(), static_cast<std::int32_t>(k - 1)) - first_.begin()) - 1;
+  }
 
   Scalar to_rank(Scalar x) const {
+    if (std::isnan(x)) return Scalar(missing_rank);
+    if (values_.empty()) return Scalar(0.5);  // only missing values were seen
     if (!(x > values_.front())) return ranks_.front();
     if (x >= values_.back()) return ranks_.back();
     const auto k = static_cast<std::size_t>(std::upper_bound(values_.begin(), values_.end(), x) - values_.begin());
@@ -55,12 +94,52 @@ class QuantileScale {
  private:
   friend struct StoredAccess;
 
+  struct Entry {
+    Scalar value;
+    double weight;
+  };
+
+  void fill_bins(const std::vector<Entry>& runs, double total) {
+    const bool each = runs.size() <= static_cast<std::size_t>(most_bins);
+    // Values that two even bins would not hold stand alone; the bins that they cut off early are as many at most.
+    double left = std::clamp(total / 32, 64.0, static_cast<double>(most_bins));
+    const double heavy = 2 * total / left;
+    double rest = 0;
+    for (const Entry& run : runs) {
+      if (run.weight >= heavy) {
+        left -= 2;
+      } else {
+        rest += run.weight;
+      }
+    }
+    const double even = rest / left;
+    double below = 0;
+    double inside = 0;
+    bool closed = true;  // whether the next run begins a bin
+    for (std::size_t k = 0; k < runs.size(); ++k) {
+      const bool alone = each || runs[k].weight >= heavy;
+      const bool begins = closed || alone;
+      if (begins) {
+        first_.push_back(static_cast<std::int32_t>(values_.size()));
+        inside = 0;
+      }
+      inside += runs[k].weight;
+      closed = alone || inside >= even;
+      const bool ends = closed || k + 1 == runs.size() || runs[k + 1].weight >= heavy;
+      if (begins || ends) {
+        values_.push_back(runs[k].value);
+        ranks_.push_back(static_cast<Scalar>((below + runs[k].weight / 2) / total));
+      }
+      below += runs[k].weight;
+    }
+  }
+
   template <class Self, class Archive>
   static void archive(Self& self, Archive& a) {
     a("values", self.values_);
     a("ranks", self.ranks_);
     if constexpr (Archive::reads) {
-      bool good = !self.values_.empty() && self.values_.size() == self.ranks_.size();
+      bool good = self.values_.size() == self.ranks_.size();
       for (std::size_t k = 0; good && k < self.values_.size(); ++k) {
         good = self.values_[k] - self.values_[k] == 0 && self.ranks_[k] >= 0 && self.ranks_[k] <= 1 &&
                (k == 0 || (self.values_[k] > self.values_[k - 1] && self.ranks_[k] >= self.ranks_[k - 1]));
@@ -69,36 +148,11 @@ class QuantileScale {
     }
   }
 
-  static constexpr std::size_t most_knots = 256;
-
   std::vector<Scalar> values_;  // ascending
   std::vector<Scalar> ranks_;   // ascending
-};
-
-/// The samples of a fit on the scale of ranks, and the bin of each: 64 bins of equal width.
-template <class Scalar>
-struct RankedSamples {
-  static constexpr Index bins = 64;
-
-  std::vector<QuantileScale<Scalar>> scales;
-  Matrix<Scalar> rank;
-  Matrix<Dependent<std::uint8_t, Scalar>> bin;
-
-  template <class X>
-  explicit RankedSamples(const Eigen::MatrixBase<X>& x) : rank(x.rows(), x.cols()), bin(x.rows(), x.cols()) {
-    for (Index j = 0; j < x.cols(); ++j) {
-      const Vector<Scalar> column = x.col(j);
-      scales.emplace_back(column);
-      for (Index i = 0; i < x.rows(); ++i) {
-        rank(i, j) = scales.back().to_rank(column(i));
-        bin(i, j) = static_cast<std::uint8_t>(std::min<Index>(bins - 1, static_cast<Index>(rank(i, j) * bins)));
-      }
-    }
-  }
-  /// The ranks of some samples.
-  auto rank_of(const std::vector<Index>& rows) const { return rank(rows, Eigen::seqN(0, rank.cols())); }
-  Index samples() const { return rank.rows(); }
-  Index features() const { return rank.cols(); }
+  // What only a fit asks for:
+  std::vector<std::int32_t> first_;  // knot of each bin
+  bool has_missing_ = false;
 };
 
 }  // namespace l0::detail

@@ -12,18 +12,24 @@
 
 namespace l0::detail {
 
-/// η(x) = base + Σ trees; features are numbered as in X.
+/// η(x) = base + Σ trees; features are numbered as in X. The base is no part of sums in `Scalar`: targets far from 0
+/// would take their digits.
 template <class Scalar>
 struct TreeEnsemble {
-  Scalar base = 0;
+  Double<Scalar> base = 0;
   std::vector<ObliviousTree<Scalar>> trees;
 
+  /// Σ trees.
   Vector<Scalar> evaluate(const Matrix<Scalar>& ranks) const {
-    Vector<Scalar> eta = Vector<Scalar>::Constant(ranks.rows(), base);
+    Vector<Scalar> eta = Vector<Scalar>::Zero(ranks.rows());
     for (const ObliviousTree<Scalar>& tree : trees) add_tree(tree, ranks, eta);
     return eta;
   }
 
+  /// Whether a tree has a split on the feature.
+  bool uses(Index feature) const {
+    return std::any_of(trees.begin(), trees.end(), [&](const auto& tree) { return tree.uses(feature); });
+  }
   /// The features with a split, ascending.
   std::vector<Index> features() const {
     std::vector<Dependent<Index, Scalar>> all;
@@ -54,7 +60,8 @@ struct BoostingPlan {
   double learning_rate = 0.1;
   double subsample = 1;
   double lambda_l2 = 1;
-  Index steps = 10;  ///< of thresholds and widths, per tree
+  Index patience = 20;  ///< ends the ensemble of a fold
+  Index steps = 10;     ///< of thresholds and widths, per tree
   bool soft = true;
   std::uint64_t seed = 0;
 };
@@ -80,16 +87,17 @@ std::vector<Index> draw_rows(const std::vector<Index>& rows, Real share, std::ui
 /// eta += the tree, its leaves halved until the loss on the rows it was fitted to does not rise: where the loss is not
 /// quadratic, a step of Newton's method can go too far.
 template <class Scalar>
-void enter(ObliviousTree<Scalar>& tree, const Matrix<Scalar>& ranks, const Vector<Scalar>& y,
-           const std::vector<Index>& rows, TreeLossFormulas loss, Vector<Scalar>& eta) {
-  if (loss.loss == TreeLoss::squared) return add_tree(tree, ranks, eta);
-  const Vector<Scalar> target = y(rows);
+void enter(ObliviousTree<Scalar>& tree, const RankedSamples<Scalar>& data, const std::vector<Index>& rows,
+           TreeLossFormulas loss, Vector<Scalar>& eta) {
+  if (loss.loss == TreeLoss::squared) return add_tree(tree, data.rank, eta);
+  const Vector<Scalar> target = data.y(rows);
+  const Vector<Scalar> weight = data.weight(rows);
   const Vector<Scalar> before = eta;
-  const double limit = loss.mean(Vector<Scalar>(before(rows)), target);
+  const double limit = loss.mean(Vector<Scalar>(before(rows)), target, weight);
   for (int halvings = 0; halvings < 30; ++halvings) {
     eta = before;
-    add_tree(tree, ranks, eta);
-    if (loss.mean(Vector<Scalar>(eta(rows)), target) <= limit) return;
+    add_tree(tree, data.rank, eta);
+    if (loss.mean(Vector<Scalar>(eta(rows)), target, weight) <= limit) return;
     tree.leaves /= 2;
   }
   eta = before;
@@ -100,41 +108,35 @@ void enter(ObliviousTree<Scalar>& tree, const Matrix<Scalar>& ranks, const Vecto
 /// the sum of those before it and enters multiplied by the learning rate. `before(base)` is told
 /// of the constant, `after(number, tree)` of every tree; it ends the growth by returning false.
 template <class Scalar, class Before, class After>
-TreeEnsemble<Scalar> boost(const RankedSamples<Scalar>& data, const Vector<Scalar>& y, const std::vector<Index>& rows,
+TreeEnsemble<Scalar> boost(const RankedSamples<Scalar>& data, const std::vector<Index>& rows,
                            const std::vector<Index>& features, const BoostingPlan& plan, Before&& before,
                            After&& after) {
-  const auto n = static_cast<Index>(rows.size());
   TreeEnsemble<Scalar> ensemble;
-  Vector<Scalar> target(n);
-  for (Index k = 0; k < n; ++k) target(k) = y(rows[static_cast<std::size_t>(k)]);
-  ensemble.base =
-      static_cast<Scalar>(plan.loss.constant(target.template cast<double>().mean(), static_cast<double>(n)));
-  Vector<Scalar> eta = Vector<Scalar>::Constant(y.size(), ensemble.base);
+  ensemble.base = plan.loss.constant(data, rows);
+  Vector<Scalar> eta = data.constant(ensemble.base);
   before(ensemble.base);
+  TreeGrowth<Scalar> growth(data);
   Vector<Scalar> slope;
   Vector<Scalar> curvature;
-  TreeGrowth<Scalar> growth(data);
   for (Index number = 0; number < plan.trees; ++number) {
-    plan.loss.expand(eta, y, slope, curvature);
     const std::vector<Index> drawn = draw_rows(rows, plan.subsample, plan.seed, number);
+    const Vector<Scalar> weight = data.weight(drawn);
+    plan.loss.expand(Vector<Scalar>(eta(drawn)), Vector<Scalar>(data.y(drawn)), weight, slope, curvature);
     ObliviousTree<Scalar> tree = growth.grow(drawn, slope, curvature, features, plan.depth, plan.lambda_l2);
     if (tree.levels() == 0) break;
-    const auto count = static_cast<Index>(drawn.size());
-    Matrix<Scalar> ranks(count, tree.levels());
+    Matrix<Scalar> ranks(static_cast<Index>(drawn.size()), tree.levels());
     for (Index l = 0; l < tree.levels(); ++l)
       ranks.col(l) = data.rank.col(tree.features[static_cast<std::size_t>(l)])(drawn);
-    const Vector<Scalar> drawn_slope = slope(drawn);
-    const Vector<Scalar> drawn_curvature = curvature(drawn);
-    TreeFit<Scalar> fit(ranks, drawn_slope, drawn_curvature, plan.lambda_l2);
+    TreeFit<Scalar> fit(ranks, slope, curvature, plan.lambda_l2);
     if (plan.soft) {
       const double value = fit.soften(tree);
       fit.descend(tree, value, plan.steps);
     } else {
       fit.solve(tree);
     }
-    fit.measure_shares(tree);
+    fit.measure_shares(tree, weight);
     tree.leaves *= static_cast<Scalar>(plan.learning_rate);
-    enter(tree, data.rank, y, drawn, plan.loss, eta);
+    enter(tree, data, drawn, plan.loss, eta);
     ensemble.trees.push_back(std::move(tree));
     if (!after(number, ensemble.trees.back())) break;
   }

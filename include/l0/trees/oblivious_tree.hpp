@@ -8,6 +8,7 @@
 
 #include <l0/core/simd.hpp>
 #include <l0/core/types.hpp>
+#include <l0/trees/binning.hpp>
 #include <l0/trees/options.hpp>
 
 namespace l0 {
@@ -20,6 +21,7 @@ struct ObliviousTree {
   std::vector<Index> features;     ///< one per level, as numbered where the tree stands: see `SoftTreeBoosting::trees`
   std::vector<Scalar> thresholds;  ///< t, on the scale of ranks
   std::vector<Scalar> widths;      ///< w, on the scale of ranks; 0: a hard split
+  std::vector<Scalar> missing;     ///< the answer where the feature is missing, 0 or 1
   std::vector<Scalar> shares;      ///< that went right on average in training: what a closed split answers
   Vector<Scalar> leaves;           ///< 2^levels values
 
@@ -33,10 +35,12 @@ struct ObliviousTree {
   bool is_sound(Index count) const {
     const auto depth = static_cast<std::size_t>(levels());
     bool good = levels() <= detail::most_levels && thresholds.size() == depth && widths.size() == depth &&
-                shares.size() == depth && leaves.size() == Index{1} << levels() && leaves.allFinite();
+                missing.size() == depth && shares.size() == depth && leaves.size() == Index{1} << levels() &&
+                leaves.allFinite();
     for (std::size_t l = 0; good && l < depth; ++l) {
       good = features[l] >= 0 && features[l] < count && thresholds[l] - thresholds[l] == 0 &&
-             widths[l] - widths[l] == 0 && widths[l] >= 0 && shares[l] >= 0 && shares[l] <= 1;
+             widths[l] - widths[l] == 0 && widths[l] >= 0 && (missing[l] == 0 || missing[l] == 1) && shares[l] >= 0 &&
+             shares[l] <= 1;
     }
     return good;
   }
@@ -48,6 +52,9 @@ namespace detail {
 
 /// Kernels over samples work in blocks of this many.
 inline constexpr Index tree_block = 64;
+
+/// A threshold that no rank reaches: only missing values may go right.
+inline constexpr int above_all_ranks = 4;
 
 /// The share of a sample that goes right at a split: a smooth step (3s² − 2s³, Hazimeh et al. 2020, eq. 4) of width w
 /// around the threshold t, exactly 0 and 1 outside; at width 0, whether u ≥ t.
@@ -75,6 +82,7 @@ struct SplitPointers {
   const Scalar* column[most_levels];  ///< ranks of the samples
   Scalar centre[most_levels];
   Scalar inverse_width[most_levels];
+  Scalar missing[most_levels];       ///< where the rank is that of a missing value
   Scalar closed_share[most_levels];  ///< ≥ 0: everyone goes right with this share, whatever his rank
   int levels = 0;
 
@@ -87,10 +95,22 @@ struct SplitPointers {
       column[l] = ranks.col(tree.features[at]).data();
       centre[l] = shape.centre;
       inverse_width[l] = shape.inverse_width;
+      missing[l] = tree.missing[at];
       closed_share[l] = tree.features[at] == closed_feature ? tree.shares[at] : Scalar(-1);
     }
   }
 };
+
+/// The answers of level l to the block of samples from `first` on.
+template <class Scalar>
+L0_ALWAYS_INLINE void answer(const SplitPointers<Scalar>& splits, int l, Index first, Index count, Scalar* step) {
+  Scalar u[tree_block] = {};
+  for (Index i = 0; i < count; ++i) u[i] = splits.column[l][first + i];
+  for (Index i = 0; i < tree_block; ++i) {
+    const Scalar present = smooth_step(u[i], splits.centre[l], splits.inverse_width[l]);
+    step[i] = u[i] == Scalar(missing_rank) ? splits.missing[l] : present;
+  }
+}
 
 /// output[i] += the value of a tree: leaves are merged pairwise, the last level first, as V₂ₖ + s(V₂ₖ₊₁ − V₂ₖ).
 struct AddTree {
@@ -105,11 +125,7 @@ struct AddTree {
         if (splits.closed_share[l] >= 0) {
           for (Index i = 0; i < tree_block; ++i) s[i] = splits.closed_share[l];
         } else {
-          const Scalar* u = splits.column[l] + first;
-          Scalar given[tree_block] = {};
-          for (Index i = 0; i < count; ++i) given[i] = u[i];
-          for (Index i = 0; i < tree_block; ++i)
-            s[i] = smooth_step(given[i], splits.centre[l], splits.inverse_width[l]);
+          answer(splits, l, first, count, s);
         }
         size /= 2;
         for (Index k = 0; k < size; ++k) {
@@ -141,7 +157,11 @@ struct AddHardTree {
       std::int32_t leaf[tree_block] = {};
       for (int l = 0; l < splits.levels; ++l) {
         const Scalar* u = splits.column[l] + first;
-        for (Index i = 0; i < count; ++i) leaf[i] = 2 * leaf[i] + (u[i] > splits.centre[l] ? 1 : 0);
+        const std::int32_t missing = splits.missing[l] > 0 ? 1 : 0;
+        for (Index i = 0; i < count; ++i) {
+          const std::int32_t present = u[i] > splits.centre[l] ? 1 : 0;
+          leaf[i] = 2 * leaf[i] + (u[i] == Scalar(missing_rank) ? missing : present);
+        }
       }
       for (Index i = 0; i < count; ++i) output[first + i] += leaves[leaf[i]];
     }

@@ -8,6 +8,7 @@
 
 #include <l0/callbacks/report.hpp>
 #include <l0/core/error.hpp>
+#include <l0/regression/data/weights.hpp>
 
 namespace l0 {
 
@@ -19,23 +20,24 @@ enum class TreeLoss {
 };
 
 /// Options of `SoftTreeBoosting`. How many features are kept is said in one of three ways: by a price (`lambda_l0`), by
-/// a budget (`max_features`), or by neither: then as few as predict no worse than the best set, to one standard error.
+/// a budget (`max_features`), or by neither: then as few as are shown to predict no worse, to one standard error.
 ///
 /// A fit reports to `callback` in two stages: "features", where a step is a gate closed, and "trees", a step per tree.
 /// A stop in the first takes the best set until then, or with a budget the so many most worthy features, and grows
 /// its trees without further reports; in the second the trees grown so far are the model.
 struct SoftTreeBoostingOptions {
-  Index trees = 100;                         ///< at most so many, ≥ 0
-  Index depth = 4;                           ///< levels of a tree, from 1 to 8
-  std::optional<double> lambda_l0{};         ///< price of a feature on the mean loss, ≥ 0, however many trees use it
-  std::optional<Index> max_features{};       ///< so many features, fewer only where fewer are of use
-  TreeLoss loss = TreeLoss::squared;         ///< what an error costs
-  double learning_rate = 0.1;                ///< what a tree contributes of its fit, in (0, 1]
-  double subsample = 1;                      ///< share of the samples that a tree sees, in (0, 1]
-  double lambda_l2 = 1;                      ///< λ₂/2 · Σ leaf² beside the sum of losses, ≥ 0
+  Index trees = 400;                    ///< at most so many, ≥ 0
+  Index depth = 4;                      ///< levels of a tree, from 1 to 8
+  std::optional<double> lambda_l0{};    ///< price of a feature on the mean loss, ≥ 0, however many trees use it
+  std::optional<Index> max_features{};  ///< so many features, fewer only where fewer are of use
+  TreeLoss loss = TreeLoss::squared;    ///< what an error costs
+  double learning_rate = 0.15;          ///< what a tree contributes of its fit, in (0, 1]
+  double subsample = 0.8;               ///< share of the samples that a tree sees, in (0, 1]
+  double lambda_l2 = 1;                 ///< λ₂/2 · Σ leaf² beside the sum of losses, ≥ 0
+  WeightKind weight_kind = WeightKind::sampling;  ///< what sample weights say
   Index folds = 5;                           ///< judge features and the number of trees; 0: all features, all trees
   double validation_share = 0;               ///< of the samples, held back to stop early by, in [0, 1); 0: none
-  Index patience = 10;                       ///< trees without a smaller loss on them, ≥ 1
+  Index patience = 20;                       ///< trees without a smaller loss on them or on a fold, ≥ 1
   std::optional<double> lambda_trees{};      ///< price of a tree on the mean loss, ≥ 0: prunes the finished ensemble
   std::optional<Index> max_trees{};          ///< keeps at most so many trees of the finished ensemble, ≥ 0
   Index refinements = 10;                    ///< steps of thresholds and widths along the gradient, per tree, ≥ 0

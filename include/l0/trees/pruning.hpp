@@ -28,13 +28,15 @@ struct TreePruningTarget {
 template <class Scalar>
 class TreePruning {
  public:
-  TreePruning(const TreeEnsemble<Scalar>& ensemble, const Matrix<Scalar>& ranks, const Vector<Scalar>& y,
-              TreeLossFormulas loss)
-      : ensemble_(&ensemble), y_(y), loss_(loss), outputs_(ranks.rows(), static_cast<Index>(ensemble.trees.size())) {
+  /// Prices are in the unit of y: see `TreeLossFormulas::unit`.
+  TreePruning(const TreeEnsemble<Scalar>& ensemble, const RankedSamples<Scalar>& data, TreeLossFormulas loss)
+      : ensemble_(&ensemble), y_(data.y.template cast<Real>()), weight_(data.weight.template cast<Real>()),
+        offset_(data.constant(0).template cast<Real>()), unit_(loss.unit), loss_{loss.loss},
+        outputs_(data.samples(), static_cast<Index>(ensemble.trees.size())) {
     Vector<Scalar> output;
     for (Index t = 0; t < outputs_.cols(); ++t) {
-      output.setZero(ranks.rows());
-      add_tree(ensemble.trees[static_cast<std::size_t>(t)], ranks, output);
+      output.setZero(data.samples());
+      add_tree(ensemble.trees[static_cast<std::size_t>(t)], data.rank, output);
       outputs_.col(t) = output.template cast<Real>();
     }
     expand(ensemble.base, Vector<Real>::Ones(outputs_.cols()));
@@ -46,7 +48,7 @@ class TreePruning {
     if (target.budget && *target.budget >= all) return *ensemble_;
     std::vector<Index> open;
     if (target.lambda) {
-      open = open_gates(*target.lambda);
+      open = open_gates(*target.lambda / unit_);
     } else if (*target.budget > 0) {
       open = within_budget(*target.budget);
     }
@@ -88,12 +90,12 @@ class TreePruning {
 
   /// Slope and curvature of the mean loss at tree weights w; the Gram matrix and correlations of the centred, scaled
   /// outputs with the step to the expansion's minimum.
-  void expand(Scalar base, const Vector<Real>& weight) {
-    const auto n = static_cast<Real>(y_.size());
-    const Vector<Real> eta = (outputs_ * weight).array() + static_cast<Real>(base);
+  void expand(Real base, const Vector<Real>& weight) {
+    const Real n = weight_.sum();
+    const Vector<Real> eta = (outputs_ * weight + offset_).array() + base;
     Vector<Real> slope;
     Vector<Real> curvature;
-    loss_.expand(eta, y_.template cast<Real>().eval(), slope, curvature);
+    loss_.expand(eta, y_, weight_, slope, curvature);
     const double total = curvature.sum();
     const RowVector centre = curvature.transpose() * outputs_ / std::max(total, 1e-300);
     Matrix<Real> columns = outputs_.rowwise() - centre;
@@ -110,28 +112,28 @@ class TreePruning {
 
   /// Newton's method for base and the weights of the trees that stay, with a slight ridge towards 1.
   TreeEnsemble<Scalar> refit(const std::vector<Index>& open) const {
-    const auto n = static_cast<Real>(y_.size());
+    const Real n = weight_.sum();
     const auto k = static_cast<Index>(open.size());
     Matrix<Real> design(y_.size(), k + 1);
     design.leftCols(k) = outputs_(Eigen::seqN(0, outputs_.rows()), open);
     design.col(k).setOnes();
     Vector<Real> weight = Vector<Real>::Ones(k + 1);
-    weight(k) = static_cast<Real>(ensemble_->base);
+    weight(k) = ensemble_->base;
     const Vector<Real> start = weight;
-    const Vector<Real> target = y_.template cast<Real>();
     Vector<Real> slope;
     Vector<Real> curvature;
     const auto objective = [&](const Vector<Real>& w) {
-      const Vector<Real> eta = design * w;
-      return loss_.mean(eta, target) + ridge * (w - start).head(k).squaredNorm() / n;
+      const Vector<Real> eta = design * w + offset_;
+      return loss_.mean(eta, y_, weight_) + ridge * (w - start).head(k).squaredNorm() / n;
     };
     double value = objective(weight);
+    const double unit = value;
     for (int step = 0; step < 20; ++step) {
-      const Vector<Real> eta = design * weight;
-      loss_.expand(eta, target, slope, curvature);
+      const Vector<Real> eta = design * weight + offset_;
+      loss_.expand(eta, y_, weight_, slope, curvature);
       Matrix<Real> hessian = design.transpose() * curvature.asDiagonal() * design / n;
       hessian.diagonal().head(k).array() += 2 * ridge / n;
-      hessian.diagonal().array() += 1e-12 * (1 + hessian.diagonal().maxCoeff());
+      hessian.diagonal().array() += 1e-12 * hessian.diagonal().maxCoeff();
       Vector<Real> gradient = design.transpose() * slope / n;
       gradient.head(k) += 2 * ridge / n * (weight - start).head(k);
       const Vector<Real> direction = hessian.ldlt().solve(gradient);
@@ -140,12 +142,12 @@ class TreePruning {
       if (rate <= 1e-6) break;
       weight -= rate * direction;
       const double next = objective(weight);
-      const bool settled = value - next < 1e-10 * (1 + std::abs(value));
+      const bool settled = value - next < 1e-10 * unit;
       value = next;
       if (settled) break;
     }
     TreeEnsemble<Scalar> result;
-    result.base = static_cast<Scalar>(weight(k));
+    result.base = weight(k);
     for (Index t = 0; t < k; ++t) {
       result.trees.push_back(ensemble_->trees[static_cast<std::size_t>(open[static_cast<std::size_t>(t)])]);
       result.trees.back().leaves *= static_cast<Scalar>(weight(t));
@@ -153,10 +155,13 @@ class TreePruning {
     return result;
   }
 
-  static constexpr double ridge = 1e-2;  // on the sum of losses
+  static constexpr double ridge = 1e-2;  // on the sum of losses, of squares in units of the variance of y
 
   const TreeEnsemble<Scalar>* ensemble_;
-  const Vector<Scalar>& y_;
+  Vector<Real> y_;
+  Vector<Real> weight_;
+  Vector<Real> offset_;
+  double unit_;
   TreeLossFormulas loss_;
   Matrix<Real> outputs_;
   Matrix<Real> gram_;

@@ -19,11 +19,7 @@ struct NodeBlock {
   L0_ALWAYS_INLINE void fill(const SplitPointers<Scalar>& splits, Index first, Index count) {
     for (Index i = 0; i < tree_block; ++i) node[0][i] = i < count ? Scalar(1) : Scalar(0);
     for (int l = 0; l < splits.levels; ++l) {
-      Scalar u[tree_block] = {};
-      for (Index i = 0; i < count; ++i) u[i] = splits.column[l][first + i];
-      for (Index i = 0; i < tree_block; ++i) {
-        step[l][i] = smooth_step(u[i], splits.centre[l], splits.inverse_width[l]);
-      }
+      answer(splits, l, first, count, step[l]);
       const int size = 1 << l;
       for (int k = 0; k < size; ++k) {
         const Scalar* parent = node[size - 1 + k];
@@ -152,7 +148,8 @@ class TreeFit {
       }
     }
     // A leaf that nobody reaches stays at 0 without ridge too.
-    gram.diagonal().array() += lambda_ + 1e-9 * (1 + gram.diagonal().maxCoeff());
+    const Double<Scalar> largest = gram.diagonal().maxCoeff();
+    gram.diagonal().array() += lambda_ + (largest > 0 ? 1e-9 * largest : 1.0);
     const Vector<Double<Scalar>> value = -gram.template selfadjointView<Eigen::Lower>().llt().solve(sum);
     tree.leaves = value.template cast<Scalar>();
     return value.dot(sum) / 2;
@@ -163,7 +160,9 @@ class TreeFit {
     double best = solve(tree);
     ObliviousTree<Scalar> trial = tree;
     for (const double width : {0.15, 0.4, 0.8, 1.6}) {
-      std::fill(trial.widths.begin(), trial.widths.end(), static_cast<Scalar>(width));
+      for (std::size_t l = 0; l < trial.widths.size(); ++l) {
+        trial.widths[l] = trial.thresholds[l] > 1 ? 0 : static_cast<Scalar>(width);
+      }
       const double value = solve(trial);
       if (value < best) {
         best = value;
@@ -215,17 +214,26 @@ class TreeFit {
                           threshold, width, ranks_.rows());
   }
 
-  /// Records the share of the rows that goes right at every split.
-  void measure_shares(ObliviousTree<Scalar>& tree) const {
-    const auto n = static_cast<double>(ranks_.rows());
+  /// Records the share of the rows, by their weights, that goes right at every split. Missing values that were not met
+  /// go with the larger part.
+  void measure_shares(ObliviousTree<Scalar>& tree, const Vector<Scalar>& weight) const {
+    const auto total = static_cast<double>(weight.sum());
     tree.shares.clear();
     for (Index l = 0; l < tree.levels(); ++l) {
       const auto at = static_cast<std::size_t>(l);
       const StepShape<Scalar> shape(tree.thresholds[at], tree.widths[at]);
       double sum = 0;
-      for (Index i = 0; i < ranks_.rows(); ++i)
-        sum += static_cast<double>(smooth_step(ranks_(i, l), shape.centre, shape.inverse_width));
-      tree.shares.push_back(static_cast<Scalar>(sum / n));
+      bool met = false;
+      for (Index i = 0; i < ranks_.rows(); ++i) {
+        const bool is_missing = ranks_(i, l) == Scalar(missing_rank);
+        met = met || is_missing;
+        const Scalar share =
+            is_missing ? tree.missing[at] : smooth_step(ranks_(i, l), shape.centre, shape.inverse_width);
+        sum += static_cast<double>(weight(i) * share);
+      }
+      const double share = std::clamp(sum / total, 0.0, 1.0);
+      tree.shares.push_back(static_cast<Scalar>(share));
+      if (!met) tree.missing[at] = share >= 0.5 ? 1 : 0;
     }
   }
 

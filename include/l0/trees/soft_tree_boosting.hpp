@@ -4,7 +4,10 @@
 /// \file
 /// trees/: sums of small soft trees that look at few features.
 ///
-///     X                    binning: each feature becomes its rank in [0, 1], and one of 64 bins
+///     X, y, Samples        weighted_rows: rows that weigh something; y in its own unit
+///       ▼
+///     samples              in an order drawn from what they contain; binning: each feature becomes its rank in [0, 1],
+///       │                  and one of up to 255 bins
 ///       ▼
 ///     feature_selection    ensembles grown without one fold each: gates close by what that does to the fold's loss
 ///       ▼
@@ -37,9 +40,12 @@
 #include <l0/core/error.hpp>
 #include <l0/core/sort_stably.hpp>
 #include <l0/core/stored.hpp>
+#include <l0/regression/data/samples.hpp>
 #include <l0/trees/feature_selection.hpp>
 #include <l0/trees/options.hpp>
 #include <l0/trees/pruning.hpp>
+#include <l0/trees/reported_growth.hpp>
+#include <l0/trees/weighted_rows.hpp>
 
 namespace l0 {
 
@@ -69,28 +75,36 @@ class SoftTreeBoosting {
   /// Whether there was a successful fit.
   bool is_fitted() const { return fitted_; }
 
-  /// Fits to X (n × p, dense or sparse) and y (n). Throws `Error` for wrong shapes, values that are not finite or no
-  /// responses of the loss, no samples, and options outside their ranges; the model is then as it was.
+  /// Fits to X (n × p, dense or sparse; NaN: missing) and y (n). What else is known of the samples is weights, an
+  /// offset of η and folds: see `Samples` and `weight_kind`. Throws `Error` for wrong shapes, values that are infinite
+  /// or no responses of the loss, no samples, and options outside their ranges; the model is then as it was.
   template <class X, class Y>
-  SoftTreeBoosting& fit(const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y) {
+  SoftTreeBoosting& fit(const Eigen::EigenBase<X>& x, const Eigen::DenseBase<Y>& y,
+                        const Samples<Scalar>& samples = {}) {
     detail::require(x.rows() > 0, "X", x.rows(), "at least one sample (row)");
     detail::require_shape("y", y.rows(), y.cols(), x.rows(), 1);
     detail::validate(options_, x.cols());
     Matrix<Scalar> dense;
     dense = detail::as_matrix_of<Scalar>(x);
-    detail::require_finite("X", dense);
+    detail::require_not_infinite(dense);
     const detail::TreeLossFormulas loss{options_.loss};
     loss.check(y);
-    fit_dense(dense, Vector<Scalar>(detail::as_matrix(y).template cast<Scalar>()));
+    detail::check_samples(samples, x.rows());
+    fit_dense(dense, detail::as_matrix(y).template cast<detail::Double<Scalar>>(), samples);
     return *this;
   }
 
-  /// η(X): the mean itself, the logit or the logarithm of the rate. Safe to call from several threads.
+  /// η(X) without an offset: the mean itself, the logit or the logarithm of the rate. A missing value (NaN) goes where
+  /// those of training went, or with most samples where there were none. Safe to call from several threads.
   template <class X>
   Vector<Scalar> decision_function(const Eigen::EigenBase<X>& x) const {
     require_fitted();
     detail::require_shape("X", x.rows(), x.cols(), x.rows(), features_);
-    return ensemble_.evaluate(ranks_of(detail::as_matrix_of<Scalar>(x)));
+    return (ensemble_.evaluate(ranks_of(detail::as_matrix_of<Scalar>(x)))
+                .template cast<detail::Double<Scalar>>()
+                .array() +
+            ensemble_.base)
+        .template cast<Scalar>();
   }
 
   /// E[y | X]: mean, probability or rate.
@@ -128,14 +142,19 @@ class SoftTreeBoosting {
     require_fitted();
     detail::require_shape("X", x.rows(), x.cols(), x.rows(), features_);
     detail::require_shape("y", y.rows(), y.cols(), x.rows(), 1);
+    using Real = detail::Double<Scalar>;
     const detail::TreeLossFormulas formulas{options_.loss};
-    const Vector<Scalar> target = detail::as_matrix(y).template cast<Scalar>();
+    const Vector<Real> target = detail::as_matrix(y).template cast<Real>();
+    const Vector<Real> weight = Vector<Real>::Ones(target.size());
     const Matrix<Scalar> ranks = ranks_of(detail::as_matrix_of<Scalar>(x));
-    Vector<Scalar> eta = Vector<Scalar>::Constant(ranks.rows(), ensemble_.base);
-    std::vector<double> result{formulas.mean(eta, target)};
+    Vector<Scalar> sum = Vector<Scalar>::Zero(ranks.rows());
+    const auto mean = [&] {
+      return formulas.mean(Vector<Real>(sum.template cast<Real>().array() + ensemble_.base), target, weight);
+    };
+    std::vector<double> result{mean()};
     for (const auto& tree : ensemble_.trees) {
-      detail::add_tree(tree, ranks, eta);
-      result.push_back(formulas.mean(eta, target));
+      detail::add_tree(tree, ranks, sum);
+      result.push_back(mean());
     }
     return result;
   }
@@ -238,84 +257,34 @@ class SoftTreeBoosting {
             .learning_rate = options_.learning_rate,
             .subsample = options_.subsample,
             .lambda_l2 = options_.lambda_l2,
+            .patience = options_.patience,
             .steps = options_.refinements,
             .soft = options_.soft,
             .seed = options_.seed};
   }
 
-  void fit_dense(const Matrix<Scalar>& x, const Vector<Scalar>& y);
+  void fit_dense(const Matrix<Scalar>& x, const Vector<detail::Double<Scalar>>& y, const Samples<Scalar>& samples);
 
-  /// The ensemble on all samples, or on all but those held back.
-  detail::TreeEnsemble<Scalar> grow(const detail::RankedSamples<Scalar>& data, const Vector<Scalar>& y,
-                                    const std::vector<Index>& features, const detail::BoostingPlan& plan,
-                                    SoftTreeBoostingReport& report, detail::FitRun& run) const {
-    std::vector<detail::Dependent<Index, Scalar>> rows(static_cast<std::size_t>(y.size()));
-    std::iota(rows.begin(), rows.end(), Index{0});
-    std::vector<Index> held;
-    if (options_.validation_share > 0 && y.size() >= 2) {
-      const std::vector<Index> all = rows;
-      rows = detail::draw_rows(all, 1 - options_.validation_share, options_.seed, -1);
-      std::set_difference(all.begin(), all.end(), rows.begin(), rows.end(), std::back_inserter(held));
-    }
-    const Matrix<Scalar> held_ranks = data.rank_of(held);
-    const Vector<Scalar> held_y = y(held);
-    const Matrix<Scalar> ranks = data.rank_of(rows);
-    const Vector<Scalar> row_y = y(rows);
-    Vector<Scalar> held_eta;
-    Vector<Scalar> eta;
-    std::size_t best = 0;
-    const auto record = [&] {
-      report.staged_loss.push_back(plan.loss.mean(eta, row_y));
-      if (held.empty()) return true;
-      auto& staged = report.staged_validation_loss;
-      staged.push_back(plan.loss.mean(held_eta, held_y));
-      if (staged.back() < staged[best]) best = staged.size() - 1;
-      return staged.size() - 1 - best < static_cast<std::size_t>(options_.patience);
-    };
-    auto ensemble = detail::boost<Scalar>(
-        data, y, rows, features, plan,
-        [&](Scalar base) {
-          eta.setConstant(row_y.size(), base);
-          held_eta.setConstant(held_y.size(), base);
-          record();
-        },
-        [&](Index number, const ObliviousTree<Scalar>& tree) {
-          detail::add_tree(tree, ranks, eta);
-          detail::add_tree(tree, held_ranks, held_eta);
-          const bool worthwhile = record();
-          if (run.stopped()) return worthwhile;  // in the choice of features: these trees are the model
-          StepReport step{.step = number + 1, .steps = worthwhile ? plan.trees : number + 1, .stage = "trees"};
-          step.loss = report.staged_loss.back();
-          step.objective = step.loss;
-          step.expected_l0 = static_cast<double>(features.size());
-          if (!held.empty()) step.validation_loss = report.staged_validation_loss.back();
-          return run.proceeds(step) && worthwhile;
-        });
-    if (!held.empty() && best < ensemble.trees.size()) {
-      ensemble.trees.resize(best);
-      report.stop = StopReason::converged;
-    }
-    return ensemble;
-  }
-
-  void finish(const detail::RankedSamples<Scalar>& data, const Vector<Scalar>& y, detail::TreeEnsemble<Scalar> ensemble,
-              SoftTreeBoostingReport report) {
-    const detail::TreeLossFormulas formulas{options_.loss};
-    const Vector<Scalar> eta = ensemble.evaluate(data.rank);
-    report.loss = formulas.mean(eta, y);
+  /// Takes over an ensemble for (y − shift)/unit.
+  void finish(const detail::RankedSamples<Scalar>& data, const detail::TreeLossFormulas& formulas,
+              detail::TreeEnsemble<Scalar> ensemble, double shift, double unit, SoftTreeBoostingReport report) {
+    const Vector<Scalar> eta = data.constant(ensemble.base) + ensemble.evaluate(data.rank);
+    report.loss = formulas.mean(eta, data.y, data.weight);
     report.trees = static_cast<Index>(ensemble.trees.size());
     std::vector<Index> selected = ensemble.features();
     report.features = static_cast<Index>(selected.size());
     Vector<Scalar> importances = Vector<Scalar>::Zero(data.features());
     for (const Index j : selected) {
-      const double rise = formulas.mean(ensemble.with_closed(j, data.rank, eta), y) - report.loss;
+      const double rise = formulas.mean(ensemble.with_closed(j, data.rank, eta), data.y, data.weight) - report.loss;
       importances(j) = static_cast<Scalar>(std::max(rise, 0.0));
     }
     if (importances.sum() > 0) importances /= importances.sum();
     std::vector<detail::QuantileScale<Scalar>> scales;
     scales.reserve(selected.size());
     for (const Index j : selected) scales.push_back(data.scales[static_cast<std::size_t>(j)]);
+    ensemble.base = shift + unit * ensemble.base;
     for (auto& tree : ensemble.trees) {
+      tree.leaves *= static_cast<Scalar>(unit);
       for (Index& j : tree.features) {
         j = static_cast<Index>(std::lower_bound(selected.begin(), selected.end(), j) - selected.begin());
       }
@@ -352,12 +321,25 @@ class SoftTreeBoosting {
 };
 
 template <std::floating_point Scalar>
-void SoftTreeBoosting<Scalar>::fit_dense(const Matrix<Scalar>& x, const Vector<Scalar>& y) {
+void SoftTreeBoosting<Scalar>::fit_dense(const Matrix<Scalar>& x, const Vector<detail::Double<Scalar>>& y,
+                                         const Samples<Scalar>& samples) {
   detail::FitRun run(options_.callback);
-  const detail::RankedSamples<Scalar> data(x);
+  const detail::WeightedRows<Scalar> rows(y, samples, options_.weight_kind);
+  // Squares are fitted to targets of mean 0 and variance 1: no number depends on their unit, nor takes digits from it.
+  double shift = 0;
+  double unit = 1;
+  if (options_.loss == TreeLoss::squared) {
+    shift = rows.mean();
+    unit = rows.deviation(shift);
+    // All alike but for the rounding of their mean: nothing is left to explain.
+    if (!(unit > 1e-14 * std::abs(shift))) unit = std::numeric_limits<double>::infinity();
+  }
+  const detail::RankedSamples<Scalar> data = rows.ranked(x, shift, unit);
+  if (std::isinf(unit)) unit = 1;
   SoftTreeBoostingReport report;
   report.out_of_fold_loss = std::numeric_limits<double>::quiet_NaN();
   detail::BoostingPlan plan = this->plan();
+  plan.loss.unit = unit * unit;
   std::vector<Index> features;
   Index constant = 0;
   for (Index j = 0; j < x.cols(); ++j) {
@@ -368,31 +350,48 @@ void SoftTreeBoosting<Scalar>::fit_dense(const Matrix<Scalar>& x, const Vector<S
     }
   }
   if (constant > 0) report.notes.push_back(detail::to_text(constant) + " constant columns are left out");
-  if (options_.folds >= 2 && y.size() >= 2) {
+  if (options_.folds >= 2 && data.samples() >= 2) {
     const detail::TreeSelectionTarget target{options_.lambda_l0, options_.max_features,
-                                             std::min<Index>(options_.folds, y.size()), options_.threads};
+                                             std::min<Index>(options_.folds, data.samples()), options_.threads};
     detail::BoostingPlan quick = plan;
     quick.steps = 0;
-    auto selection = detail::select_tree_features(data, y, quick, features, target, run);
-    const TreeSelectionStep& chosen = selection.path[selection.chosen];
-    features = chosen.features;
-    report.out_of_fold_loss = chosen.out_of_fold_loss;
-    if (chosen.trees < plan.trees) report.stop = StopReason::converged;
-    plan.trees = chosen.trees;
-    report.path = std::move(selection.path);
+    const bool choose = static_cast<Index>(features.size()) > options_.max_features.value_or(0);
+    if (choose) {
+      // Which features are of use shows in fewer trees.
+      detail::BoostingPlan rough = quick;
+      rough.learning_rate = std::max(plan.learning_rate, 0.3);
+      rough.trees =
+          static_cast<Index>(std::ceil(static_cast<double>(plan.trees) * plan.learning_rate / rough.learning_rate));
+      auto selection = detail::select_tree_features(data, rough, features, target, run);
+      features = selection.path[selection.chosen].features;
+      report.path = std::move(selection.path);
+    }
+    // How many trees, at the rate that they are grown at.
+    detail::Workers workers(options_.threads);
+    Vector<detail::Double<Scalar>> losses;
+    std::vector<double> errors;
+    const TreeSelectionStep final_step =
+        detail::OutOfFold<Scalar>(data, quick, target.folds).judge(features, workers, losses, errors);
+    report.out_of_fold_loss = final_step.out_of_fold_loss;
+    if (final_step.trees < plan.trees) report.stop = StopReason::converged;
+    plan.trees = final_step.trees;
+    if (!choose) report.path.push_back(final_step);
   }
-  detail::TreeEnsemble<Scalar> ensemble = grow(data, y, features, plan, report, run);
+  detail::TreeEnsemble<Scalar> ensemble =
+      detail::grow_reported(data, features, plan, options_.validation_share, report, run);
   report.grown = static_cast<Index>(ensemble.trees.size());
   if ((options_.lambda_trees || options_.max_trees) && report.grown > 0) {
-    const detail::TreePruning<Scalar> pruning(ensemble, data.rank, y, plan.loss);
+    const detail::TreePruning<Scalar> pruning(ensemble, data, plan.loss);
     ensemble = pruning.prune({options_.lambda_trees, options_.max_trees});
   }
   if (run.stopped()) report.stop = StopReason::callback;
-  finish(data, y, std::move(ensemble), std::move(report));
+  finish(data, plan.loss, std::move(ensemble), shift, unit, std::move(report));
   report_.seconds = run.seconds();
 }
 
-L0_COMPILED(void SoftTreeBoosting<float>::fit_dense(const Matrix<float>&, const Vector<float>&));
-L0_COMPILED(void SoftTreeBoosting<double>::fit_dense(const Matrix<double>&, const Vector<double>&));
+L0_COMPILED(void SoftTreeBoosting<float>::fit_dense(const Matrix<float>&, const Vector<double>&,
+                                                    const Samples<float>&));
+L0_COMPILED(void SoftTreeBoosting<double>::fit_dense(const Matrix<double>&, const Vector<double>&,
+                                                     const Samples<double>&));
 
 }  // namespace l0

@@ -57,31 +57,37 @@ struct RegressionData {
   std::vector<Index> fold;  // empty: drawn
 };
 
+/// Refuses what cannot be known of n samples.
+template <class Scalar>
+void check_samples(const Samples<Scalar>& samples, Index n) {
+  if (samples.weight.size() > 0) {
+    require_shape("sample_weight", samples.weight.rows(), 1, n, 1);
+    require_finite("sample_weight", samples.weight);
+    for (Index i = 0; i < n; ++i) require(samples.weight(i) >= 0, "sample_weight", samples.weight(i), "a number >= 0");
+    const Scalar largest = samples.weight.maxCoeff();
+    require(largest > 0, "sample_weight", largest, "some weight > 0");
+  }
+  if (samples.offset.size() > 0) {
+    require_shape("offset", samples.offset.rows(), 1, n, 1);
+    require_finite("offset", samples.offset);
+  }
+  if (!samples.fold.empty()) {
+    require_shape("fold", static_cast<Index>(samples.fold.size()), 1, n, 1);
+    for (const Index f : samples.fold) require(f >= 0, "fold", f, "a fold >= 0");
+  }
+}
+
 /// Checks what is known of the samples and leaves out rows of weight 0.
 template <class Precise, class Scalar>
 RegressionData<Precise> regression_data(std::unique_ptr<Design<Precise>> x, Matrix<Precise> y,
                                         const Samples<Scalar>& samples) {
   const Index n = x->rows();
   RegressionData<Precise> data;
+  check_samples(samples, n);
   data.weight = Vector<Precise>::Ones(n);
-  if (samples.weight.size() > 0) {
-    require_shape("sample_weight", samples.weight.rows(), 1, n, 1);
-    require_finite("sample_weight", samples.weight);
-    for (Index i = 0; i < n; ++i) require(samples.weight(i) >= 0, "sample_weight", samples.weight(i), "a number >= 0");
-    data.weight = samples.weight.template cast<Precise>();
-    const Precise largest = data.weight.maxCoeff();
-    require(largest > 0, "sample_weight", largest, "some weight > 0");
-  }
-  if (samples.offset.size() > 0) {
-    require_shape("offset", samples.offset.rows(), 1, n, 1);
-    require_finite("offset", samples.offset);
-    data.offset = samples.offset.template cast<Precise>();
-  }
-  if (!samples.fold.empty()) {
-    require_shape("fold", static_cast<Index>(samples.fold.size()), 1, n, 1);
-    for (const Index f : samples.fold) require(f >= 0, "fold", f, "a fold >= 0");
-    data.fold = samples.fold;
-  }
+  if (samples.weight.size() > 0) data.weight = samples.weight.template cast<Precise>();
+  if (samples.offset.size() > 0) data.offset = samples.offset.template cast<Precise>();
+  data.fold = samples.fold;
   data.design = std::move(x);
   data.y = std::move(y);
   std::vector<Index> heavy;
