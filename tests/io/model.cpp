@@ -144,18 +144,19 @@ void check_all() {
     CHECK(same.report().weight == factors.report().weight);
   }
   // Counts, a clamp, users added since: the stored model goes on as the one it was.
+  const Eigen::SparseMatrix<Scalar> counts = ratings.cwiseAbs();
   for (const auto loss : {l0::FactorizationLoss::squared, l0::FactorizationLoss::implicit}) {
     l0::MatrixFactorization<Scalar> factors({.max_rank = 3, .target_rank = 2, .loss = loss, .clamp = true});
-    factors.fit(ratings);
-    factors.fold_in_users(Eigen::SparseMatrix<Scalar>(ratings.topRows(5)));
+    factors.fit(counts);
+    factors.fold_in_users(Eigen::SparseMatrix<Scalar>(counts.topRows(5)));
     auto same = again(factors);
     REQUIRE(same.rows() == 85);
     CHECK(same.options().confidence == factors.options().confidence);
     CHECK(same.options().loss == loss);
     CHECK(same.options().clamp);
     for (Index i = 0; i < 85; ++i) CHECK(same.predict_row(i) == factors.predict_row(i));
-    same.fold_in_users(Eigen::SparseMatrix<Scalar>(ratings.topRows(3)));
-    factors.fold_in_users(Eigen::SparseMatrix<Scalar>(ratings.topRows(3)));
+    same.fold_in_users(Eigen::SparseMatrix<Scalar>(counts.topRows(3)));
+    factors.fold_in_users(Eigen::SparseMatrix<Scalar>(counts.topRows(3)));
     CHECK(same.predict_row(87) == factors.predict_row(87));
     CHECK(same.top_k(87, 5).front().column == factors.top_k(87, 5).front().column);
   }
