@@ -16,10 +16,11 @@
 ///          ▼
 ///     search/         swept: a least-squares problem on a support, all neighbours in view; active_set: what every
 ///          │          add, drop and swap would do, as closed formulas on it
-///          │          least_squares_search: a path of sizes, descent, the gates' proposals, ejection chains
-///          │          likelihood_search: the same on the quadratic expansion that likelihood_oracle makes; it
-///          │          proposes, a fit decides, and fitted_supports keeps the best of every size
-///          │          screening: with many columns, on the likeliest first, then a look at all others
+///          │          support_search: a path of sizes, descent, the gates' proposals, ejection chains, by an oracle:
+///          │          least_squares_oracle says the loss itself, likelihood_oracle expands it around the last fit,
+///          │          proposes and fits what it is asked to; fitted_supports keeps the best of every size
+///          │          screening: with many columns, on the likeliest first, then a look at all others; select: data in,
+///          │          supports out
 ///          ▼
 ///     fit             one frame: select, choose the size (price, budget, criterion, folds), refit, describe; what a
 ///                     likelihood estimates beside its coefficients is settled with the support.
