@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include <l0/gates/gated.hpp>
@@ -48,12 +49,15 @@ struct MembersReceiver<MemberList<Members...>> : MemberReceiver<Members>... {
   ~MembersReceiver() = default;
 };
 
+/// Index, or where that is int, another integer in its place.
+using LongIndex = std::conditional_t<std::same_as<Index, int>, std::int64_t, Index>;
+
 /// What `AnyLayer` hands out as it is. Other parts are taken apart: what they consist of is handed out under joined
 /// names.
 template <class S>
 using KnownMembers = MemberList<Parameter<Matrix<S>>, Parameter<Vector<S>>, Buffer<Matrix<S>>, Buffer<Vector<S>>, bool,
-                                const bool, int, const int, Index, const Index, std::uint64_t, const std::uint64_t,
-                                float, const float, double, const double, Gate<HardConcrete<S>, 1>,
+                                const bool, int, const int, LongIndex, const LongIndex, std::uint64_t,
+                                const std::uint64_t, float, const float, double, const double, Gate<HardConcrete<S>, 1>,
                                 Gate<HardConcrete<S>, Eigen::Dynamic>, L0Linear<S, PerWeight, HardConcrete<S>>,
                                 L0Linear<S, PerInput, HardConcrete<S>>, L0Linear<S, PerOutput, HardConcrete<S>>, Draws>;
 

@@ -318,7 +318,7 @@ void Network<Scalar>::arrange(const Columns<Scalar>& at, const std::vector<Index
   Vector<Scalar> constants(static_cast<Index>(wanted.size()));
   for (std::size_t k = 0; k < wanted.size(); ++k) {
     const auto place = std::find(present.begin(), present.end(), wanted[k]);
-    from.push_back(place == present.end() ? -1 : place - present.begin());
+    from.push_back(place == present.end() ? Index{-1} : static_cast<Index>(place - present.begin()));
     constants(static_cast<Index>(k)) = from[k] < 0 ? at.value(wanted[k]) : Scalar(0);
   }
   put(AnyLayer<Scalar>(

@@ -19,9 +19,8 @@
 ///          │          support_search: a path of sizes, descent, the gates' proposals, ejection chains, by an oracle:
 ///          │          least_squares_oracle says the loss itself, likelihood_oracle expands it around the last fit,
 ///          │          proposes and fits what it is asked to; fitted_supports keeps the best of every size
-///          │          screening: with many columns, on the likeliest first, then a look at all others; select: data in,
-///          │          supports out
-///          ▼
+///          │          screening: with many columns, on the likeliest first, then a look at all others; select: data
+///          in, │          supports out ▼
 ///     fit             one frame: select, choose the size (price, budget, criterion, folds), refit, describe; what a
 ///                     likelihood estimates beside its coefficients is settled with the support.
 ///                     model_average: the other end, for prediction, without a support to choose;

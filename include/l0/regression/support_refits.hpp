@@ -124,7 +124,7 @@ class SupportRefits {
   std::vector<Index> places_of(const std::vector<Index>& support) const {
     std::vector<Index> places;
     for (const Index j : support)
-      places.push_back(std::lower_bound(columns_.begin(), columns_.end(), j) - columns_.begin());
+      places.push_back(static_cast<Index>(std::lower_bound(columns_.begin(), columns_.end(), j) - columns_.begin()));
     return places;
   }
 
