@@ -9,48 +9,6 @@ namespace {
 
 using Eigen::Index;
 
-/// A linear layer without gates, with the arithmetic of `L0Linear`.
-class Dense {
- public:
-  using Scalar = float;
-
-  Dense(Index inputs, Index outputs)
-      : weight_(l0::ParameterKind::weight, "weight", outputs, inputs),
-        bias_(l0::ParameterKind::bias, "bias", outputs, 1) {
-    weight_.value().setRandom();
-    weight_.value() /= std::sqrt(static_cast<float>(inputs));
-  }
-
-  template <class Noise>
-  const l0::Matrix<float>& forward(const l0::Matrix<float>& x, Noise&&) {
-    x_ = &x;
-    product_.multiply(x, weight_.value().transpose(), y_, {x.rows(), outputs(), inputs()});
-    y_.rowwise() += bias_.value().transpose();
-    return y_;
-  }
-  void backward(const l0::Matrix<float>& upstream) {
-    product_.multiply(upstream.transpose(), *x_, weight_gradient_, {outputs(), inputs(), x_->rows()});
-    weight_.gradient() += weight_gradient_;
-    bias_.gradient() += upstream.colwise().sum().transpose();
-  }
-  void backward(const l0::Matrix<float>& upstream, l0::Matrix<float>& gradient) {
-    backward(upstream);
-    product_.multiply(upstream, weight_.value(), gradient, {upstream.rows(), inputs(), outputs()});
-  }
-  l0::Matrix<float> predict(const l0::Matrix<float>& x) const { return x * weight_.value().transpose(); }
-  l0::Parameters<float> parameters() { return {weight_.ref(), bias_.ref()}; }
-  Index inputs() const { return weight_.value().cols(); }
-  Index outputs() const { return weight_.value().rows(); }
-
- private:
-  l0::Parameter<l0::Matrix<float>> weight_;
-  l0::Parameter<l0::Vector<float>> bias_;
-  const l0::Matrix<float>* x_ = nullptr;
-  l0::Matrix<float> y_;
-  l0::Matrix<float> weight_gradient_;
-  l0::detail::ProductWorkspace<float> product_;
-};
-
 template <class Network>
 void run_steps(benchmark::State& state, Network& net, Index batch) {
   const l0::Matrix<float> x = l0::Matrix<float>::Random(batch, 784).cwiseAbs();
@@ -77,7 +35,8 @@ void mlp_step(benchmark::State& state) {
 }
 
 void mlp_dense_step(benchmark::State& state) {
-  l0::Sequential net{Dense(784, 256), l0::Relu{}, Dense(256, 10)};
+  l0::Rng rng(1);
+  l0::Sequential net{l0::Linear<float>(784, 256, rng), l0::Relu{}, l0::Linear<float>(256, 10, rng)};
   run_steps(state, net, 128);
 }
 

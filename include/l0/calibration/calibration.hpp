@@ -124,7 +124,7 @@ class SparseCalibrationWeights {
       kept(static_cast<Index>(c)) = static_cast<double>(y.derived()(active_[c]));
       weight(static_cast<Index>(c)) = static_cast<double>(weights_(active_[c]));
     }
-    const CalibratedSample<> sample(kept_matrix_, kept_reference_, weight);
+    const CalibratedSample<detail::Dependent<double, Y>> sample(kept_matrix_, kept_reference_, weight);
     const auto count = static_cast<double>(active_.size());
     const double free = count - static_cast<double>(sample.independent_targets());
     return sample.total(kept).standard_error *

@@ -38,8 +38,7 @@ struct HeldOut {
     const EntryLines<Scalar>& rows = all.by_row;
     std::vector<double> u(static_cast<std::size_t>(all.entries()));
     fill_uniform(Rng(seed), 2, 0, u.data(), all.entries());
-    const std::vector<std::pair<Index, std::int32_t>> empty =
-        all.dense ? empty_cells(all, share, seed) : std::vector<std::pair<Index, std::int32_t>>();
+    const std::vector<Cell> empty = all.dense ? empty_cells(all, share, seed) : std::vector<Cell>();
     const double cells = static_cast<double>(rows.lines()) * static_cast<double>(all.by_column.lines());
     const double stands_for =
         share * (cells - static_cast<double>(all.entries())) / std::max(1.0, static_cast<double>(empty.size()));
@@ -87,15 +86,16 @@ struct HeldOut {
   }
 
  private:
+  using Cell = std::pair<Dependent<Index, Scalar>, std::int32_t>;
+
   static std::size_t at(Index k) { return static_cast<std::size_t>(k); }
 
   /// About `share` as many as there are entries, in order.
-  static std::vector<std::pair<Index, std::int32_t>> empty_cells(const Ratings<Scalar>& all, double share,
-                                                                 std::uint64_t seed) {
+  static std::vector<Cell> empty_cells(const Ratings<Scalar>& all, double share, std::uint64_t seed) {
     const auto wanted = static_cast<Index>(std::ceil(share * static_cast<double>(all.entries())));
     std::vector<double> u(at(2 * wanted));
     fill_uniform(Rng(seed), 3, 0, u.data(), 2 * wanted);
-    std::vector<std::pair<Index, std::int32_t>> cells;
+    std::vector<Cell> cells;
     for (std::size_t k = 0; k < u.size(); k += 2) {
       const auto i = static_cast<Index>(u[k] * static_cast<double>(all.by_row.lines()));
       const auto j = static_cast<std::int32_t>(u[k + 1] * static_cast<double>(all.by_column.lines()));

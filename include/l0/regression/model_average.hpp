@@ -77,12 +77,12 @@ class AveragedSupports {
 
   /// The models to average: every size up to 10, about ten per e-fold beyond; all columns where `max_size` lets them
   /// in. Ridges go in even ratios from what hardly matters to n samples up to where hardly anything is left.
-  std::vector<AveragedModel> models(Index max_size, double samples, bool is_likelihood) const {
+  std::vector<Dependent<AveragedModel, Precise>> models(Index max_size, double samples, bool is_likelihood) const {
     const double least = std::min(AverageRules::least_ridge / samples, 1e-3);
     const auto ridge_at = [&](double most, int place, int places) {
       return least * std::pow(most / least, static_cast<double>(place) / (places - 1));
     };
-    std::vector<AveragedModel> result;
+    std::vector<Dependent<AveragedModel, Precise>> result;
     const bool has_all = !all_.support.empty() && all_units_ <= max_size;
     for (int place = 0; place < AverageRules::ridges; ++place) {
       // Squares have their best without a ridge where there is hardly noise; separated labels have no fit then.
@@ -113,8 +113,8 @@ class AveragedSupports {
 /// Σ over the held-out samples of their losses, for every model; what they are worth in the last place.
 template <class Precise>
 std::vector<Precise> held_out_losses(const Response<Precise>& response, const Design<Precise>& x,
-                                     const std::vector<AveragedModel>& models, SelectionOptions options,
-                                     const Folds& folds, Index fold) {
+                                     const std::vector<Dependent<AveragedModel, Precise>>& models,
+                                     SelectionOptions options, const Folds& folds, Index fold) {
   std::vector<Index> train, held;
   for (Index i = 0; i < x.rows(); ++i) (folds.of[static_cast<std::size_t>(i)] == fold ? held : train).push_back(i);
   const auto train_x = x.rows_at(train);
@@ -147,8 +147,8 @@ std::vector<Precise> held_out_losses(const Response<Precise>& response, const De
 
 /// Weights of models by their mean held-out losses. `unit` is a nat in units of the mean loss.
 template <class Precise>
-std::vector<Precise> weights_of(const std::vector<AveragedModel>& models, const std::vector<Precise>& losses,
-                                Precise unit) {
+std::vector<Precise> weights_of(const std::vector<Dependent<AveragedModel, Precise>>& models,
+                                const std::vector<Precise>& losses, Precise unit) {
   std::vector<Precise> weights;
   const Precise least = *std::min_element(losses.begin(), losses.end());
   Precise total = 0;
@@ -178,7 +178,7 @@ ModelAverage<Precise> average_models(const Response<Precise>& response, const De
   FitRun* const run = options.run;
   const AveragedSupports<Precise> supports(response, x, options);
   if (run->stopped()) return result;
-  std::vector<AveragedModel> models =
+  std::vector<Dependent<AveragedModel, Precise>> models =
       supports.models(options.max_size, response.samples(), response.likelihood() != nullptr);
   const auto fit = [&](const AveragedModel& model) {
     options.lambda_l2 = model.ridge;
