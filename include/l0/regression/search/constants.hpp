@@ -8,8 +8,8 @@
 
 namespace l0::detail {
 
-/// What bounds a search: how far it looks, how often it tries, what it takes for progress. What becomes of the supports
-/// without each is measured in docs/regression-benchmarks.md.
+/// What bounds a search: how far it looks, how often it tries, what it takes for progress. What patience and chains
+/// are worth is measured in docs/regression-benchmarks.md.
 struct SearchConstants {
   Index least_patience = 10;  ///< sizes that a path goes on beyond the best so far, where nobody says how far,
   Index share_patience = 4;   ///< or that share of the best, if that is more
