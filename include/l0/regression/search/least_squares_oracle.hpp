@@ -43,11 +43,7 @@ class LeastSquaresOracle {
 
   /// On a support and the kept units, as far as the rules allow.
   void begin(const std::vector<Index>& more) {
-    std::vector<Index> support = state_.rules().keep;
-    for (const Index unit : more) {
-      if (std::find(support.begin(), support.end(), unit) == support.end()) support.push_back(unit);
-    }
-    state_.set(support);
+    state_.set(state_.rules().with_kept(more));
     state_.obey_signs();
     record();
   }

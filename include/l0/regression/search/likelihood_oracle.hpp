@@ -5,7 +5,6 @@
 #include <cmath>
 #include <limits>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include <l0/callbacks/report.hpp>
@@ -47,11 +46,7 @@ class LikelihoodOracle {
     fits_.reset(std::max(limit_, static_cast<Index>(options_.rules.keep.size())) + 1);
     fitted_ = fits_.fit(fits_.fitter().fit(std::vector<Index>()));
     expansion_.stand_on(fitted_, true);
-    std::vector<Index> support = options_.rules.keep;
-    for (const Index unit : more) {
-      if (std::find(support.begin(), support.end(), unit) == support.end()) support.push_back(unit);
-    }
-    state().set(support);
+    state().set(options_.rules.with_kept(more));
     state().obey_signs();
     if (state().size() > 0) fit();
     take(false);

@@ -23,6 +23,15 @@ struct SupportRules {
   bool is_kept(Number unit) const {
     return std::find(keep.begin(), keep.end(), unit) != keep.end();
   }
+  /// The kept units, then those of `more` that are not among them.
+  template <std::same_as<Index> Number>
+  std::vector<Number> with_kept(const std::vector<Number>& more) const {
+    std::vector<Number> support = keep;
+    for (const Number unit : more) {
+      if (!is_kept(unit)) support.push_back(unit);
+    }
+    return support;
+  }
 };
 
 /// One step from a support to a neighbour.

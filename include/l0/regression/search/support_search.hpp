@@ -12,6 +12,7 @@
 #include <l0/core/types.hpp>
 #include <l0/gates/proposal.hpp>
 #include <l0/regression/data/design.hpp>
+#include <l0/regression/data/gram.hpp>
 #include <l0/regression/search/active_set.hpp>
 #include <l0/regression/search/constants.hpp>
 #include <l0/regression/search/criterion.hpp>
@@ -46,7 +47,7 @@ class SupportSearch {
     oracle_.begin({});
     forward(limit_, is_exact_size() || options_.whole_path ? limit_ : 0);
     if (!stopped()) backward(is_exact_size() ? options_.score.size : oracle_.depth());
-    if (!options_.start.empty() && !stopped()) look_at(with_kept(options_.start));
+    if (!options_.start.empty() && !stopped()) look_at(options_.rules.with_kept(options_.start));
     polish();
   }
 
@@ -126,14 +127,6 @@ class SupportSearch {
   bool is_price() const { return options_.score.kind == SupportScore::Kind::price; }
   bool proceeds(std::string_view stage, Index step, Index steps) const {
     return run_ == nullptr || run_->proceeds(oracle_.report(stage, step, steps));
-  }
-
-  std::vector<Index> with_kept(const std::vector<Index>& more) const {
-    std::vector<Index> support = options_.rules.keep;
-    for (const Index unit : more) {
-      if (std::find(support.begin(), support.end(), unit) == support.end()) support.push_back(unit);
-    }
-    return support;
   }
 
   /// Descends from a support, as far as the rules allow it.
